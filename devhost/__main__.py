@@ -1,0 +1,187 @@
+"""``python -m devhost``: loads the app, checks it, prints its functions and serves it until SIGINT or SIGTERM.
+
+The last line on stdout at the start is ``devhost: ready http://HOST:PORT (worker=NAME, python X.Y)``; logs go to
+stderr. Exit status: 0 after a signal, 1 when the app or the settings cannot be run, 2 for a wrong command line.
+"""
+
+import argparse
+import asyncio
+import importlib.util
+import ipaddress
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+
+import uvicorn
+
+from .checks import check_functions
+from .functions import Function, HostError, Worker
+from .host import Host
+from .routes import RouteTable
+from .settings import load_local_settings, load_route_prefix
+
+# How long a stop waits for running requests, timers and threads; the Functions host drains within minutes, a
+# developer's Ctrl-C must not.
+GRACE_S = 10
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    arguments = _parse(argv)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("azure").setLevel(logging.WARNING)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(arguments))
+    except HostError as error:
+        print(f"devhost: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(arguments: argparse.Namespace) -> None:
+    app_dir = arguments.app_dir.resolve()
+    if not (app_dir / "function_app.py").is_file():
+        raise HostError(f"{app_dir} has no function_app.py: name the app's folder with --app-dir")
+    if not (arguments.enable_auth or _is_loopback(arguments.host)):
+        raise HostError(f"--host {arguments.host} lets other machines in: add --enable-auth")
+    os.chdir(app_dir)
+    sys.path.insert(0, str(app_dir))
+    load_local_settings(app_dir)
+    prefix = load_route_prefix(app_dir)
+    worker = _make_worker(arguments.worker, app_dir)
+    functions = await _index(worker)
+    routes = check_functions(functions, prefix)
+    with _listen(arguments.host, arguments.port) as listener, closing(worker):
+        name = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+        address = f"http://{name}:{listener.getsockname()[1]}"
+        _print_functions(functions, routes, address)
+        key = None
+        if arguments.enable_auth:
+            key = os.environ.get("DEVHOST_KEY") or secrets.token_urlsafe(32)
+            print(f"devhost: key {key}")
+        ready = f"devhost: ready {address} (worker={worker.name}, python {sys.version_info[0]}.{sys.version_info[1]})"
+        host = Host(worker, functions, routes, key)
+        # uvicorn raises the signal again once it has stopped; a stop is this program's success.
+        for stop in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(stop, lambda *_: None)
+        await _Server(host, ready, timers=not arguments.no_timers).serve([listener])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which starts the timers when it listens, drains them when it stops, and then is sure to be gone."""
+
+    def __init__(self, host: Host, ready: str, timers: bool) -> None:
+        config = uvicorn.Config(
+            host,
+            lifespan="off",
+            proxy_headers=False,
+            ws="none",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        super().__init__(config)
+        self._host, self._ready, self._timers = host, ready, timers
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._timers:
+            self._host.start_timers()
+        print(self._ready, flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # A sync function cannot be cancelled, and Python would wait for its thread for ever.
+        watchdog = threading.Timer(GRACE_S + 1, os._exit, [1])
+        watchdog.daemon = True
+        watchdog.start()
+        await asyncio.gather(super().shutdown(sockets), self._host.drain(GRACE_S))
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("devhost", description="Runs a Python function app as func start does.")
+    parser.add_argument("--app-dir", type=Path, default=Path(), help="folder of function_app.py (default: here)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=7071, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument(
+        "--worker",
+        choices=("auto", "registry", "runtime"),
+        default="auto",
+        help="runtime: Microsoft's azure-functions-runtime (Python 3.13); auto takes it when it is installed",
+    )
+    parser.add_argument("--enable-auth", action="store_true", help="want a key: the setting DEVHOST_KEY, or a new one")
+    parser.add_argument(
+        "--no-timers", action="store_true", help="fire no timers; POST /admin/functions/NAME still runs them"
+    )
+    return parser.parse_args(argv)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    with suppress(ImportError):
+        import uvloop
+
+        return uvloop.new_event_loop
+    return None
+
+
+def _make_worker(choice: str, app_dir: Path) -> Worker:
+    installed = importlib.util.find_spec("azure_functions_runtime") is not None
+    if choice == "runtime" and not installed:
+        raise HostError("--worker runtime needs azure-functions-runtime 1.3, which needs Python 3.13")
+    if installed and choice != "registry":
+        from .runtime_worker import RuntimeWorker
+
+        return RuntimeWorker(str(app_dir))
+    from .registry_worker import RegistryWorker
+
+    return RegistryWorker()
+
+
+async def _index(worker: Worker) -> list[Function]:
+    try:
+        return sorted(await worker.index(), key=lambda function: function.name.upper())
+    except HostError:
+        raise
+    except Exception as error:
+        raise HostError(f"function_app.py cannot be loaded:\n{traceback.format_exc()}") from error
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        raise HostError(f"cannot listen on {host}:{port}: {error}; choose another --port") from error
+
+
+def _print_functions(functions: Sequence[Function], routes: RouteTable, address: str) -> None:
+    templates = {route.function.name: route.template for route in routes.routes}
+    print("\nFunctions:\n")
+    for function in functions:
+        if function.kind == "httpTrigger":
+            methods = f"[{','.join(sorted(function.methods))}] " if function.methods else ""
+            print(f"\t{function.name}: {methods}{address}/{templates[function.name]}")
+        else:
+            print(f"\t{function.name}: {function.kind}")
+    print()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""A bot: the dialogs that its calls run."""
+
+from collections.abc import Awaitable, Callable
+from inspect import iscoroutinefunction
+from typing import Any, TypeVar
+
+from dialtone.dialogs.call import Call
+from dialtone.dialogs.prompts import APOLOGY, Prompt
+from dialtone.errors import DialogError
+
+Dialog = Callable[..., Awaitable[Any]]
+DialogT = TypeVar("DialogT", bound=Dialog)
+
+INCOMING = "/"
+
+
+class CallBot:
+    """Holds the dialogs of a bot; it has no state of its own, so that any process can take any turn.
+
+    `apology` is what a caller hears, before the call is hung up, when a dialog fails.
+    """
+
+    def __init__(self, *, apology: Prompt = APOLOGY) -> None:
+        self.apology = apology
+        self._dialogs: dict[str, Dialog] = {}
+
+    def incoming(self, dialog: DialogT) -> DialogT:
+        """Register the dialog that an incoming call starts with. It is called with the `Call`."""
+        return self.dialog(INCOMING)(dialog)
+
+    def dialog(self, name: str) -> Callable[[DialogT], DialogT]:
+        """Register a dialog under a name, for `call.replace`.
+
+        Raises `DialogError` for a name that is taken and for a function that is not `async`.
+        """
+
+        def register(dialog: DialogT) -> DialogT:
+            is_async = iscoroutinefunction(dialog)
+            if not is_async:
+                raise DialogError(
+                    f"{getattr(dialog, '__qualname__', dialog)!r} is not an async function",
+                    field=name,
+                    fix="write the dialog as `async def name(call): ...`",
+                )
+            if name in self._dialogs:
+                raise DialogError(
+                    f"there are two dialogs named {name!r}", field=name, fix="give each dialog its own name"
+                )
+            self._dialogs[name] = dialog
+            return dialog
+
+        return register
+
+    def start(self, name: str, call: Call, args: dict[str, Any]) -> Awaitable[Any]:
+        """Begin a dialog. Raises `DialogError` for a name that is not registered."""
+        dialog = self._dialogs.get(name)
+        if dialog is None:
+            known = ", ".join(repr(known) for known in self._dialogs) or "none"
+            raise DialogError(
+                f"there is no dialog named {name!r}",
+                field=name,
+                fix=f"register it with @bot.incoming or @bot.dialog({name!r}); known are {known}",
+            )
+        return dialog(call, **args)

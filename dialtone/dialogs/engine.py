@@ -1,0 +1,429 @@
+"""The replay engine: a call is a history, a turn is a function.
+
+    take_turn(bot, history, event) -> Turn(history + [outcome], actions)
+
+1. The dialog is run from its start and fed the outcomes of the history, each checked against the fingerprint of
+   the request that it answered, until it asks for something that the history does not have.
+2. The event answers the request that the last turn asked; what is queued after that is the workflow.
+3. A request for the outside world (an activity) is not run here but returned; the caller of the engine runs it and
+   calls `finish_activity`.
+4. The workflow is legal by construction: `answer` is put first when the call is not answered yet; when the dialog
+   returns, `hangup` is put last, or the call is rejected if nothing was said.
+5. When the call is over, `CallEnded` is raised at the await, what is queued is dropped, activities still run.
+6. When the dialog fails, the apology is spoken and the call hung up; when it asked something else than its history
+   answers, what it had queued is dropped too.
+7. A dialog that does more than `STEPS` things in one turn is cut off.
+
+Nothing here touches network, clock, environment or randomness: time and chance come with the event.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any, Final, NoReturn, cast
+
+from dialtone import protocol
+from dialtone.dialogs.bot import INCOMING, CallBot
+from dialtone.dialogs.call import Call
+from dialtone.dialogs.history import CallFacts, Entry, History, dumps
+from dialtone.dialogs.requests import (
+    HUNG_UP,
+    LOST,
+    OVER,
+    Answer,
+    Code,
+    Request,
+    StoredRecording,
+    entry,
+    entry_of,
+    fingerprint,
+)
+from dialtone.errors import ActionFailed, CallEnded, DialogError, ReplayMismatch, WorkflowError
+from dialtone.protocol import ContractViolation, Conversation, ConversationResult, rules
+
+STEPS: Final = 1000
+"""Things that a dialog may do in one turn: queue an action, ask, look at the clock."""
+
+Build = Callable[[str], protocol.Action]
+
+_AUDIO: Final = protocol.ModalityType.AUDIO
+_SAID: Final = frozenset({"answer", "playPrompt"})
+_NOT_RUN: Final = frozenset({"answerOutcome", "workflowValidationOutcome", protocol.MISSPELT_VALIDATION})
+"""Failures after which the call is no more answered than before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """An action that waits to be sent; it is built only if it will be."""
+
+    kind: str
+    build: Build
+    built: protocol.Action | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An event of our own: the callback that was expected did not come in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: the platform's message, and what the engine may not find out by itself.
+
+    `at` is the time in seconds since 1970, UTC; `seed` feeds `call.random`; `recording` says where the sound that came
+    with a record outcome was stored.
+    """
+
+    message: Conversation | ConversationResult | Lost
+    at: float
+    seed: int = 0
+    recording: StoredRecording | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A function that the dialog wants to be run: `await run()`. `carried` is the engine's own."""
+
+    fingerprint: str
+    run: Callable[[], Awaitable[Any]]
+    carried: tuple[Queued, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What came of an event: the history with it, and the actions to send (none: nothing more to say).
+
+    While `activity` is set the turn is not complete: run it and call `finish_activity`. `error` is what the dialog
+    failed with, for the log; the caller has been told by then.
+    """
+
+    history: History
+    actions: list[protocol.Action] = field(default_factory=list)
+    activity: Activity | None = None
+    error: Exception | None = None
+
+
+def take_turn(bot: CallBot, history: History | None, event: Event) -> Turn:
+    """Answer an event of a call. `history` is None for the first one, a `Conversation`.
+
+    Raises nothing for what a dialog does wrong: that is in the turn's `error`.
+    """
+    message = event.message
+    if isinstance(message, Conversation):
+        history = History(CallFacts.of(message, event.at), INCOMING)
+        if message.call_state in OVER:
+            return Turn(replace(history, sequence=0, done=True))
+    assert history is not None, "only a Conversation begins a call"
+    history = replace(history, sequence=history.sequence + 1)
+    if history.done:
+        return Turn(history, _after_the_end(history, message))
+    return Run(bot, history, event, event_taken=isinstance(message, Conversation)).take()
+
+
+def finish_activity(bot: CallBot, turn: Turn, event: Event, *, result: Any = None, error: str = "") -> Turn:
+    """Go on with a turn whose activity has run: `result` is what it returned, `error` what it raised (type and text).
+
+    A result that JSON cannot say fails the request as if the function had raised.
+    """
+    activity = turn.activity
+    assert activity is not None, "the turn waits for no activity"
+    try:
+        result = json.loads(dumps(result))
+    except (TypeError, ValueError) as problem:
+        error = f"its result is not JSON: {problem}"
+    mark = activity.fingerprint
+    done = entry(mark, Code.UNANSWERED, error) if error else entry(mark, Code.ANSWERED, "", result)
+    history = replace(turn.history, entries=(*turn.history.entries, done), pending="")
+    return Run(bot, history, event, event_taken=True, carried=activity.carried).take()
+
+
+def _after_the_end(history: History, message: object) -> list[protocol.Action]:
+    """The dialog is over. If the platform did not come as far as the hang-up, it is told again."""
+    if not isinstance(message, ConversationResult) or message.call_state in OVER:
+        return []
+    final = (protocol.HangupOutcome, protocol.RejectOutcome, protocol.TransferOutcome)
+    outcome = message.operation_outcome
+    if isinstance(outcome, final) and outcome.succeeded:
+        return []
+    return [protocol.Hangup(operation_id=f"{history.sequence}-0")]
+
+
+class _Replaced(BaseException):
+    """Unwinds a dialog that called `replace`."""
+
+
+class Run:
+    """One run of a dialog, from its start to the next request that has no outcome yet.
+
+    The first half is what a `Call` uses while the dialog runs, the second half drives the dialog.
+    """
+
+    def __init__(
+        self,
+        bot: CallBot,
+        history: History,
+        event: Event,
+        *,
+        event_taken: bool,
+        carried: tuple[Queued, ...] = (),
+    ) -> None:
+        self.suspended = False
+        self._bot = bot
+        self._history = history
+        self._event = event
+        self._event_taken = event_taken
+        self._carried = carried
+        self._entries: list[Entry] = list(history.entries)
+        self._cursor = 0
+        self._queue: list[Queued] = list(carried)
+        self._answered = history.answered
+        self._ended = ""
+        self._mismatch: ReplayMismatch | None = None
+        self._replaced: tuple[str, dict[str, Any]] | None = None
+        self._random = Random(event.seed)  # noqa: S311 - documented as not for secrets
+        self._steps = 0
+
+    # What a call uses.
+
+    def queue(self, kind: str, build: Build) -> None:
+        """Queue an action. Raises `WorkflowError` when it is illegal here."""
+        self._step()
+        if self._ended or self.suspended:
+            return
+        last = self._queue[-1].kind if self._queue else ""
+        if last in ("hangup", "reject"):
+            raise WorkflowError(
+                f"{kind} comes after {last}",
+                field=kind,
+                fix=f"return from the dialog after {last}",
+                code="ACTION_ORDER",
+            )
+        if kind in ("answer", "reject") and (self._answered or self._queue):
+            raise WorkflowError(
+                f"{kind} must be the first action of a call",
+                field=kind,
+                fix=f"call it before anything else, or leave {kind} out",
+                code="ACTION_ORDER",
+            )
+        # What is replayed was checked when it was sent.
+        live = self._event_taken and self._cursor == len(self._entries)
+        self._queue.append(Queued(kind, build, self._checked(build, len(self._queue)) if live else None))
+
+    def now(self) -> float:
+        """The time of the turn that asked first."""
+        return self._recall("now", lambda: round(self._event.at, 3))
+
+    def random(self) -> float:
+        """A random number, the same one whenever the dialog is run again."""
+        return self._recall("random", lambda: round(self._random.random(), 9))
+
+    def replace(self, dialog: str, args: dict[str, Any]) -> NoReturn:
+        """Unwind the dialog and go on with another."""
+        self._step()
+        try:
+            dumps(args)
+        except (TypeError, ValueError) as error:
+            raise DialogError(
+                f"an argument for {dialog!r} is not JSON: {error}", field=dialog, fix="pass text, numbers, lists, dicts"
+            ) from None
+        self._replaced = (dialog, args)
+        raise _Replaced
+
+    def _recall(self, kind: str, produce: Callable[[], float]) -> float:
+        self._step()
+        mark = fingerprint(kind, "")
+        if self._cursor < len(self._entries):
+            return float(self._next_entry(mark).value)
+        value = produce()
+        if not self.suspended:
+            self._entries.append(entry(mark, Code.ANSWERED, "", value))
+            self._cursor += 1
+        return value
+
+    def _step(self) -> None:
+        self._steps += 1
+        if self._steps > STEPS + len(self._entries):
+            raise DialogError(
+                f"the dialog did more than {STEPS} things without letting the platform answer",
+                fix="await a question in the loop, or leave it",
+            )
+
+    # What drives the dialog.
+
+    def take(self) -> Turn:
+        """Run the dialog, and those that replace it, until the turn is complete or waits for an activity."""
+        try:
+            while True:
+                try:
+                    return self._drive()
+                except _Replaced:
+                    self._begin_replacement()
+        except Exception as error:
+            return self._fail(self._mismatch or error)
+
+    def _begin_replacement(self) -> None:
+        assert self._replaced is not None
+        dialog, args = self._replaced
+        self._history = replace(self._history, dialog=dialog, args=args, answered=self._answered, pending="")
+        self._entries, self._cursor, self._replaced = [], 0, None
+        self._carried = tuple(self._queue)
+        self.suspended = False
+
+    def _drive(self) -> Turn:
+        call = Call(self, self._history.facts)
+        dialog = cast("Coroutine[Any, Any, Any]", self._bot.start(self._history.dialog, call, self._history.args))
+        answer: Answer | None = None
+        error: BaseException | None = None
+        try:
+            while True:
+                try:
+                    request = dialog.throw(error) if error is not None else dialog.send(answer)
+                except (StopIteration, CallEnded):
+                    return self._finish()
+                answer, error = None, None
+                try:
+                    self._step()
+                    outcome = self._outcome(request, dialog)
+                except ReplayMismatch:
+                    raise
+                except (CallEnded, ActionFailed, DialogError, WorkflowError) as problem:
+                    error = problem
+                    continue
+                if isinstance(outcome, Turn):
+                    return outcome
+                answer = outcome
+        finally:
+            # Closing a coroutine runs its `finally` blocks; while suspended, a call does nothing.
+            self.suspended = True
+            dialog.close()
+
+    def _outcome(self, request: object, dialog: Coroutine[Any, Any, Any]) -> Answer | Turn:
+        """The answer to a request, or the turn that ends by asking it."""
+        if self._mismatch is not None:
+            raise self._mismatch
+        if not isinstance(request, Request):
+            raise DialogError(
+                f"a dialog can await only its call's questions, not {type(request).__name__} ({_where(dialog)})",
+                fix="do it in an async function and `await call.run(function, ...)`",
+            )
+        mark = request.fingerprint
+        if request.activity is not None:
+            if self._cursor < len(self._entries):
+                return self._next_entry(mark)
+            return Turn(self._kept(pending=mark), activity=Activity(mark, request.activity, self._carried))
+        if self._ended:
+            raise CallEnded(self._ended)
+        if self._cursor == len(self._entries) and not self._event_taken:
+            self._take_event(request, mark)
+        if self._cursor < len(self._entries):
+            return self._platform_answer(mark)
+        assert request.build is not None
+        self.queue(request.kind, request.build)
+        return Turn(self._kept(pending=mark), self._actions())
+
+    def _take_event(self, request: Request, mark: str) -> None:
+        """Rule 2: the event answers the request that the last turn asked."""
+        self._check(self._history.pending, mark)
+        self._event_taken = True
+        message = self._event.message
+        if isinstance(message, ConversationResult):
+            self._entries.append(entry_of(request, message, self._event.recording))
+        else:
+            self._entries.append(entry(mark, Code.UNANSWERED, "", None, LOST))
+
+    def _platform_answer(self, mark: str) -> Answer:
+        answer = self._next_entry(mark)
+        self._queue.clear()
+        self._carried = ()
+        self._ended = answer.ended
+        if answer.code is not Code.FAILED or answer.value[0] not in _NOT_RUN:
+            self._answered = True
+        if answer.ended and not answer.ok:
+            raise CallEnded(answer.ended)
+        if answer.code is Code.FAILED:
+            kind, reason = answer.value
+            raise ActionFailed(kind, reason)
+        return answer
+
+    def _next_entry(self, mark: str) -> Answer:
+        self._check(self._entries[self._cursor][0], mark)
+        answer = Answer.of(self._entries[self._cursor])
+        self._cursor += 1
+        return answer
+
+    def _check(self, recorded: str, asked: str) -> None:
+        if recorded != asked:
+            raise self._mismatched(f"asks something else than outcome {self._cursor} of its history answers")
+
+    def _mismatched(self, what: str) -> ReplayMismatch:
+        self._mismatch = ReplayMismatch(
+            f"the dialog {what}",
+            fix="let calls end before their dialog is changed; ask the outside world only by run, now and random",
+        )
+        return self._mismatch
+
+    def _actions(self) -> list[protocol.Action]:
+        """What is queued, as the contract has it, with the answer first."""
+        built = [item.built or self._checked(item.build, index) for index, item in enumerate(self._queue)]
+        if built and not self._answered and built[0].action not in ("answer", "reject", "hangup"):
+            built.insert(0, protocol.Answer(operation_id=self._operation("a"), accept_modality_types=[_AUDIO]))
+        return built
+
+    def _checked(self, build: Build, index: int) -> protocol.Action:
+        action = build(self._operation(str(index)))
+        try:
+            rules.check_action(action)
+        except ContractViolation as violation:
+            raise WorkflowError.from_violation(violation) from None
+        return action
+
+    def _operation(self, part: str) -> str:
+        """An operationId: unique in the call, and the same when the turn is taken again."""
+        return f"{self._history.sequence}-{part}"
+
+    def _finish(self) -> Turn:
+        """The dialog has returned."""
+        if self._mismatch is None and (self._cursor < len(self._entries) or not self._event_taken):
+            raise self._mismatched("ended before it asked what its history answers")
+        if self._mismatch is not None:
+            raise self._mismatch
+        return Turn(self._kept(done=True), self._closing())
+
+    def _closing(self) -> list[protocol.Action]:
+        """Rule 4: what ends the call."""
+        if self._ended:
+            return []
+        actions = self._actions()
+        if actions and actions[-1].action in ("hangup", "reject"):
+            return actions
+        if not actions and not self._answered:
+            return [protocol.Reject(operation_id=self._operation("z"))]
+        return [*actions, protocol.Hangup(operation_id=self._operation("z"))]
+
+    def _fail(self, error: Exception) -> Turn:
+        """Rule 6: the apology and the hang-up."""
+        message = self._event.message
+        if isinstance(message, Lost):
+            self._ended = LOST
+        elif message.call_state in OVER:
+            self._ended = HUNG_UP
+        # Only what is said is kept: the fault may lie in the rest.
+        keep = [] if isinstance(error, ReplayMismatch) else [item for item in self._queue if item.kind in _SAID]
+        prompt = self._bot.apology.to_protocol()
+        apology = Queued("playPrompt", lambda op: protocol.PlayPrompt(operation_id=op, prompts=[prompt]))
+        self._queue = [*keep, apology]
+        return Turn(self._kept(done=True), self._closing(), error=error)
+
+    def _kept(self, *, pending: str = "", done: bool = False) -> History:
+        return replace(self._history, entries=tuple(self._entries), pending=pending, done=done)
+
+
+def _where(dialog: Coroutine[Any, Any, Any]) -> str:
+    """The line of the bot that awaits."""
+    frame = None
+    awaiting: Any = dialog
+    while (inner := getattr(awaiting, "cr_frame", None)) is not None:
+        frame = inner
+        awaiting = awaiting.cr_await
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else "unknown line"

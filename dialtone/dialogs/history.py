@@ -1,0 +1,174 @@
+"""The history of a call: all that is kept between two of its turns.
+
+It is written as compact JSON so that a usual call fits into the platform's appState.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from dialtone.errors import AppStateRejected
+from dialtone.protocol import Conversation, ModalityType, Participant
+
+Entry = list[Any]
+"""One outcome: [fingerprint of the request, code, reason, value, how the call ended]; falsy tails are left out."""
+
+VERSION: Final = 1
+AUDIO_ONLY: Final = (ModalityType.AUDIO,)
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What the first request of a call said. `started` is in seconds since 1970, UTC."""
+
+    call_id: str
+    started: float
+    participants: tuple[Participant, ...]
+    is_multiparty: bool = False
+    thread_id: str | None = None
+    subject: str | None = None
+    modalities: tuple[ModalityType, ...] = AUDIO_ONLY
+
+    @classmethod
+    def of(cls, conversation: Conversation, started: float) -> "CallFacts":
+        """The facts of a call that begins now. Times are kept in whole milliseconds."""
+        return cls(
+            call_id=conversation.id,
+            started=round(started, 3),
+            participants=tuple(conversation.participants),
+            is_multiparty=conversation.is_multiparty,
+            thread_id=conversation.thread_id,
+            subject=conversation.subject,
+            modalities=tuple(conversation.presented_modality_types),
+        )
+
+    @property
+    def caller(self) -> Participant | None:
+        """The participant who started the call."""
+        return next((member for member in self.participants if member.originator), None)
+
+    @property
+    def started_at(self) -> datetime:
+        """When the call began, UTC."""
+        return datetime.fromtimestamp(self.started, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Everything a turn needs to know of the turns before it.
+
+    `sequence` is the number of the last turn that was taken (-1 before the first); `pending` the fingerprint of the
+    request that its workflow asked, empty when the dialog is over (`done`).
+    """
+
+    facts: CallFacts
+    dialog: str
+    args: dict[str, Any] = field(default_factory=dict)
+    entries: tuple[Entry, ...] = ()
+    sequence: int = -1
+    pending: str = ""
+    answered: bool = False
+    done: bool = False
+
+    def to_json(self) -> str:
+        """The history without its call id and sequence, which travel beside it."""
+        facts = self.facts
+        document = {
+            "v": VERSION,
+            "t": facts.started,
+            "p": [_participant_out(member) for member in facts.participants],
+            "g": int(facts.is_multiparty),
+            "th": facts.thread_id,
+            "s": facts.subject,
+            "m": [str(modality) for modality in facts.modalities] if facts.modalities != AUDIO_ONLY else None,
+            "d": self.dialog,
+            "a": self.args,
+            "e": self.entries,
+            "q": self.pending,
+            "n": int(self.answered),
+            "x": int(self.done),
+        }
+        return dumps({name: value for name, value in document.items() if value})
+
+    @classmethod
+    def from_json(cls, text: str, *, call_id: str, sequence: int) -> "History":
+        """Read what `to_json` wrote. Raises `AppStateRejected` when it was written by another version."""
+        return cls._from_document(json.loads(text), call_id=call_id, sequence=sequence)
+
+    @classmethod
+    def _from_document(cls, document: dict[str, Any], *, call_id: str, sequence: int) -> "History":
+        if document.get("v") != VERSION:
+            raise AppStateRejected(
+                "the history was written by another version of the kit",
+                field="appState",
+                fix="let calls in progress end before a new major version is deployed",
+            )
+        facts = CallFacts(
+            call_id=call_id,
+            started=document["t"],
+            participants=tuple(_participant_in(member) for member in document.get("p", ())),
+            is_multiparty=bool(document.get("g")),
+            thread_id=document.get("th"),
+            subject=document.get("s"),
+            modalities=tuple(ModalityType(name) for name in document.get("m", AUDIO_ONLY)),
+        )
+        return cls(
+            facts=facts,
+            dialog=document.get("d", ""),
+            args=document.get("a", {}),
+            entries=tuple(document.get("e", ())),
+            sequence=sequence,
+            pending=document.get("q") or "",
+            answered=bool(document.get("n")),
+            done=bool(document.get("x")),
+        )
+
+    def row_json(self, before: "History | None") -> tuple[str, bool]:
+        """What the journal's row of this turn keeps, and whether the history begins anew with it.
+
+        A row keeps what the turn added to the history `before`; the first row, and one in which the dialog was
+        replaced, keep the whole.
+        """
+        if before is None or self.restarted(before):
+            return self.to_json(), True
+        added = {
+            "e": self.entries[len(before.entries) :],
+            "q": self.pending,
+            "n": int(self.answered),
+            "x": int(self.done),
+        }
+        return dumps({name: value for name, value in added.items() if value}), False
+
+    def restarted(self, before: "History") -> bool:
+        """Whether the dialog was replaced since `before`."""
+        return self.entries[: len(before.entries)] != before.entries or self.dialog != before.dialog
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[str], *, call_id: str, sequence: int) -> "History":
+        """Read back what `row_json` wrote: the rows from the last whole one on, oldest first."""
+        whole, *added = (json.loads(row) for row in rows)
+        for row in added:
+            whole["e"] = [*whole.get("e", ()), *row.get("e", ())]
+            whole |= {name: row.get(name) for name in ("q", "n", "x")}
+        return cls._from_document(whole, call_id=call_id, sequence=sequence)
+
+
+def dumps(value: object) -> str:
+    """Compact JSON. Raises TypeError or ValueError for what JSON cannot say (NaN included)."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _participant_out(member: Participant) -> list[Any]:
+    parts = [member.identity, int(member.originator), member.language_id, member.display_name]
+    while parts and not parts[-1]:
+        parts.pop()
+    return parts
+
+
+def _participant_in(parts: list[Any]) -> Participant:
+    identity, originator, language, name = [*parts, None, None, None][:4]
+    return Participant.model_construct(
+        identity=identity, originator=bool(originator), language_id=language, display_name=name
+    )

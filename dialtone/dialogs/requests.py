@@ -1,0 +1,151 @@
+"""Requests of a dialog, and the outcomes that answer them.
+
+A dialog awaits `Request` objects and nothing else. Each has a fingerprint of what gives its outcome a meaning: the
+kind, the prompt's identity, the names of the choices, the function that is run. Texts that an operator may change are
+not part of it.
+
+A platform's outcome becomes an `Entry` of the history by `entry_of`:
+  1. The outcome answers the request when its type is the one that the request waits for.
+  2. It succeeded when the platform says `success` and the value is one that was asked for; an outcome, a reason or a
+     choice that is not understood is never a success.
+  3. An outcome of another action (an answer or a prompt that failed, a refused workflow) is a failure of the workflow.
+  4. The call is over when its state is terminated or the reason is callTerminated.
+"""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
+from typing import Any, Final
+from zlib import crc32
+
+from dialtone import protocol
+from dialtone.dialogs.history import Entry
+from dialtone.protocol import CallState, ConversationResult, RecordingCompletionReason
+
+HUNG_UP: Final = "callerHungUp"
+LOST: Final = "lost"
+TRANSFERRED: Final = "transferred"
+
+OVER: Final = frozenset({CallState.TERMINATED, CallState.TERMINATING})
+"""States after which nothing can be done with a call."""
+
+
+_DEFAULTS: Final[list[Any]] = [None, "", None, ""]
+"""Of an entry's parts after the fingerprint; the code is never left out."""
+
+
+class Code(IntEnum):
+    """How a request ended."""
+
+    UNANSWERED = 0
+    ANSWERED = 1
+    FAILED = 2
+    """The workflow failed: the value is [type of outcome, the platform's reason]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An entry of the history, read."""
+
+    code: Code
+    reason: str
+    value: Any
+    ended: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the request was answered."""
+        return self.code is Code.ANSWERED
+
+    @classmethod
+    def of(cls, entry: Entry) -> "Answer":
+        """Read an entry."""
+        code, reason, value, ended = entry[1:] + _DEFAULTS[len(entry) - 1 :]
+        return cls(Code(code), reason, value, ended)
+
+
+@dataclass(slots=True)
+class Request:
+    """What a dialog asks: an action of the platform (`build`), or a function to run (`activity`)."""
+
+    kind: str
+    identity: str
+    outcome: type[protocol.Outcome] | None = None
+    build: Callable[[str], protocol.Action] | None = None
+    activity: Callable[[], Awaitable[Any]] | None = None
+    choices: frozenset[str] = frozenset()
+
+    def __await__(self) -> Generator["Request", Answer, Answer]:
+        answer = yield self
+        return answer
+
+    @property
+    def fingerprint(self) -> str:
+        """Four characters that tell this request from another."""
+        return fingerprint(self.kind, self.identity)
+
+
+@lru_cache(maxsize=1024)
+def fingerprint(kind: str, identity: str) -> str:
+    """24 bits of a checksum: it guards against changed code, not against an attacker (the appState is signed)."""
+    return urlsafe_b64encode(crc32(f"{kind}\0{identity}".encode()).to_bytes(4)[:3]).decode()
+
+
+def entry(mark: str, code: Code, reason: str = "", value: Any = None, ended: str = "") -> Entry:
+    """An entry of the history, without its falsy tail."""
+    parts: Entry = [mark, int(code), reason, value, ended]
+    while parts[-1] is _DEFAULTS[len(parts) - 2] or parts[-1] == "" == _DEFAULTS[len(parts) - 2]:
+        parts.pop()
+    return parts
+
+
+def entry_of(request: Request, result: ConversationResult, recording: "StoredRecording | None") -> Entry:
+    """The outcome of a request. Rules 1 to 4."""
+    outcome = result.operation_outcome
+    mark = request.fingerprint
+    over = HUNG_UP if result.call_state in OVER else ""
+    if request.outcome is None or not isinstance(outcome, request.outcome):
+        return entry(mark, Code.FAILED, "", [outcome.type, outcome.failure_reason or ""], over)
+    if isinstance(outcome, protocol.RecognizeOutcome):
+        return _recognized(request, outcome, over)
+    if isinstance(outcome, protocol.RecordOutcome):
+        return _recorded(mark, outcome, over, recording)
+    if isinstance(outcome, protocol.TransferOutcome):
+        code = Code.ANSWERED if outcome.succeeded else Code.UNANSWERED
+        return entry(mark, code, outcome.failure_reason or "", ended=TRANSFERRED if outcome.succeeded else over)
+    code = Code.ANSWERED if outcome.succeeded else Code.FAILED
+    return entry(mark, code, "", None if outcome.succeeded else [outcome.type, outcome.failure_reason or ""], over)
+
+
+def _recognized(request: Request, outcome: protocol.RecognizeOutcome, over: str) -> Entry:
+    part = outcome.choice_outcome or outcome.collect_digits_outcome
+    reason = str(part.completion_reason) if part else outcome.failure_reason or ""
+    value: str | None = None
+    if outcome.succeeded and outcome.choice_outcome and outcome.choice_outcome.choice_name in request.choices:
+        value = outcome.choice_outcome.choice_name
+    elif outcome.succeeded and outcome.collect_digits_outcome and not request.choices:
+        value = outcome.collect_digits_outcome.digits
+    if reason == RecordingCompletionReason.CALL_TERMINATED:
+        over = HUNG_UP
+    return entry(request.fingerprint, Code.ANSWERED if value else Code.UNANSWERED, reason, value, over)
+
+
+def _recorded(mark: str, outcome: protocol.RecordOutcome, over: str, recording: "StoredRecording | None") -> Entry:
+    reason = outcome.completion_reason
+    if reason is RecordingCompletionReason.CALL_TERMINATED:
+        over = HUNG_UP
+    if not outcome.succeeded:
+        return entry(mark, Code.UNANSWERED, str(reason), None, over)
+    stored = [recording.path, recording.size] if recording else ["", 0]
+    value = [outcome.length_of_recording_in_secs, str(outcome.format or ""), *stored]
+    return entry(mark, Code.ANSWERED, str(reason), value, over)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecording:
+    """Where the sound of a record outcome was stored: a path in the recordings container, and its size in bytes."""
+
+    path: str
+    size: int

@@ -1,0 +1,168 @@
+"""Every error of the kit.
+
+    DialtoneError
+    ├── BotError                 what our side asked is illegal; found before it leaves (500)
+    │   ├── ConfigurationError     a setting is missing or wrong
+    │   ├── DialogError            the bot's code breaks a rule of dialogs
+    │   │   └── ReplayMismatch       the dialog asked something else than its history answers
+    │   ├── WorkflowError          an action or a workflow breaks the calling contract
+    │   ├── ActionFailed           the platform could not run an action; raised in the dialog
+    │   └── ActivityFailed         a function given to `call.run` raised; raised in the dialog
+    ├── PlatformError            what the other side sent is illegal; refused, nothing stored (4xx)
+    │   ├── BadMessage             not JSON, a member missing, of the wrong type or against a rule (400)
+    │   ├── AppStateRejected       appState is missing, was tampered with, or belongs to another call (400)
+    │   ├── BodyTooLarge           the body is over the limit (400)
+    │   └── Unauthorized           the request could not be proved to come from the platform (401, 403)
+    └── DependencyError          something we rely on failed; the platform tries again (503)
+        └── StorageUnavailable     Table or Blob Storage did not answer
+
+    CallEnded                    not an error: the call is over. A BaseException, as asyncio.CancelledError is,
+                                 so that `except Exception` in a dialog does not swallow it.
+
+Each carries what to do (`fix`), the status of the HTTP reply, and whether trying again may help.
+"""
+
+from dialtone.protocol.violation import ContractViolation
+
+
+class DialtoneError(Exception):
+    """Base of the tree. `code` is stable and documented; `field` names the member or setting; `fix` says what to do."""
+
+    code = "DIALTONE"
+    http_status = 500
+    retryable = False
+
+    def __init__(self, message: str, *, field: str = "", fix: str = "", code: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.fix = fix
+        if code:
+            self.code = code
+
+    def __str__(self) -> str:
+        where = f" [{self.field}]" if self.field else ""
+        fix = f" Fix: {self.fix}." if self.fix else ""
+        return f"{self.code}{where}: {self.message}.{fix}"
+
+
+class BotError(DialtoneError):
+    """What our side asked is illegal."""
+
+    code = "BOT"
+
+
+class ConfigurationError(BotError):
+    """A setting is missing or wrong; `field` is its name."""
+
+    code = "CONFIGURATION"
+
+
+class DialogError(BotError):
+    """The bot's code breaks a rule of dialogs, such as awaiting something that is not the call's."""
+
+    code = "DIALOG"
+
+
+class ReplayMismatch(DialogError):
+    """A dialog asked something else than its history answers: new code in mid-call, or a dialog that is not pure."""
+
+    code = "REPLAY_MISMATCH"
+
+
+class WorkflowError(BotError):
+    """An action or a workflow breaks the calling contract."""
+
+    code = "WORKFLOW"
+
+    @classmethod
+    def from_violation(cls, violation: ContractViolation) -> "WorkflowError":
+        """The bot's side of a violation."""
+        return cls(violation.message, field=violation.field, fix=violation.fix, code=violation.code)
+
+
+class ActionFailed(BotError):
+    """The platform could not run an action. `action` is its outcome's type, `reason` the platform's own words."""
+
+    code = "ACTION_FAILED"
+
+    def __init__(self, action: str, reason: str) -> None:
+        super().__init__(
+            f"{action} failed: {reason or 'no reason was given'}",
+            field=action,
+            fix="catch ActionFailed where the dialog can go on without it",
+        )
+        self.action = action
+        self.reason = reason
+
+
+class ActivityFailed(BotError):
+    """A function that the dialog ran raised. `function` is its name, `reason` the type and text of the exception."""
+
+    code = "ACTIVITY_FAILED"
+
+    def __init__(self, function: str, reason: str) -> None:
+        super().__init__(
+            f"{function} raised {reason}", field=function, fix="catch ActivityFailed where the dialog can go on"
+        )
+        self.function = function
+        self.reason = reason
+
+
+class PlatformError(DialtoneError):
+    """What the other side sent is illegal."""
+
+    code = "PLATFORM"
+    http_status = 400
+
+
+class BadMessage(PlatformError):
+    """A message that cannot be read or breaks the contract."""
+
+    code = "BAD_MESSAGE"
+
+    @classmethod
+    def from_violation(cls, violation: ContractViolation) -> "BadMessage":
+        """The platform's side of a violation."""
+        return cls(violation.message, field=violation.field, fix=violation.fix, code=violation.code)
+
+
+class AppStateRejected(PlatformError):
+    """The appState of a callback is not one that this bot wrote for this call."""
+
+    code = "APPSTATE_REJECTED"
+
+
+class BodyTooLarge(PlatformError):
+    """The body of a request is over the limit."""
+
+    code = "BODY_TOO_LARGE"
+
+
+class Unauthorized(PlatformError):
+    """The request could not be proved to come from the platform."""
+
+    code = "UNAUTHORIZED"
+    http_status = 401
+
+
+class DependencyError(DialtoneError):
+    """Something the kit relies on failed; the same request may succeed later."""
+
+    code = "DEPENDENCY"
+    http_status = 503
+    retryable = True
+
+
+class StorageUnavailable(DependencyError):
+    """Table or Blob Storage did not answer, or refused for a passing reason."""
+
+    code = "STORAGE_UNAVAILABLE"
+
+
+class CallEnded(BaseException):
+    """The call is over; raised at the `await` of a dialog. `reason` is `callerHungUp`, `lost` or `transferred`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

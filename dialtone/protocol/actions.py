@@ -1,0 +1,146 @@
+"""Actions: what a bot asks of the platform in a workflow. Limits and defaults are in `dialtone.protocol.rules`."""
+
+from typing import Annotated, Any, ClassVar, Final
+
+from pydantic import BeforeValidator, Field, SerializeAsAny
+
+from dialtone.protocol.conversation import Participant
+from dialtone.protocol.enums import ModalityType, RecordingFormat, SayAs, VoiceGender
+from dialtone.protocol.model import ContractModel, rule_error
+
+Seconds = int | float
+
+
+class Action(ContractModel):
+    """What every action has: `operation_id` comes back as the id of its outcome."""
+
+    kind: ClassVar[str] = ""
+
+    operation_id: str
+    action: str
+
+
+class Answer(Action):
+    """Accept the call; without modalities, for audio only."""
+
+    kind = "answer"
+    action: str = "answer"
+    accept_modality_types: list[ModalityType] | None = None
+
+    @property
+    def accepted(self) -> list[ModalityType]:
+        """The modalities that are accepted: an empty or absent list means audio."""
+        return self.accept_modality_types or [ModalityType.AUDIO]
+
+
+class Reject(Action):
+    """Decline the call."""
+
+    kind = "reject"
+    action: str = "reject"
+
+
+class Hangup(Action):
+    """End the call."""
+
+    kind = "hangup"
+    action: str = "hangup"
+
+
+class Prompt(ContractModel):
+    """One thing to play: text (`value`), a WMA or WAV file (`file_uri`), or silence, which goes before either.
+
+    `blob_name` is not on the wire: it names the prompt that an operator may have uploaded to be played instead
+    of the text; whoever renders the workflow replaces it.
+    """
+
+    value: str | None = None
+    file_uri: str | None = None
+    voice: VoiceGender | None = None
+    culture: str | None = None
+    silence_length_in_milliseconds: int | None = None
+    emphasize: bool | None = None
+    say_as: SayAs | None = None
+    blob_name: str | None = Field(default=None, exclude=True)
+
+
+class PlayPrompt(Action):
+    """Play prompts, one after the other."""
+
+    kind = "playPrompt"
+    action: str = "playPrompt"
+    prompts: list[Prompt]
+
+
+class Record(Action):
+    """Record the caller. The result comes as a multipart callback."""
+
+    kind = "record"
+    action: str = "record"
+    play_prompt: PlayPrompt | None = None
+    max_duration_in_seconds: Seconds | None = None
+    initial_silence_timeout_in_seconds: Seconds | None = None
+    max_silence_timeout_in_seconds: Seconds | None = None
+    recording_format: RecordingFormat | None = None
+    play_beep: bool | None = None
+    stop_tones: list[str] | None = None
+
+
+class RecognitionOption(ContractModel):
+    """One choice: its name comes back when one of its words is spoken or its key is pressed."""
+
+    name: str
+    speech_variation: list[str] | None = None
+    dtmf_variation: str | None = None
+
+
+class CollectDigits(ContractModel):
+    """Digits to collect: until the maximum, a stop tone (which is left out), or the interdigit time-out."""
+
+    max_number_of_dtmfs: int | None = None
+    stop_tones: list[str] | None = None
+
+
+class Recognize(Action):
+    """Wait for one of `choices`, or for the digits of `collect_digits`."""
+
+    kind = "recognize"
+    action: str = "recognize"
+    play_prompt: PlayPrompt | None = None
+    barge_in_allowed: bool | None = None
+    culture: str | None = None
+    initial_silence_timeout_in_seconds: Seconds | None = None
+    interdigit_timeout_in_seconds: Seconds | None = None
+    choices: list[RecognitionOption] | None = None
+    collect_digits: CollectDigits | None = None
+
+
+class Transfer(Action):
+    """Hand the call over to `target`; consultative when `replaces_context` is present, else attended."""
+
+    kind = "transfer"
+    action: str = "transfer"
+    target: Participant
+    replaces_context: str | None = None
+
+
+ACTIONS: Final[dict[str, type[Action]]] = {
+    model.kind: model for model in (Answer, Reject, Hangup, PlayPrompt, Record, Recognize, Transfer)
+}
+_FOLDED: Final = {kind.casefold(): model for kind, model in ACTIONS.items()}
+
+
+def _read_action(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("action") or next((value[name] for name in value if name.casefold() == "action"), None)
+    if kind is None:
+        raise rule_error("MISSING:action", "action is required")
+    # The platform's chooser ignores case here; its validation then wants the exact name (rules.check_action).
+    model = _FOLDED.get(kind.casefold()) if isinstance(kind, str) else None
+    if model is None:
+        raise rule_error("ACTION_UNSUPPORTED", f"the action is none of {', '.join(ACTIONS)}")
+    return model.model_validate(value)
+
+
+AnyAction = Annotated[SerializeAsAny[Action], BeforeValidator(_read_action)]

@@ -1,0 +1,120 @@
+"""Outcomes of actions, as the platform reports them in a `ConversationResult`."""
+
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, SerializeAsAny
+
+from dialtone.protocol.enums import (
+    DigitCollectionCompletionReason,
+    ModalityType,
+    OutcomeValue,
+    RecognitionCompletionReason,
+    RecordingCompletionReason,
+    RecordingFormat,
+)
+from dialtone.protocol.model import ContractModel, rule_error
+
+
+class Outcome(ContractModel):
+    """What every outcome has: `id` is the operationId of the action; only `success` is a success."""
+
+    type: str
+    id: str
+    outcome: OutcomeValue
+    failure_reason: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the action succeeded; an outcome that is not understood did not."""
+        return self.outcome is OutcomeValue.SUCCESS
+
+
+class AnswerOutcome(Outcome):
+    """Outcome of an answer action."""
+
+
+class RejectOutcome(Outcome):
+    """Outcome of a reject action."""
+
+
+class HangupOutcome(Outcome):
+    """Outcome of a hangup action."""
+
+
+class PlayPromptOutcome(Outcome):
+    """Outcome of a playPrompt action."""
+
+
+class TransferOutcome(Outcome):
+    """Outcome of a transfer action; success ends this leg of the call."""
+
+
+class RecordOutcome(Outcome):
+    """Outcome of a record action; the recording itself is the other part of the multipart body."""
+
+    completion_reason: RecordingCompletionReason
+    length_of_recording_in_secs: float
+    format: RecordingFormat | None = None
+
+
+class ChoiceOutcome(ContractModel):
+    """What a recognize action with choices heard."""
+
+    completion_reason: RecognitionCompletionReason
+    choice_name: str | None = None
+
+
+class CollectDigitsOutcome(ContractModel):
+    """What a recognize action with collectDigits heard; `digits` is one string."""
+
+    completion_reason: DigitCollectionCompletionReason
+    digits: str | None = None
+
+
+class RecognizeOutcome(Outcome):
+    """Outcome of a recognize action; a failed one may carry neither part."""
+
+    choice_outcome: ChoiceOutcome | None = None
+    collect_digits_outcome: CollectDigitsOutcome | None = None
+
+
+class WorkflowValidationOutcome(Outcome):
+    """The workflow was illegal and none of its actions was run."""
+
+
+class PlaceCallOutcome(Outcome):
+    """Outcome of a placeCall action."""
+
+    accepted_modality_types: list[ModalityType] | None = None
+
+
+MISSPELT_VALIDATION: Final = "worfklowValidationOutcome"
+"""The spelling of the platform itself (Microsoft's C# contract); the document has the correct one. Both are read."""
+
+OUTCOMES: Final[dict[str, type[Outcome]]] = {
+    "answerOutcome": AnswerOutcome,
+    "rejectOutcome": RejectOutcome,
+    "hangupOutcome": HangupOutcome,
+    "playPromptOutcome": PlayPromptOutcome,
+    "transferOutcome": TransferOutcome,
+    "recordOutcome": RecordOutcome,
+    "recognizeOutcome": RecognizeOutcome,
+    MISSPELT_VALIDATION: WorkflowValidationOutcome,
+    "workflowValidationOutcome": WorkflowValidationOutcome,
+    "placeCallOutcome": PlaceCallOutcome,
+}
+
+
+def _read_outcome(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("type") or next((value[name] for name in value if name.casefold() == "type"), None)
+    if kind is None:
+        raise rule_error("MISSING:type", "type is required")
+    model = OUTCOMES.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        raise rule_error("OUTCOME_UNSUPPORTED", "this type of outcome is not known")
+    return model.model_validate(value)
+
+
+AnyOutcome = Annotated[SerializeAsAny[Outcome], BeforeValidator(_read_outcome)]

@@ -1,0 +1,101 @@
+"""What the stores need of a storage account: tables of rows and containers of blobs.
+
+Two things keep it: an Azure account (`dialtone.storage.account`) and memory (`dialtone.storage.memory`). Every method
+that asks the account raises `StorageUnavailable` when it does not answer, or refuses. What is written to a table or a
+container that is not there creates it; what is read from one finds nothing.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Entity = Mapping[str, Any]
+"""A row: `PartitionKey`, `RowKey`, and properties that are str, int (32 bits), float, bool or bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """What is known of a blob without reading it. `size` is in bytes; `etag` changes whenever the content does."""
+
+    name: str
+    size: int
+    etag: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Table(Protocol):
+    """One table."""
+
+    async def ensure(self) -> None:
+        """Create it if it is not there."""
+
+    async def insert(self, entity: Entity) -> bool:
+        """Add a row; False, and nothing written, when its keys are taken."""
+
+    async def put(self, entity: Entity) -> None:
+        """Add a row or replace the one with its keys."""
+
+    async def get(self, partition: str, row: str) -> Entity | None:
+        """The row with these keys."""
+
+    async def delete(self, partition: str, row: str) -> None:
+        """Remove a row, if it is there."""
+
+    async def scan(
+        self,
+        partition: str,
+        *,
+        first: str = "",
+        limit: int | None = None,
+        last: Callable[[Entity], bool] | None = None,
+    ) -> list[Entity]:
+        """The rows of a partition from row key `first` on, in the order of their keys: `limit` of them at most, and
+        none after the first for which `last` is true.
+        """
+
+
+class Container(Protocol):
+    """One container of blobs."""
+
+    async def ensure(self) -> None:
+        """Create it if it is not there."""
+
+    async def put(
+        self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str], *, overwrite: bool
+    ) -> bool:
+        """Write a blob in one piece; False, and nothing written, when it is there already and `overwrite` is not set."""
+
+    async def head(self, name: str) -> Blob | None:
+        """What is known of a blob."""
+
+    async def read(self, name: str) -> tuple[bytes, str] | None:
+        """The content of a blob and the etag that belongs to it."""
+
+    async def blobs(self, prefix: str = "", *, limit: int | None = None, metadata: bool = False) -> list[Blob]:
+        """The blobs whose names start with `prefix`, in the order of their names; with their metadata if asked for."""
+
+    async def link(self, name: str, seconds: float, content_type: str) -> str:
+        """A link that lets whoever has it read this one blob for so many seconds."""
+
+
+class Backend(Protocol):
+    """A storage account, or what stands in for one."""
+
+    def table(self, name: str) -> Table:
+        """The table of this name."""
+
+    def container(self, name: str) -> Container:
+        """The container of this name."""
+
+    async def close(self) -> None:
+        """Close every connection. The backend can be used again afterwards."""
+
+
+async def together(*requests: Coroutine[Any, Any, Any]) -> list[Any]:
+    """The answers to several requests at once. All of them have ended when this returns or raises the first error."""
+    answers = await asyncio.gather(*requests, return_exceptions=True)
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return answers

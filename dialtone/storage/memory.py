@@ -1,0 +1,115 @@
+"""Storage in memory: for tests and benchmarks. It means the same as an account and is gone with the process."""
+
+import base64
+from collections.abc import Callable, Mapping
+from itertools import count
+
+from dialtone.storage.backend import Blob, Entity
+
+
+class MemoryTable:
+    """A table in a dictionary of partitions."""
+
+    def __init__(self) -> None:
+        self._partitions: dict[str, dict[str, Entity]] = {}
+
+    async def ensure(self) -> None:
+        """Nothing to do."""
+
+    async def insert(self, entity: Entity) -> bool:
+        """See `Table`."""
+        rows = self._partitions.setdefault(entity["PartitionKey"], {})
+        if entity["RowKey"] in rows:
+            return False
+        rows[entity["RowKey"]] = entity
+        return True
+
+    async def put(self, entity: Entity) -> None:
+        """See `Table`."""
+        self._partitions.setdefault(entity["PartitionKey"], {})[entity["RowKey"]] = entity
+
+    async def get(self, partition: str, row: str) -> Entity | None:
+        """See `Table`."""
+        return self._partitions.get(partition, {}).get(row)
+
+    async def delete(self, partition: str, row: str) -> None:
+        """See `Table`."""
+        self._partitions.get(partition, {}).pop(row, None)
+
+    async def scan(
+        self,
+        partition: str,
+        *,
+        first: str = "",
+        limit: int | None = None,
+        last: Callable[[Entity], bool] | None = None,
+    ) -> list[Entity]:
+        """See `Table`."""
+        rows = self._partitions.get(partition, {})
+        found = []
+        for key in sorted(key for key in rows if key >= first)[:limit]:
+            found.append(rows[key])
+            if last is not None and last(rows[key]):
+                break
+        return found
+
+
+class MemoryContainer:
+    """A container in a dictionary."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[str, tuple[Blob, bytes]] = {}
+        self._etags = count(1)
+
+    async def ensure(self) -> None:
+        """Nothing to do."""
+
+    async def put(
+        self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str], *, overwrite: bool
+    ) -> bool:
+        """See `Container`."""
+        if name in self._blobs and not overwrite:
+            return False
+        self._blobs[name] = (Blob(name, len(data), str(next(self._etags)), dict(metadata)), data)
+        return True
+
+    async def head(self, name: str) -> Blob | None:
+        """See `Container`."""
+        blob, _ = self._blobs.get(name, (None, b""))
+        return blob
+
+    async def read(self, name: str) -> tuple[bytes, str] | None:
+        """See `Container`."""
+        if name not in self._blobs:
+            return None
+        blob, data = self._blobs[name]
+        return data, blob.etag
+
+    async def blobs(self, prefix: str = "", *, limit: int | None = None, metadata: bool = False) -> list[Blob]:
+        """See `Container`."""
+        names = sorted(name for name in self._blobs if name.startswith(prefix))[:limit]
+        return [self._blobs[name][0] for name in names]
+
+    async def link(self, name: str, seconds: float, content_type: str) -> str:
+        """A `data:` link that holds the content itself, for nobody serves this memory; it does not expire."""
+        _, data = self._blobs.get(name, (None, b""))
+        return f"data:{content_type};base64,{base64.b64encode(data).decode()}"
+
+
+class MemoryBackend:
+    """A storage account in memory."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, MemoryTable] = {}
+        self._containers: dict[str, MemoryContainer] = {}
+
+    def table(self, name: str) -> MemoryTable:
+        """See `Backend`."""
+        return self._tables.setdefault(name, MemoryTable())
+
+    def container(self, name: str) -> MemoryContainer:
+        """See `Backend`."""
+        return self._containers.setdefault(name, MemoryContainer())
+
+    async def close(self) -> None:
+        """Nothing to do."""

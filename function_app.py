@@ -1,0 +1,10 @@
+"""The function app: registers the blueprints of functions/ and nothing else."""
+
+import azure.functions as func
+
+from functions import calls, health, sweeper
+
+app = func.FunctionApp()
+app.register_functions(calls.blueprint)
+app.register_functions(health.blueprint)
+app.register_functions(sweeper.blueprint)

@@ -1,0 +1,24 @@
+"""Callbacks of the Skype platform: the first request of a call, and the result of each workflow."""
+
+import azure.functions as func
+
+from dialtone.errors import BodyTooLarge
+from functions.http import platform, route
+from functions.settings import settings
+from functions.turn import turns
+
+blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
+
+
+@route(blueprint, "calls", "POST", verifier=platform)
+async def calls(req: func.HttpRequest) -> func.HttpResponse:
+    """POST /api/calls."""
+    body = req.get_body()
+    limit = settings().max_body
+    if len(body) > limit:
+        raise BodyTooLarge(
+            f"the body has {len(body)} bytes, {limit} are allowed", fix="record for less time, or as mp3 or wma"
+        )
+    reply = await turns().callback({name.lower(): value for name, value in req.headers.items()}, body)
+    mimetype = reply.content_type if reply.body else None
+    return func.HttpResponse(reply.body, status_code=reply.status, mimetype=mimetype)

@@ -1,0 +1,118 @@
+"""HTTP at the edge: the one way to register a route, who may call it, and how errors are answered.
+
+1. A route cannot be registered without a verifier.
+2. An error is answered as `{"error": {"code", "message", "field", "fix"}}` with the status that its class has; what is
+   not ours is a 500 without details. 503 asks the platform to try again.
+3. Each log line of a request carries its call id; nothing that a caller said, typed or dialled is logged.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+import azure.functions as func
+
+from dialtone.errors import DialtoneError, Unauthorized
+from functions.settings import settings
+
+log: Final = logging.getLogger("dialtone")
+call_id: ContextVar[str] = ContextVar("call_id", default="-")
+"""The call that is being worked on; set by `about_call`."""
+
+Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
+Verifier = Callable[[func.HttpRequest], Awaitable[None]]
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def about_call(call: str) -> None:
+    """From here on, log lines of this task are about this call. Ids are made safe for a line of text."""
+    call_id.set("".join(character if character.isprintable() else "?" for character in call[:128]))
+
+
+class CallIdFilter(logging.Filter):
+    """Puts the call id into each record, as `call_id` and at the head of the message."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mark the record; never drops one."""
+        if "call_id" not in record.__dict__:
+            current = call_id.get()
+            record.__dict__["call_id"] = current
+            record.msg = f"[call %s] {record.msg}"
+            record.args = (current, *(record.args if isinstance(record.args, tuple) else ()))
+        return True
+
+
+log.addFilter(CallIdFilter())
+
+
+async def platform(request: func.HttpRequest) -> None:
+    """Verify a callback of the calling platform.
+
+    With DIALTONE_AUTH=function-key the Functions host has checked the key (the route is registered so). With
+    `loopback` nothing is verified, and only requests to this machine, outside Azure, are taken.
+    """
+    if settings().auth == "loopback":
+        await loopback(request)
+
+
+async def loopback(request: func.HttpRequest) -> None:
+    """Take requests to this machine only. Raises `Unauthorized`."""
+    host = urlsplit(request.url).hostname
+    if os.environ.get("WEBSITE_INSTANCE_ID") or host not in _LOOPBACK:
+        raise Unauthorized(
+            "verification is off, which is for this machine only",
+            field="DIALTONE_AUTH",
+            fix="set DIALTONE_AUTH=function-key where others can reach the functions",
+        )
+
+
+async def anyone(_: func.HttpRequest) -> None:
+    """For routes that tell nothing and change nothing."""
+
+
+def route(
+    blueprint: func.Blueprint, path: str, method: Method, *, verifier: Verifier
+) -> Callable[[Handler], Callable[..., Any]]:
+    """Register a handler at `/api/<path>`."""
+    # The host checks the key before we are asked; local hosts do not enforce keys.
+    level = func.AuthLevel.FUNCTION if verifier is platform else func.AuthLevel.ANONYMOUS
+
+    def register(handler: Handler) -> Callable[..., Any]:
+        @wraps(handler)
+        async def handle(req: func.HttpRequest) -> func.HttpResponse:
+            token = call_id.set("-")
+            try:
+                await verifier(req)
+                return await handler(req)
+            except DialtoneError as error:
+                _log(error)
+                return error_response(error)
+            except Exception:
+                log.exception("the request failed")
+                return error_response(DialtoneError("something went wrong here", code="INTERNAL", fix="see the log"))
+            finally:
+                call_id.reset(token)
+
+        handle.__annotations__ = {"req": func.HttpRequest, "return": func.HttpResponse}
+        del handle.__wrapped__  # the worker would read the handler's own signature
+        return blueprint.route(route=path, methods=[method], auth_level=level)(handle)  # type: ignore[no-any-return]
+
+    return register
+
+
+def error_response(error: DialtoneError) -> func.HttpResponse:
+    """Rule 2."""
+    body = {"code": error.code, "message": error.message, "field": error.field, "fix": error.fix}
+    return func.HttpResponse(json.dumps({"error": body}), status_code=error.http_status, mimetype="application/json")
+
+
+def _log(error: DialtoneError) -> None:
+    level = logging.WARNING if error.http_status < 500 else logging.ERROR
+    log.log(level, "%d %s: %s %s", error.http_status, error.code, error.field, error.message)

@@ -1,0 +1,120 @@
+// The functions, on Flex Consumption: one app per plan, storage and telemetry by identity.
+//
+// Settings of other plans are refused or ignored on Flex and are not set: FUNCTIONS_WORKER_RUNTIME,
+// FUNCTIONS_EXTENSION_VERSION, WEBSITE_RUN_FROM_PACKAGE, SCM_DO_BUILD_DURING_DEPLOYMENT and their kin.
+// https://learn.microsoft.com/azure/azure-functions/flex-consumption-plan
+
+@description('Name of the app.')
+param name string
+
+@description('Name of the plan.')
+param planName string
+
+@description('Region.')
+param location string
+
+@description('Tags of every resource.')
+param tags object
+
+@description('Resource id of the identity.')
+param identityId string
+
+@description('Client id of the identity.')
+param identityClientId string
+
+@description('Storage account of the kit and of the functions host.')
+param storageName string
+
+@description('Blob endpoint of the account.')
+param blobEndpoint string
+
+@description('Table endpoint of the account.')
+param tableEndpoint string
+
+@description('Container that the package is kept in.')
+param deploymentContainerUrl string
+
+@description('Where telemetry is sent.')
+param insightsConnectionString string
+
+@description('Key Vault URI of the key that signs AppState.')
+param appStateKeyUri string
+
+@description('The bot to run, as module:attribute.')
+param bot string
+
+@description('Seconds without a callback after which a call is swept.')
+param sweepAfterSeconds int
+
+@description('Most instances; at least 40.')
+param maximumInstances int
+
+resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
+  name: planName
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: { name: 'FC1', tier: 'FlexConsumption' }
+  properties: { reserved: true }
+}
+
+resource app 'Microsoft.Web/sites@2024-11-01' = {
+  name: name
+  location: location
+  tags: union(tags, { 'azd-service-name': 'api' })
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: { '${identityId}': {} }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    keyVaultReferenceIdentity: identityId
+    siteConfig: { minTlsVersion: '1.2' }
+    functionAppConfig: {
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: deploymentContainerUrl
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+      runtime: { name: 'python', version: '3.13' }
+      scaleAndConcurrency: {
+        instanceMemoryMB: 2048
+        maximumInstanceCount: maximumInstances
+        // A caller hears every cold start as silence.
+        alwaysReady: [{ name: 'http', instanceCount: 1 }]
+        // Unset, a Python instance takes one request at a time and ten callbacks start ten cold instances.
+        triggers: { http: { perInstanceConcurrency: 16 } }
+      }
+    }
+  }
+}
+
+resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
+  parent: app
+  name: 'appsettings'
+  properties: {
+    AzureWebJobsStorage__credential: 'managedidentity'
+    AzureWebJobsStorage__clientId: identityClientId
+    AzureWebJobsStorage__blobServiceUri: blobEndpoint
+    AzureWebJobsStorage__tableServiceUri: tableEndpoint
+    APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
+    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+    AZURE_CLIENT_ID: identityClientId
+    DIALTONE_APPSTATE_KEY: '@Microsoft.KeyVault(SecretUri=${appStateKeyUri})'
+    DIALTONE_AUTH: 'function-key'
+    DIALTONE_BOT: bot
+    DIALTONE_PUBLIC_URL: 'https://${app.properties.defaultHostName}'
+    DIALTONE_STORAGE_ACCOUNT: storageName
+    DIALTONE_SWEEP_AFTER: string(sweepAfterSeconds)
+  }
+}
+
+@description('Address of the app.')
+output url string = 'https://${app.properties.defaultHostName}'

@@ -1,0 +1,97 @@
+// Table Storage for the journal of calls, Blob Storage for prompts and recordings. Private, and without keys.
+
+@minLength(3)
+@maxLength(24)
+@description('Name of the account.')
+param name string
+
+@description('Region.')
+param location string
+
+@description('Tags of every resource.')
+param tags object
+
+@minValue(1)
+@description('Days after which a recording is deleted.')
+param recordingRetentionDays int
+
+var containers = ['prompts', 'recordings', 'deployments']
+var tables = ['calls', 'callindex']
+
+resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
+  name: name
+  location: location
+  tags: tags
+  kind: 'StorageV2'
+  sku: { name: 'Standard_LRS' }
+  properties: {
+    minimumTlsVersion: 'TLS1_2'
+    supportsHttpsTrafficOnly: true
+    allowSharedKeyAccess: false
+    defaultToOAuthAuthentication: true
+    allowBlobPublicAccess: false
+    allowCrossTenantReplication: false
+  }
+}
+
+resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' = {
+  parent: account
+  name: 'default'
+  properties: {
+    deleteRetentionPolicy: { enabled: true, days: 7 }
+  }
+}
+
+resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-06-01' = [
+  for item in containers: {
+    parent: blobs
+    name: item
+    properties: { publicAccess: 'None' }
+  }
+]
+
+resource tableService 'Microsoft.Storage/storageAccounts/tableServices@2025-06-01' = {
+  parent: account
+  name: 'default'
+}
+
+resource table 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-06-01' = [
+  for item in tables: {
+    parent: tableService
+    name: item
+  }
+]
+
+resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01' = {
+  parent: account
+  name: 'default'
+  properties: {
+    policy: {
+      rules: [
+        {
+          name: 'delete-recordings'
+          type: 'Lifecycle'
+          definition: {
+            filters: { blobTypes: ['blockBlob', 'appendBlob'], prefixMatch: ['recordings/'] }
+            actions: {
+              baseBlob: { delete: { daysAfterCreationGreaterThan: recordingRetentionDays } }
+            }
+          }
+        }
+      ]
+    }
+  }
+  dependsOn: [blobs]
+}
+
+@description('Name of the account.')
+output name string = account.name
+
+@description('Blob endpoint.')
+output blobEndpoint string = account.properties.primaryEndpoints.blob
+
+@description('Table endpoint.')
+output tableEndpoint string = account.properties.primaryEndpoints.table
+
+@description('Container that the package of the functions is kept in.')
+output deploymentContainerUrl string = '${account.properties.primaryEndpoints.blob}deployments'

@@ -1,0 +1,55 @@
+// The two keys that the programs share. Bicep cannot make a random key, so they come in as parameters.
+
+@minLength(3)
+@maxLength(24)
+@description('Name of the vault.')
+param name string
+
+@description('Region.')
+param location string
+
+@description('Tags of every resource.')
+param tags object
+
+@secure()
+@description('Key that signs AppState.')
+param appStateKey string
+
+@secure()
+@description('Key that signs the tickets of media streams.')
+param ticketKey string
+
+resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    tenantId: tenant().tenantId
+    sku: { family: 'A', name: 'standard' }
+    enableRbacAuthorization: true
+    // Purge protection stays unset: `azd down --purge` has to free the name for the next `azd up`.
+    softDeleteRetentionInDays: 7
+  }
+}
+
+resource appState 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = {
+  parent: vault
+  name: 'appstate-key'
+  properties: { value: appStateKey }
+}
+
+resource ticket 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = {
+  parent: vault
+  name: 'ticket-key'
+  properties: { value: ticketKey }
+}
+
+@description('Name of the vault.')
+output name string = vault.name
+
+// Without a version, so that a new key is taken up by the next start.
+@description('URI of the key that signs AppState.')
+output appStateKeyUri string = '${vault.properties.vaultUri}secrets/${appState.name}'
+
+@description('URI of the key that signs tickets.')
+output ticketKeyUri string = '${vault.properties.vaultUri}secrets/${ticket.name}'

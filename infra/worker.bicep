@@ -1,0 +1,132 @@
+// The media worker: always on, because the platform connects to it in mid-call.
+
+@description('Name of the container app.')
+param name string
+
+@description('Name of the Container Apps environment.')
+param environmentName string
+
+@description('Region.')
+param location string
+
+@description('Tags of every resource.')
+param tags object
+
+@description('Resource id of the identity.')
+param identityId string
+
+@description('Host of the registry.')
+param registryServer string
+
+@description('Resource id of the Log Analytics workspace.')
+param workspaceId string
+
+@description('Key Vault URI of the key that signs tickets.')
+param ticketKeyUri string
+
+@description('Image to run; empty until the first one has been built.')
+param image string
+
+@description('Most replicas.')
+param maximumReplicas int
+
+@description('Streams of one replica, over which another is started. The worker refuses at 200.')
+param streamsPerReplica int = 100
+
+var port = 8080
+
+resource containerEnvironment 'Microsoft.App/managedEnvironments@2025-07-01' = {
+  name: environmentName
+  location: location
+  tags: tags
+  properties: {
+    appLogsConfiguration: { destination: 'azure-monitor' }
+    workloadProfiles: [{ name: 'Consumption', workloadProfileType: 'Consumption' }]
+  }
+}
+
+// Logs reach the workspace this way without its shared key.
+resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: containerEnvironment
+  name: 'workspace'
+  properties: {
+    workspaceId: workspaceId
+    logs: [{ categoryGroup: 'allLogs', enabled: true }]
+  }
+}
+
+resource app 'Microsoft.App/containerApps@2025-07-01' = {
+  name: name
+  location: location
+  tags: union(tags, { 'azd-service-name': 'media-worker' })
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: { '${identityId}': {} }
+  }
+  properties: {
+    environmentId: containerEnvironment.id
+    workloadProfileName: 'Consumption'
+    configuration: {
+      activeRevisionsMode: 'Single'
+      ingress: {
+        external: true
+        targetPort: port
+        transport: 'http'
+        allowInsecure: false
+      }
+      registries: [{ server: registryServer, identity: identityId }]
+      secrets: [{ name: 'ticket-key', keyVaultUrl: ticketKeyUri, identity: identityId }]
+    }
+    template: {
+      terminationGracePeriodSeconds: 600
+      containers: [
+        {
+          name: 'media-worker'
+          // The first image is built after the first provision. Until then a bare Python answers the probes;
+          // placeholder.py starts the worker as soon as the image holds it.
+          image: empty(image) ? 'python:3.13-slim' : image
+          command: empty(image)
+            ? ['python', '-c', loadTextContent('placeholder.py')]
+            : ['python', '-m', 'media_worker']
+          args: ['--host', '0.0.0.0', '--port', string(port), '--grace', '590', '--max-sessions', '200']
+          env: [{ name: 'DIALTONE_TICKET_KEY', secretRef: 'ticket-key' }]
+          resources: { cpu: json('1.0'), memory: '2Gi' }
+          probes: [
+            {
+              type: 'Startup'
+              httpGet: { path: '/healthz', port: port }
+              periodSeconds: 1
+              failureThreshold: 60
+            }
+            {
+              type: 'Liveness'
+              httpGet: { path: '/healthz', port: port }
+              periodSeconds: 10
+              failureThreshold: 3
+            }
+            {
+              type: 'Readiness'
+              httpGet: { path: '/readyz', port: port }
+              periodSeconds: 5
+              failureThreshold: 2
+            }
+          ]
+        }
+      ]
+      scale: {
+        minReplicas: 1
+        maxReplicas: maximumReplicas
+        rules: [
+          {
+            name: 'streams'
+            // An open WebSocket counts as a request.
+            http: { metadata: { concurrentRequests: string(streamsPerReplica) } }
+          }
+        ]
+      }
+    }
+  }
+}
+
+@description('Address of the worker, for wss.')
+output url string = 'wss://${app.properties.configuration.ingress.fqdn}'

@@ -1,0 +1,1 @@
+"""The calling platforms that the simulator plays, one module each."""

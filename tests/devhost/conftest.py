@@ -1,0 +1,133 @@
+"""Starts devhost as a program over the sample app, once per worker."""
+
+import os
+import select
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+START_S = 60.0
+
+
+class RunningHost:
+    """A devhost process: what it printed, its logs so far, and a client bound to its address."""
+
+    def __init__(self, process: subprocess.Popen[str], lines: list[str], log: Path) -> None:
+        self.process = process
+        self.lines = lines
+        self._log = log
+        self.url = lines[-1].split()[2]
+        self.client = httpx.Client(base_url=self.url, timeout=30)
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def wait_until_seen(self, wanted: Callable[[list[object]], bool]) -> list[object]:
+        """Poll what the sample app has seen until it is as wanted."""
+        deadline = time.monotonic() + START_S
+        while True:
+            seen: list[object] = self.client.get("/api/seen").json()
+            if wanted(seen):
+                return seen
+            assert time.monotonic() < deadline, f"seen so far: {seen}\n{self.log}"
+            time.sleep(0.02)
+
+
+def write_sample_app(folder: Path) -> Path:
+    for name, source in (("function_app", "sample_app"), ("sample_blueprint", "sample_blueprint")):
+        shutil.copy(Path(__file__).with_name(f"{source}.py"), folder / f"{name}.py")
+    (folder / "host.json").write_text('{"version": "2.0"}')
+    return folder
+
+
+def read_until_ready(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stdout is not None
+    lines: list[str] = []
+    deadline = time.monotonic() + START_S
+    while not (lines and lines[-1].startswith("devhost: ready")):
+        readable, _, _ = select.select([process.stdout], [], [], deadline - time.monotonic())
+        line = process.stdout.readline() if readable else ""
+        if not line:
+            return lines
+        lines.append(line.rstrip("\n"))
+    return lines
+
+
+@contextmanager
+def running(command: list[str], log: Path, **environment: str) -> Iterator[RunningHost]:
+    """Start a devhost command line, and end it however the test ends."""
+    variables = {"TICK_SCHEDULE": "* * * * * *", "PYTHONUNBUFFERED": "", "PYTHONPATH": "", **environment}
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **variables}, stdout=subprocess.PIPE, stderr=stderr, text=True
+        ) as process,
+    ):
+        try:
+            lines = read_until_ready(process)
+            assert lines[-1:] and lines[-1].startswith("devhost: ready"), f"{lines}\n{log.read_text()}"
+            host = RunningHost(process, lines, log)
+            with host.client:
+                yield host
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def start_host(tmp_path: Path) -> Iterator[Callable[..., RunningHost]]:
+    """Start devhost over the sample app with more arguments and environment variables."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        app = tmp_path / "app"
+        app.mkdir()
+        write_sample_app(app)
+
+        def start(*arguments: str, **environment: str) -> RunningHost:
+            command = [sys.executable, "-m", "devhost", "--app-dir", str(app), "--port", "0", *arguments]
+            if "--worker" not in arguments:
+                command += ["--worker", "registry"]
+            return stack.enter_context(running(command, tmp_path / "stderr.txt", **environment))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def registry_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
+    folder = tmp_path_factory.mktemp("registry")
+    app = write_sample_app(folder)
+    command = [sys.executable, "-m", "devhost", "--app-dir", str(app), "--port", "0", "--worker", "registry"]
+    with running(command, folder / "stderr.txt") as host:
+        yield host
+
+
+@pytest.fixture(scope="session")
+def runtime_python() -> str:
+    """An interpreter that has Microsoft's worker library: DIALTONE_PY313, else this one."""
+    python = os.environ.get("DIALTONE_PY313", sys.executable)
+    probe = subprocess.run([python, "-c", "import azure_functions_runtime, uvicorn"], capture_output=True, text=True)
+    if probe.returncode:
+        assert "DIALTONE_PY313" not in os.environ, f"DIALTONE_PY313 cannot be used: {probe.stderr}"
+        pytest.skip(
+            "azure-functions-runtime needs Python 3.13 and is not installed here: "
+            "set DIALTONE_PY313 to a python that has it, with azure-functions and uvicorn"
+        )
+    return python
+
+
+@pytest.fixture(scope="session")
+def runtime_host(runtime_python: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHost]:
+    folder = tmp_path_factory.mktemp("runtime")
+    app = write_sample_app(folder)
+    command = [runtime_python, "-m", "devhost", "--app-dir", str(app), "--port", "0"]
+    with running(command, folder / "stderr.txt") as host:
+        yield host

@@ -1,0 +1,45 @@
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+import websockets
+
+from media_worker.handlers import HANDLERS, Handler
+from media_worker.server import MediaWorker
+from media_worker.settings import Settings
+
+
+class Workplace:
+    """Starts workers and connects to them; everything is closed when the test ends."""
+
+    def __init__(self) -> None:
+        self._open: list[websockets.ClientConnection] = []
+        self._workers: list[MediaWorker] = []
+
+    async def worker(
+        self, settings: Settings | None = None, handlers: Mapping[str, Handler] = HANDLERS, now: float = 0.0
+    ) -> MediaWorker:
+        worker = MediaWorker(settings or Settings(port=0), handlers, lambda: now)
+        await worker.__aenter__()
+        self._workers.append(worker)
+        return worker
+
+    async def stream(
+        self, worker: MediaWorker, target: str = "/media/call-1?handler=echo"
+    ) -> websockets.ClientConnection:
+        uri = worker.url.replace("http", "ws", 1) + target
+        connection = await websockets.connect(uri, compression=None, max_size=None, close_timeout=2)
+        self._open.append(connection)
+        return connection
+
+    async def close(self) -> None:
+        for connection in self._open:
+            await connection.close()
+        for worker in self._workers:
+            await worker.__aexit__(None, None, None)
+
+
+@pytest.fixture
+async def workplace() -> AsyncIterator[Workplace]:
+    place = Workplace()
+    yield place
+    await place.close()
