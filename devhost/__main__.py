@@ -15,7 +15,6 @@ import signal
 import socket
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
@@ -58,7 +57,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     load_local_settings(app_dir)
     prefix = load_route_prefix(app_dir)
     worker = _make_worker(arguments.worker, app_dir)
-    functions = await _index(worker)
+    functions = sorted(await worker.index(), key=lambda function: function.name.upper())
     routes = check_functions(functions, prefix)
     with _listen(arguments.host, arguments.port) as listener, closing(worker):
         name = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
@@ -145,15 +144,6 @@ def _make_worker(choice: str, app_dir: Path) -> Worker:
     from .registry_worker import RegistryWorker
 
     return RegistryWorker()
-
-
-async def _index(worker: Worker) -> list[Function]:
-    try:
-        return sorted(await worker.index(), key=lambda function: function.name.upper())
-    except HostError:
-        raise
-    except Exception as error:
-        raise HostError(f"function_app.py cannot be loaded:\n{traceback.format_exc()}") from error
 
 
 def _is_loopback(host: str) -> bool:

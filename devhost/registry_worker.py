@@ -14,6 +14,7 @@ import inspect
 import logging
 import os
 import threading
+import traceback
 import typing
 import uuid
 from collections.abc import Callable
@@ -128,7 +129,10 @@ class RegistryWorker:
 
     async def index(self) -> list[Function]:
         """Import ``function_app`` and return its functions; raises HostError as Worker.index says."""
-        module = importlib.import_module("function_app")
+        try:
+            module = importlib.import_module("function_app")
+        except Exception as error:
+            raise HostError(f"function_app.py cannot be loaded:\n{traceback.format_exc()}") from error
         apps = [each for each in vars(module).values() if isinstance(each, azure.functions.FunctionRegister)]
         if len(apps) != 1:
             raise HostError(f"function_app.py must hold exactly one FunctionApp at its top level, not {len(apps)}")
@@ -142,7 +146,7 @@ class RegistryWorker:
             check_bindings(function)
             try:
                 self._bound[function.name] = _bind(function.name, user)
-            except (TypeError, NameError) as error:
+            except Exception as error:
                 raise HostError(f"function {function.name}: {error}") from error
             functions.append(function)
         return functions

@@ -146,7 +146,7 @@ class RouteTable:
         """Find the function for a request; None when no route and method match (answered by 404, never 405)."""
         path = raw_path.decode("latin-1")
         if "%" in path:
-            path = unquote(re.sub("%2f", "%252f", path, flags=re.IGNORECASE))
+            path = unquote(re.sub("%(?=2[fF])", "%25", path))
         path = path.removesuffix("/")
         for route in self.routes:
             methods = route.function.methods

@@ -34,7 +34,12 @@ def load_route_prefix(app_dir: Path) -> str:
     document = _read_object(app_dir / "host.json")
     if document.get("version", "2.0") != "2.0":
         raise HostError(f'host.json: version must be "2.0", not {document["version"]!r}')
-    prefix = document.get("extensions", {}).get("http", {}).get("routePrefix", "api")
+    section = document
+    for name in ("extensions", "http"):
+        section = section.get(name, {})
+        if not isinstance(section, dict):
+            raise HostError(f"host.json: {name} must be an object")
+    prefix = section.get("routePrefix", "api")
     if not isinstance(prefix, str):
         raise HostError("host.json: extensions.http.routePrefix must be a string")
     return prefix.strip("/")

@@ -27,6 +27,14 @@ Ready = Callable[[str], Sequence[str] | None]
 """Given what a program has printed since its start: None while it is not ready, then the addresses that it serves."""
 
 
+class Interrupted(BaseException):
+    """This process was asked to end, by the signal `number`. Not an Exception, as KeyboardInterrupt is none."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
 class Program:
     """A program, not yet started.
 

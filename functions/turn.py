@@ -10,6 +10,7 @@
 At least once, not exactly once: an activity that ran before its turn could be stored.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -127,8 +128,10 @@ class Turns:
             turn = await self._run_activity(turn, event)
         if turn.error is not None:
             log.error("the dialog failed", exc_info=turn.error)
-        body = await self._render(turn)
-        return await self._commit(before, turn, event, body, kind=kind, message_id=message_id)
+        whole = turn.history.to_json()
+        body = await self._render(turn, whole)
+        row = self._row(before, turn, event, whole, body, kind=kind, message_id=message_id)
+        return await self._commit(before, turn, row)
 
     async def _taken(self, history: History) -> TurnRow | None:
         return await self.storage.calls.get(history.facts.call_id, history.sequence)
@@ -144,7 +147,7 @@ class Turns:
             return finish_activity(self.bot, turn, event, error=f"{type(error).__name__}: {error}")
         return finish_activity(self.bot, turn, event, result=result)
 
-    async def _render(self, turn: Turn) -> bytes:
+    async def _render(self, turn: Turn, whole: str) -> bytes:
         if not turn.actions:
             return b""
         history = turn.history
@@ -153,7 +156,7 @@ class Turns:
         return skype.render(
             turn.actions,
             callback=self.settings.callback_url,
-            app_state=self.codec.encode(history.facts.call_id, history.sequence, history.to_json()),
+            app_state=self.codec.encode(history.facts.call_id, history.sequence, whole),
             loopback_http=self.settings.auth == "loopback",
         )
 
@@ -167,12 +170,12 @@ class Turns:
             if (uploaded := found.get(prompt.blob_name or "")) is not None:
                 prompt.value, prompt.file_uri = uploaded.text, uploaded.file_uri
 
-    async def _commit(
-        self, before: History | None, turn: Turn, event: Event, body: bytes, *, kind: str, message_id: str
-    ) -> Reply:
+    def _row(
+        self, before: History | None, turn: Turn, event: Event, whole: str, body: bytes, *, kind: str, message_id: str
+    ) -> TurnRow:
         history = turn.history
-        entries, reset = history.row_json(before)
-        row = TurnRow(
+        entries, reset = history.row_json(before, whole)
+        return TurnRow(
             call_id=history.facts.call_id,
             sequence=history.sequence,
             message_id=message_id,
@@ -186,27 +189,30 @@ class Turns:
             done=history.done,
             failed=type(turn.error).__name__ if turn.error else "",
         )
-        record = self._record(history, turn, event, kind)
-        if before is None:
-            # The index goes first: an orphan there is mended by the sweeper, a call that nobody knows of is not.
-            await self.storage.calls.open(record)
-        taken = await self.storage.calls.insert(row)
-        if taken is not None:
-            return self._answered_before(taken, message_id)
-        if history.done and (before is None or not before.done):
-            await self._close(record)
-        return Reply(body)
 
-    def _record(self, history: History, turn: Turn, event: Event, kind: str) -> CallRecord:
-        caller = history.facts.caller
-        outcome = "lost" if kind == LOST else "failed" if turn.error else "completed"
+    async def _commit(self, before: History | None, turn: Turn, row: TurnRow) -> Reply:
+        record = self._record(turn, row)
+        if before is None:
+            # Nothing is answered before both are written, and a retry writes what is missing.
+            _, taken = await asyncio.gather(self.storage.calls.open(record), self.storage.calls.insert(row))
+        else:
+            taken = await self.storage.calls.insert(row)
+        if taken is not None:
+            return self._answered_before(taken, row.message_id)
+        if row.done and (before is None or not before.done):
+            await self._close(record)
+        return Reply(row.reply)
+
+    def _record(self, turn: Turn, row: TurnRow) -> CallRecord:
+        facts = turn.history.facts
+        outcome = "lost" if row.event == LOST else "failed" if row.failed else "completed"
         return CallRecord(
-            call_id=history.facts.call_id,
+            call_id=row.call_id,
             channel=skype.NAME,
-            caller=caller.identity if caller else "",
-            started=history.facts.started,
-            ended=event.at if history.done else None,
-            outcome=outcome if history.done else "",
+            caller=facts.caller.identity if facts.caller else "",
+            started=facts.started,
+            ended=row.at if row.done else None,
+            outcome=outcome if row.done else "",
         )
 
     async def _close(self, record: CallRecord) -> None:

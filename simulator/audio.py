@@ -1,6 +1,6 @@
 """Sound in the simulator: PCM, 16-bit little-endian, mono, 16 kHz, and the files it is kept in.
 
-Encoding and decoding are PyAV's (FFmpeg), which comes with `dialtone[local]` and is imported when first used.
+Encoding and decoding are PyAV's (FFmpeg).
 """
 
 import io
@@ -8,6 +8,7 @@ import wave
 from collections.abc import Collection
 from typing import Final
 
+import av
 import numpy as np
 
 RATE: Final = 16_000
@@ -46,8 +47,6 @@ def tone(seconds: float, hertz: float = 1000.0) -> bytes:
 
 def resample(pcm: bytes, rate: int) -> bytes:
     """PCM of another sample rate (Hz), at 16 kHz."""
-    import av
-
     frame = _frame(pcm, rate)
     resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
     return b"".join(part.to_ndarray().tobytes() for each in (frame, None) for part in resampler.resample(each))
@@ -64,14 +63,13 @@ def encode(pcm: bytes, recording_format: str) -> bytes:
             file.setparams((1, 2, RATE, 0, "NONE", ""))
             file.writeframes(pcm)
         return out.getvalue()
-    import av
-
     if recording_format == "wma":
         # Decoders drop the last, unfinished frame: fill it and add the one that is dropped.
         pcm += bytes(-len(pcm) % _WMA_FRAME_BYTES + _WMA_FRAME_BYTES)
     container, codec = _CONTAINERS[recording_format]
     with av.open(out, "w", format=container) as output:
         stream = output.add_stream(codec, rate=RATE, layout="mono")
+        assert isinstance(stream, av.AudioStream)
         stream.bit_rate = _BIT_RATE
         resampler = av.AudioResampler(format=stream.codec_context.format, layout="mono", rate=RATE)
         for part in (_frame(pcm, RATE), None):
@@ -86,11 +84,9 @@ def decode(data: bytes, formats: Collection[str] = FORMATS) -> bytes:
 
     Raises `AudioError` for a file in another format, damaged, or without sound.
     """
-    import av
-
     allowed = " or ".join(formats)
     try:
-        with av.open(io.BytesIO(data)) as file:
+        with av.open(io.BytesIO(data), "r") as file:
             if _FORMAT_OF_CONTAINER.get(file.format.name) not in formats:
                 raise AudioError(f"the file is {file.format.name}, not {allowed}")
             if not file.streams.audio:
@@ -103,9 +99,7 @@ def decode(data: bytes, formats: Collection[str] = FORMATS) -> bytes:
     return b"".join(frame.to_ndarray().tobytes() for frame in frames)
 
 
-def _frame(pcm: bytes, rate: int) -> "av.AudioFrame":
-    import av
-
+def _frame(pcm: bytes, rate: int) -> av.AudioFrame:
     samples = np.frombuffer(pcm, dtype="<i2").reshape(1, -1)
     frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
     frame.sample_rate = rate

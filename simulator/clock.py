@@ -77,12 +77,15 @@ class RealClock(Clock):
         self._began = self._loop.time()
 
     def now(self) -> float:
+        """The time."""
         return self._loop.time() - self._began
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Begin a participant."""
         return asyncio.create_task(coroutine)
 
     async def wait(self, bell: Bell | None, until: float = inf) -> bool:
+        """Wait for the bell, or until that time."""
         rung = asyncio.Event()
         if bell is not None:
             bell.add(rung.set)
@@ -97,6 +100,7 @@ class RealClock(Clock):
         return True
 
     def io(self) -> AbstractAsyncContextManager[None]:
+        """Nothing to do: time passes by itself."""
         return nullcontext()
 
 
@@ -128,9 +132,11 @@ class VirtualClock(Clock):
         self._io = 0
 
     def now(self) -> float:
+        """The time."""
         return self._now
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Begin a participant."""
         turn = _Turn()
 
         async def participate() -> T:
@@ -151,6 +157,7 @@ class VirtualClock(Clock):
         return task
 
     async def wait(self, bell: Bell | None, until: float = inf) -> bool:
+        """Wait for the bell, or until that time."""
         turn = self._own_turn()
 
         def wake() -> None:
@@ -171,6 +178,7 @@ class VirtualClock(Clock):
 
     @asynccontextmanager
     async def io(self) -> AsyncGenerator[None]:
+        """Stop the clock."""
         self._io += 1
         self._leave(self._own_turn())
         try:

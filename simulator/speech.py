@@ -9,6 +9,7 @@ deployed imports this module.
 """
 
 import ctypes
+import sys
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -25,9 +26,7 @@ _SYNCHRONOUS: Final = 2
 _UTF8: Final = 1
 _KEPT: Final = 256
 _LOCK: Final = Lock()
-_CALLBACK: Final = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
-)
+_CALLBACK: Final = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 
 class SpeechUnavailable(RuntimeError):
@@ -76,6 +75,7 @@ def _speak(text: str, voice: str) -> tuple[int, bytes]:
 
 
 def _unload(library: ctypes.CDLL) -> None:
-    system = ctypes.CDLL(None)
-    system.dlclose.argtypes = [ctypes.c_void_p]
-    system.dlclose(library._handle)
+    if sys.platform == "win32":
+        ctypes.windll.kernel32.FreeLibrary(ctypes.c_void_p(library._handle))
+    else:
+        ctypes.CDLL(None).dlclose(ctypes.c_void_p(library._handle))

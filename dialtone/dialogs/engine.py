@@ -181,7 +181,7 @@ class Run:
         self._ended = ""
         self._mismatch: ReplayMismatch | None = None
         self._replaced: tuple[str, dict[str, Any]] | None = None
-        self._random = Random(event.seed)  # noqa: S311 - documented as not for secrets
+        self._random: Random | None = None
         self._steps = 0
 
     # What a call uses.
@@ -216,7 +216,12 @@ class Run:
 
     def random(self) -> float:
         """A random number, the same one whenever the dialog is run again."""
-        return self._recall("random", lambda: round(self._random.random(), 9))
+        return self._recall("random", self._chance)
+
+    def _chance(self) -> float:
+        if self._random is None:
+            self._random = Random(self._event.seed)  # noqa: S311 - documented as not for secrets
+        return round(self._random.random(), 9)
 
     def replace(self, dialog: str, args: dict[str, Any]) -> NoReturn:
         """Unwind the dialog and go on with another."""

@@ -125,14 +125,14 @@ class History:
             done=bool(document.get("x")),
         )
 
-    def row_json(self, before: "History | None") -> tuple[str, bool]:
+    def row_json(self, before: "History | None", whole: str) -> tuple[str, bool]:
         """What the journal's row of this turn keeps, and whether the history begins anew with it.
 
         A row keeps what the turn added to the history `before`; the first row, and one in which the dialog was
-        replaced, keep the whole.
+        replaced, keep the whole (`to_json`, which the caller has).
         """
         if before is None or self.restarted(before):
-            return self.to_json(), True
+            return whole, True
         added = {
             "e": self.entries[len(before.entries) :],
             "q": self.pending,

@@ -133,7 +133,7 @@ _FOLDED: Final = {kind.casefold(): model for kind, model in ACTIONS.items()}
 def _read_action(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    kind = value.get("action") or next((value[name] for name in value if name.casefold() == "action"), None)
+    kind = value.get("action")
     if kind is None:
         raise rule_error("MISSING:action", "action is required")
     # The platform's chooser ignores case here; its validation then wants the exact name (rules.check_action).

@@ -1,15 +1,14 @@
 """The base of every message of the calling contract, and the one way from JSON to a message.
 
 1. Names are written in exact camelCase and members without a value are left out.
-2. Names are read case-insensitively; a member that is not known is kept and written back.
+2. Names are read case-insensitively (Microsoft's C# contract does, and an older SDK writes some names differently);
+   a member that is not known is kept and written back.
 3. What a message may contain beyond its shape is not decided here but in `dialtone.protocol.rules`.
 """
 
-from collections.abc import Mapping
-from functools import cache
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
@@ -17,22 +16,24 @@ from dialtone.protocol.violation import ContractViolation
 
 _RULE = "contract:"
 
+_NAMES: dict[str, str] = {}
+"""Each name of the contract, as it is written and in lower case, to how it is written. Models add theirs."""
+
 
 class ContractModel(BaseModel):
     """A message, or a part of one. Unknown members are kept."""
 
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="allow")
+    # Validators are built when first used: a cold start needs few of them.
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="allow", defer_build=True
+    )
 
-    @model_validator(mode="before")
     @classmethod
-    def _any_case(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        names = _wire_names(cls)
-        if data.keys() <= names:
-            return data
-        folded = _folded_names(cls)
-        return {name if name in names else folded.get(name.casefold(), name): data[name] for name in data}
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        for name in cls.__annotations__:
+            written = to_camel(name)
+            _NAMES[written] = _NAMES[written.casefold()] = written
 
     def to_wire(self) -> dict[str, Any]:
         """The message as JSON values, camelCase, without the members that have no value."""
@@ -47,23 +48,31 @@ class ContractModel(BaseModel):
         """Read the message from JSON values.
 
         Raises `ContractViolation` with stage `parse`: `MISSING:<member>` for a member that is required and
-        absent or null, `WRONG_TYPE` for one of another type.
+        absent or null, `WRONG_TYPE` for one of another type, `TOO_DEEP` for nesting that no message has.
         """
         try:
-            return cls.model_validate(data)
+            return cls.model_validate(_exact_names(data))
+        except RecursionError:
+            raise ContractViolation(
+                "TOO_DEEP", "the message is nested too deeply", fix="send a flat one", stage="parse"
+            ) from None
         except ValidationError as error:
             raise violation_of(error) from None
 
 
-@cache
-def _wire_names(model: type[ContractModel]) -> frozenset[str]:
-    fields = model.model_fields
-    return frozenset(fields) | {field.alias or name for name, field in fields.items()}
-
-
-@cache
-def _folded_names(model: type[ContractModel]) -> Mapping[str, str]:
-    return {name.casefold(): name for name in sorted(_wire_names(model))}
+def _exact_names(value: Any) -> Any:
+    """Rule 2: JSON values with the contract's names as the contract writes them."""
+    if isinstance(value, dict):
+        names = _NAMES
+        return {
+            name if name in names else names.get(name.casefold(), name): (
+                _exact_names(member) if isinstance(member, dict | list) else member
+            )
+            for name, member in value.items()
+        }
+    if isinstance(value, list):
+        return [_exact_names(member) if isinstance(member, dict | list) else member for member in value]
+    return value
 
 
 def rule_error(code: str, message: str) -> PydanticCustomError:

@@ -108,7 +108,7 @@ OUTCOMES: Final[dict[str, type[Outcome]]] = {
 def _read_outcome(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    kind = value.get("type") or next((value[name] for name in value if name.casefold() == "type"), None)
+    kind = value.get("type")
     if kind is None:
         raise rule_error("MISSING:type", "type is required")
     model = OUTCOMES.get(kind) if isinstance(kind, str) else None

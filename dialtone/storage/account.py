@@ -1,17 +1,16 @@
 """A storage account in Azure, or Azurite in its place: who it is and how it is reached.
 
-  1. Nothing of the SDK is imported before the first request that needs it: a cold start costs the caller time.
-  2. Clients belong to the event loop that they were made in. There is one of each kind, made at first use and again
-     when the running loop is another.
-  3. A request is tried again twice at most, soon: `dialtone.storage.failures` says how long it has.
-  4. A read link is signed with the account's key where there is one, else with a user delegation key, which lasts
-     2 days and is renewed when less than a link's life is left of it.
+1. Nothing of the SDK is imported before the first request that needs it: a cold start costs the caller time.
+2. Clients belong to the event loop that they were made in. There is one of each kind, made at first use and again
+   when the running loop is another.
+3. A request is tried again twice at most, soon: `dialtone.storage.failures` says how long it has.
+4. A read link is signed with the account's key where there is one, else with a user delegation key, which lasts
+   2 days and is renewed when less than a link's life is left of it.
 """
 
 import asyncio
 import base64
 import binascii
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -94,19 +93,11 @@ class Address:
 class AzureAccount:
     """An Azure storage account.
 
-    Without a key it asks for tokens as the managed identity, or with `credential` in its place. `options` are more
-    keyword arguments for the SDK's clients, such as `connection_verify`.
+    `options` are more keyword arguments for the SDK's clients, such as `connection_verify`, a file with certificates.
     """
 
-    def __init__(
-        self,
-        address: Address,
-        *,
-        credential: "Callable[[], AsyncTokenCredential] | None" = None,
-        **options: Any,
-    ) -> None:
+    def __init__(self, address: Address, **options: Any) -> None:
         self.address = address
-        self._make_credential = credential or self._managed_identity
         self._options = options | {"connection_timeout": _CONNECT_SECONDS, "read_timeout": _READ_SECONDS}
         self._clients: _Clients | None = None
 
@@ -144,13 +135,15 @@ class AzureAccount:
         """The client of Blob Storage for the running loop."""
         clients = await self._of_this_loop()
         if clients.blobs is None:
-            from azure.storage.blob.aio import BlobServiceClient, LinearRetry
+            from azure.storage.blob.aio import BlobServiceClient, ExponentialRetry
 
             clients.blobs = BlobServiceClient(
                 self.address.blob_endpoint,
                 credential=self._credential(clients),
-                # Between tries it waits 0 to 2 s: the range is the backoff less and plus the jitter.
-                retry_policy=LinearRetry(backoff=1, random_jitter_range=1, retry_total=2),
+                # The second try is made at once, the third 1 s (a power of 1) later.
+                retry_policy=ExponentialRetry(
+                    initial_backoff=0, increment_base=1, random_jitter_range=0, retry_total=2
+                ),
                 **self._options,
             )
         return clients.blobs
@@ -177,12 +170,12 @@ class AzureAccount:
         clients = await self._of_this_loop()
         blobs = await self.blobs()
         async with clients.delegation_lock:
-            if clients.delegation is None or clients.delegation_expiry < needed_until:
+            if clients.delegation is None or clients.delegation[0] < needed_until:
                 now = datetime.now(UTC)
                 async with guard("getting a user delegation key"):
-                    clients.delegation = await blobs.get_user_delegation_key(now - _CLOCK_SKEW, now + _DELEGATION)
-                clients.delegation_expiry = now + _DELEGATION - _CLOCK_SKEW
-            return clients.delegation
+                    key = await blobs.get_user_delegation_key(now - _CLOCK_SKEW, now + _DELEGATION)
+                clients.delegation = now + _DELEGATION - _CLOCK_SKEW, key
+            return clients.delegation[1]
 
     def _credential(self, clients: "_Clients") -> "AzureNamedKeyCredential | AsyncTokenCredential":
         if self.address.key:
@@ -190,13 +183,10 @@ class AzureAccount:
 
             return AzureNamedKeyCredential(self.address.name, self.address.key)
         if clients.credential is None:
-            clients.credential = self._make_credential()
+            from azure.identity.aio import ManagedIdentityCredential
+
+            clients.credential = ManagedIdentityCredential(client_id=self.address.client_id)
         return clients.credential
-
-    def _managed_identity(self) -> "AsyncTokenCredential":
-        from azure.identity.aio import ManagedIdentityCredential
-
-        return ManagedIdentityCredential(client_id=self.address.client_id)
 
     async def _of_this_loop(self) -> "_Clients":
         loop = asyncio.get_running_loop()
@@ -217,8 +207,7 @@ class _Clients:
     tables: "TableServiceClient | None" = None
     blobs: "BlobServiceClient | None" = None
     credential: "AsyncTokenCredential | None" = None
-    delegation: "UserDelegationKey | None" = None
-    delegation_expiry: datetime = datetime.min.replace(tzinfo=UTC)
+    delegation: "tuple[datetime, UserDelegationKey] | None" = None
     delegation_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def close(self) -> None:

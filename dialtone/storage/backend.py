@@ -64,7 +64,7 @@ class Container(Protocol):
     async def put(
         self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str], *, overwrite: bool
     ) -> bool:
-        """Write a blob in one piece; False, and nothing written, when it is there already and `overwrite` is not set."""
+        """Write a blob in one piece; False, and nothing written, when it is there and may not be overwritten."""
 
     async def head(self, name: str) -> Blob | None:
         """What is known of a blob."""

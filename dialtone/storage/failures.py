@@ -1,8 +1,8 @@
 """What the failures of a storage account mean.
 
-  1. A caller is waiting. A request has 4 s, its retries included; audio has 1 s more per 2 MB.
-  2. Whatever fails is StorageUnavailable, which answers 503 so that the platform tries again. Its message names the
-     request and the account's error code, never a key, a link or what a caller said.
+1. A caller is waiting. A request has 4 s, its retries included; audio has 1 s more per 2 MB.
+2. Whatever fails is StorageUnavailable, which answers 503 so that the platform tries again. Its message names the
+   request and the account's error code, never a key, a link or what a caller said.
 """
 
 import asyncio

@@ -49,7 +49,7 @@ def turn_key(sequence: int) -> str:
 
 
 def time_key(at: float) -> str:
-    """The start of a row key for a time in Unix seconds, to the millisecond; times it cannot hold become the nearest."""
+    """The start of a row key for a time in Unix seconds, to the millisecond, from 1970 to 2286."""
     milliseconds = min(max(at * 1000, 0), _LAST_MS)
     return f"{_LAST_MS - int(milliseconds):013d}"
 

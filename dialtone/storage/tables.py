@@ -41,7 +41,12 @@ class AzureTable:
         async with guard(f"adding a row to table {self._name}"):
             try:
                 # The SDK does not try a POST again by itself, and an idle connection may be closed at any time.
-                await _write(table, lambda: table.create_entity(entity, retry_on_methods=frozenset({"POST"})))
+                await _write(
+                    table,
+                    lambda: table.create_entity(
+                        entity, retry_on_methods=frozenset({"POST"}), response_preference="return-no-content"
+                    ),
+                )
             except ResourceExistsError:
                 return False
         return True

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -43,8 +43,7 @@ class RunningHost:
 
 
 def write_sample_app(folder: Path) -> Path:
-    for name, source in (("function_app", "sample_app"), ("sample_blueprint", "sample_blueprint")):
-        shutil.copy(Path(__file__).with_name(f"{source}.py"), folder / f"{name}.py")
+    shutil.copy(Path(__file__).with_name("sample_app.py"), folder / "function_app.py")
     (folder / "host.json").write_text('{"version": "2.0"}')
     return folder
 
@@ -74,7 +73,7 @@ def running(command: list[str], log: Path, **environment: str) -> Iterator[Runni
     ):
         try:
             lines = read_until_ready(process)
-            assert lines[-1:] and lines[-1].startswith("devhost: ready"), f"{lines}\n{log.read_text()}"
+            assert "devhost: ready" in "".join(lines[-1:]), f"{lines}\n{log.read_text()}"
             host = RunningHost(process, lines, log)
             with host.client:
                 yield host
@@ -85,8 +84,6 @@ def running(command: list[str], log: Path, **environment: str) -> Iterator[Runni
 @pytest.fixture
 def start_host(tmp_path: Path) -> Iterator[Callable[..., RunningHost]]:
     """Start devhost over the sample app with more arguments and environment variables."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
         app = tmp_path / "app"
         app.mkdir()

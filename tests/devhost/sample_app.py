@@ -5,12 +5,13 @@ import json
 import logging
 import os
 import time
+from pathlib import Path
 
 import azure.functions as func
-from sample_blueprint import blueprint, seen
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-app.register_functions(blueprint)
+blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
+seen: list[object] = []
 
 
 def answer(value: object, status: int = 200) -> func.HttpResponse:
@@ -52,7 +53,7 @@ async def with_context(req: func.HttpRequest, context: func.Context) -> func.Htt
     return answer(
         {
             "name": context.function_name,
-            "directory": os.path.isabs(context.function_directory),
+            "directory": Path(context.function_directory).is_absolute(),
             "id": len(context.invocation_id),
             "trace": [context.trace_context.trace_parent, context.trace_context.trace_state],
             "retries": [context.retry_context.retry_count, context.retry_context.max_retry_count],
@@ -104,9 +105,7 @@ def with_text_out(req: func.HttpRequest, res: func.Out[str]) -> None:
 @app.route("answer")
 async def any_answer(req: func.HttpRequest) -> func.HttpResponse:
     """Answers what the query asks for."""
-    response = func.HttpResponse(
-        req.params.get("body", "").encode(), status_code=int(req.params.get("status", "200"))
-    )
+    response = func.HttpResponse(req.params.get("body", "").encode(), status_code=int(req.params.get("status", "200")))
     response.headers["X-Name"] = req.params.get("name", "value")
     response.headers["Content-Length"] = "1"
     response.headers.add("Set-Cookie", "a=1; Path=/; HttpOnly")
@@ -148,3 +147,33 @@ def slow_sync(req: func.HttpRequest) -> func.HttpResponse:
 async def needs_key(req: func.HttpRequest) -> func.HttpResponse:
     logging.info("locked was reached")
     return answer("open")
+
+
+@blueprint.route("seen", methods=["GET"])
+async def what_was_seen(req: func.HttpRequest) -> func.HttpResponse:
+    return func.HttpResponse(json.dumps(seen), mimetype="application/json")
+
+
+@blueprint.timer_trigger("timer", "%TICK_SCHEDULE%")
+async def tick(timer: func.TimerRequest) -> None:
+    seen.append({"tick": sorted(timer.schedule_status)})  # type: ignore[attr-defined]
+
+
+@blueprint.timer_trigger("timer", "0 0 0 1 1 *", run_on_startup=True)
+def new_year(timer: func.TimerRequest) -> None:
+    seen.append({"new year": timer.past_due})
+
+
+@blueprint.event_grid_trigger("event")
+async def on_event(event: func.EventGridEvent) -> None:
+    if event.subject == "fail":
+        raise RuntimeError("this is the traceback in the log")
+    seen.append({"event": event.id, "type": event.event_type, "data": event.get_json()})
+
+
+@blueprint.event_grid_trigger("event")
+def on_cloud_event(event: str) -> None:
+    seen.append({"raw": json.loads(event)})
+
+
+app.register_functions(blueprint)

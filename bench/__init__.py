@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m bench` prints tables; nothing here passes or fails."""

@@ -1,0 +1,13 @@
+"""`python -m bench [turn] [callbacks] [imports]`: all of them, or those that are named."""
+
+import sys
+
+from bench import callbacks, imports, turn
+
+TABLES = {"turn": turn.run, "callbacks": callbacks.run, "imports": imports.run}
+
+unknown = [name for name in sys.argv[1:] if name not in TABLES]
+if unknown:
+    sys.exit(f"there is no benchmark named {unknown[0]!r}; there are {', '.join(TABLES)}")
+for name in sys.argv[1:] or TABLES:
+    TABLES[name]()

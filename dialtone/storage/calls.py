@@ -1,0 +1,263 @@
+"""The journal of calls, and the lists of calls.
+
+Journal (table `calls`)
+  1. A call is a partition; a turn is a row. Rows are inserted, never updated: whoever inserts turn n first has made it.
+  2. Row keys are turned round, so that the latest turn is the first row.
+  3. A text or a reply that is longer than one property may be goes on in `<name>_1`, `<name>_2` and so on. A row has
+     1,000,000 bytes at most, where two bytes count for each UTF-16 unit of a text.
+
+Lists (table `callindex`)
+  4. A call has a row among the calls of its day, the UTC day of its start, from its start for ever, and a row among
+     the open calls from its start to its end. Both lists are spread over 8 partitions and sorted by start, the newest
+     first.
+  5. Nothing makes both rows, or the journal and the lists, change as one. The end is written to the day before the row
+     among the open calls is removed, so a crash in between leaves a call open that has ended, never the other way
+     round. Whoever sweeps the open calls asks the journal what became of them and closes them again.
+
+Source: Azure Table Storage, "Understanding the Table service data model" (limits of properties and rows).
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dialtone.errors import BotError, StorageUnavailable
+from dialtone.storage.backend import Entity, Table, together
+from dialtone.storage.keys import SHARDS, TURN_MAX, call_key, day_of, shard, time_key, turn_key
+
+CALLS_TABLE: Final = "calls"
+INDEX_TABLE: Final = "callindex"
+ROW_MAX_BYTES: Final = 1_000_000
+
+# A text property holds 32,768 UTF-16 units, of which a character outside ASCII may need two; a binary one 65,536 bytes.
+_ASCII_PIECE: Final = 30_000
+_TEXT_PIECE: Final = 15_000
+_BYTES_PIECE: Final = 60_000
+_TEXTS: Final = ("message_id", "event", "entries", "content_type", "failed")
+_DAY: Final = re.compile(r"[0-9]{8}")
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRow:
+    """One turn of a call.
+
+    `sequence` counts from 0 to 999999. `message_id` names the callback that caused the turn, `event` says what it was.
+    `entries` is JSON: what the turn adds to the history. `reset` says that the history starts anew with this row.
+    `reply`, `content_type` and `status` are what was answered. `at` is in Unix seconds. `done` says that the call is
+    over; `failed` is empty or says in one line why it failed.
+    """
+
+    call_id: str
+    sequence: int
+    message_id: str
+    event: str
+    entries: str
+    reset: bool
+    reply: bytes
+    content_type: str
+    status: int
+    at: float
+    done: bool
+    failed: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """A call in a list. `started` and `ended` are in Unix seconds; `started` must be the same whenever the call is
+    opened or closed. `outcome` is empty while the call is open, then `completed`, `failed` or `lost`.
+    """
+
+    call_id: str
+    channel: str
+    caller: str
+    started: float
+    ended: float | None = None
+    outcome: str = ""
+
+
+class CallStore:
+    """The journal and the lists. Every method raises StorageUnavailable."""
+
+    def __init__(self, turns: Table, index: Table) -> None:
+        self._turns = turns
+        self._index = index
+
+    async def insert(self, row: TurnRow) -> TurnRow | None:
+        """Add a turn. None: it was added. Else the turn that was there already, and nothing was written.
+
+        After a broken connection the turn that is there may be the very one that was given. So what counts is the turn
+        that is there, not who wrote it. Raises BotError when the row is too large.
+        """
+        if await self._turns.insert(_entity_of_turn(row)):
+            return None
+        there = await self.get(row.call_id, row.sequence)
+        if there is None:
+            raise StorageUnavailable(
+                f"table {CALLS_TABLE} refuses a row that it does not have",
+                fix="wait until the table that is being deleted is gone",
+            )
+        return there
+
+    async def get(self, call_id: str, sequence: int) -> TurnRow | None:
+        """One turn."""
+        entity = await self._turns.get(call_key(call_id), turn_key(sequence))
+        return None if entity is None else _turn_of_entity(call_id, entity)
+
+    async def latest(self, call_id: str) -> TurnRow | None:
+        """The latest turn of a call; None when it has none."""
+        rows = await self._turns.scan(call_key(call_id), limit=1)
+        return _turn_of_entity(call_id, rows[0]) if rows else None
+
+    async def history(self, call_id: str, upto: int) -> list[TurnRow]:
+        """The turns that make the history at turn `upto`, oldest first: from the last one with `reset`, or from 0."""
+        rows = await self._turns.scan(call_key(call_id), first=turn_key(upto), last=lambda row: bool(row["reset"]))
+        return [_turn_of_entity(call_id, row) for row in reversed(rows)]
+
+    async def open(self, record: CallRecord) -> None:
+        """List a call that has started. Doing it twice is once; a call that has ended is not opened again."""
+        rows = _Rows(record)
+        _, is_new = await together(self._index.insert(rows.open), self._index.insert(rows.of_day))
+        if not is_new:
+            listed = await self._index.get(rows.of_day["PartitionKey"], rows.of_day["RowKey"])
+            if listed is not None and "ended" in listed:
+                await self._index.delete(rows.open["PartitionKey"], rows.open["RowKey"])
+
+    async def close(self, record: CallRecord) -> None:
+        """List a call as ended, and no longer among the open ones. Raises ValueError when `ended` or `outcome` is not
+        set.
+        """
+        if record.ended is None or not record.outcome:
+            raise ValueError("a call is closed with the time that it ended and its outcome")
+        rows = _Rows(record)
+        await self._index.put(rows.of_day)
+        await self._index.delete(rows.open["PartitionKey"], rows.open["RowKey"])
+
+    async def open_calls(
+        self, *, started_before: float, limit: int = 100, after: CallRecord | None = None
+    ) -> list[CallRecord]:
+        """The open calls that started before a time in Unix seconds, to the millisecond, newest first: `limit` of them
+        at most, and with `after` those that follow that one in the list.
+        """
+        # The next key after all those of this millisecond: "~" is above the "-" that follows the time in them.
+        first = max(f"{time_key(started_before)}~", _next_key(after))
+        return await self._list((f"open-{number}" for number in range(SHARDS)), first, limit)
+
+    async def calls_of_day(self, day: str, *, limit: int = 100, after: CallRecord | None = None) -> list[CallRecord]:
+        """The calls that started on a UTC day, `yyyymmdd`, newest first: `limit` of them at most, and with `after`
+        those that follow that one in the list. Raises BotError when the day is not written so.
+        """
+        if not _DAY.fullmatch(day):
+            raise BotError(
+                "a day is eight digits", field="day", fix="write it as yyyymmdd, such as 20270131", code="DAY_FORMAT"
+            )
+        return await self._list((f"day-{day}-{number}" for number in range(SHARDS)), _next_key(after), limit)
+
+    async def _list(self, partitions: Iterable[str], first: str, limit: int) -> list[CallRecord]:
+        if limit < 1:
+            return []
+        found = await together(*(self._index.scan(part, first=first, limit=limit) for part in partitions))
+        rows = sorted((row for part in found for row in part), key=lambda row: str(row["RowKey"]))
+        return [_record_of_entity(row) for row in rows[:limit]]
+
+
+class _Rows:
+    """The two rows of a call in the lists."""
+
+    def __init__(self, record: CallRecord) -> None:
+        key = call_key(record.call_id)
+        number = shard(key)
+        row: dict[str, Any] = {"RowKey": _row_key(record), "started": record.started}
+        _pack(row, "call_id", record.call_id)
+        _pack(row, "channel", record.channel)
+        _pack(row, "caller", record.caller)
+        self.open: Entity = row | {"PartitionKey": f"open-{number}"}
+        if record.ended is not None:
+            row["ended"] = record.ended
+            row["outcome"] = record.outcome
+        self.of_day: Entity = row | {"PartitionKey": f"day-{day_of(record.started)}-{number}"}
+
+
+def _row_key(record: CallRecord) -> str:
+    return f"{time_key(record.started)}-{call_key(record.call_id)}"
+
+
+def _next_key(record: CallRecord | None) -> str:
+    # "!" is below every character of a key, so nothing is between a key and itself with "!" behind it.
+    return f"{_row_key(record)}!" if record is not None else ""
+
+
+def _record_of_entity(entity: Entity) -> CallRecord:
+    ended = entity.get("ended")
+    return CallRecord(
+        call_id=_text(entity, "call_id"),
+        channel=_text(entity, "channel"),
+        caller=_text(entity, "caller"),
+        started=float(entity["started"]),
+        ended=None if ended is None else float(ended),
+        outcome=entity.get("outcome", ""),
+    )
+
+
+def _entity_of_turn(row: TurnRow) -> Entity:
+    texts = {name: getattr(row, name) for name in _TEXTS}
+    size = len(row.reply) + sum(_utf16_bytes(text) for text in texts.values())
+    if size > ROW_MAX_BYTES:
+        raise BotError(
+            f"turn {row.sequence} has {size} bytes, a row holds {ROW_MAX_BYTES}",
+            field="entries" if len(row.entries) > len(row.reply) else "reply",
+            fix="keep results of call.run() small, such as an id instead of a document",
+            code="TURN_TOO_LARGE",
+        )
+    entity: dict[str, Any] = {
+        "PartitionKey": call_key(row.call_id),
+        "RowKey": turn_key(row.sequence),
+        "reset": row.reset,
+        "status": row.status,
+        "at": row.at,
+        "done": row.done,
+    }
+    for name, text in texts.items():
+        _pack(entity, name, text)
+    _pack(entity, "reply", row.reply)
+    return entity
+
+
+def _turn_of_entity(call_id: str, entity: Entity) -> TurnRow:
+    return TurnRow(
+        call_id=call_id,
+        sequence=TURN_MAX - int(entity["RowKey"]),
+        message_id=_text(entity, "message_id"),
+        event=_text(entity, "event"),
+        entries=_text(entity, "entries"),
+        reset=entity["reset"],
+        reply=b"".join(_pieces(entity, "reply")),
+        content_type=_text(entity, "content_type"),
+        status=entity["status"],
+        at=float(entity["at"]),
+        done=entity["done"],
+        failed=_text(entity, "failed"),
+    )
+
+
+def _pack(entity: dict[str, Any], name: str, value: str | bytes) -> None:
+    text_piece = _ASCII_PIECE if value.isascii() else _TEXT_PIECE
+    piece = _BYTES_PIECE if isinstance(value, bytes) else text_piece
+    entity[name] = value[:piece]
+    for number, start in enumerate(range(piece, len(value), piece), 1):
+        entity[f"{name}_{number}"] = value[start : start + piece]
+
+
+def _pieces(entity: Entity, name: str) -> list[Any]:
+    pieces = [entity[name]]
+    while (piece := entity.get(f"{name}_{len(pieces)}")) is not None:
+        pieces.append(piece)
+    return pieces
+
+
+def _text(entity: Entity, name: str) -> str:
+    return "".join(_pieces(entity, name))
+
+
+def _utf16_bytes(text: str) -> int:
+    return 2 * len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass"))

@@ -1,0 +1,63 @@
+"""What happened in one call: every event as one dict, in order.
+
+    {"t": seconds since the call began, to the millisecond, "who": "platform" | "bot" | "caller", "kind": ..., ...}
+
+kind            members besides t, who, kind
+call.started    call_id, chain_id, seed, bot, caller
+http.request    attempt (from 1), message_id, chain_id, url, json, bytes (of audio)
+http.reply      status, ms, json, or text when it is not JSON; status null and error when there was no reply
+heard           text or file or silence_ms, start, seconds, cut: what the caller heard of a prompt
+beep            seconds
+pressed         key
+spoke           text, start, seconds
+recorded        operation_id, seconds, format, bytes, reason
+recognized      operation_id, ok, reason, choice or digits
+transferred     target, ok
+violation       code, field, message, fix: what the bot sent against the contract
+hung_up         by
+call.ended      by, seconds, turns (workflows taken from the bot), recordings
+expectation     ok, what, want, got
+verdict         ok, reasons
+
+`ms` is the only wall time; all else comes out the same for the same seed, script and bot in virtual time, but for
+what the bot itself puts into it (its port, its tokens).
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from simulator.clock import Clock
+
+Event = dict[str, Any]
+Who = Literal["platform", "bot", "caller"]
+
+
+def to_line(event: Event) -> str:
+    """The event as a line of JSON Lines."""
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+class Ledger:
+    """The events of a call. Each is handed to `sink` as it happens, and kept in `events`."""
+
+    def __init__(self, clock: Clock, sink: Callable[[Event], None] | None = None) -> None:
+        self.events: Final[list[Event]] = []
+        self._clock = clock
+        self._began = clock.now()
+        self._sink = sink
+
+    def since_start(self, moment: float) -> float:
+        """A moment of the clock as seconds since the call began, to the millisecond."""
+        return round(moment - self._began, 3)
+
+    def add(self, who: Who, kind: str, **members: Any) -> None:
+        """Note an event that happens now."""
+        event: Event = {"t": self.since_start(self._clock.now()), "who": who, "kind": kind, **members}
+        self.events.append(event)
+        if self._sink is not None:
+            self._sink(event)
+
+    def of_kind(self, kind: str) -> list[Event]:
+        """The events of one kind, in order."""
+        return [event for event in self.events if event["kind"] == kind]

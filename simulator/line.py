@@ -1,0 +1,210 @@
+"""The line of one call, between a platform and a caller.
+
+1. What the caller sends (keys, speech) reaches the platform as signals, in order. A signal that comes while nothing
+   listens is lost: whether the real platform kept keys typed ahead is not documented.
+2. What the caller says is kept as sound on the line's own time, so a recording holds exactly what was on the line.
+3. Either side ends the call with `hang_up`, and the line does at its maximum length. From then on every wait on
+   either side raises `CallOver`.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import Literal
+
+from simulator import audio
+from simulator.clock import Bell, Clock
+from simulator.ledger import Ledger
+
+Party = Literal["bot", "caller", "platform"]
+
+
+class CallOver(Exception):
+    """Somebody hung up."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """The caller pressed a key: one of 0-9 * # A B C D."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class SpeechStarted:
+    """The caller began to speak."""
+
+
+@dataclass(frozen=True)
+class SpeechEnded:
+    """The caller stopped speaking; `text` is what was said."""
+
+    text: str
+
+
+Signal = Key | SpeechStarted | SpeechEnded
+Cuts = Callable[[Signal], bool]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One thing to hear: a text, a file (its base name), or silence, and its PCM."""
+
+    pcm: bytes
+    text: str | None = None
+    file: str | None = None
+    silence_ms: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return audio.seconds_of(self.pcm)
+
+
+@dataclass
+class Heard:
+    """What the caller hears or heard; `end` is None while it goes on, `cut` when it was not heard to its end."""
+
+    sound: Sound
+    start: float
+    end: float | None = None
+    cut: bool = False
+
+
+class Line:
+    """One call's line. `max_seconds` is how long a call may last."""
+
+    def __init__(self, clock: Clock, ledger: Ledger, max_seconds: float = inf) -> None:
+        self.clock = clock
+        self.ledger = ledger
+        self.heard: list[Heard] = []
+        self.speaking = False
+        self.over_by: Party | None = None
+        self._ends_at = clock.now() + max_seconds
+        self._signals: deque[Signal] = deque()
+        self._utterances: list[tuple[float, bytes]] = []
+        self._platform_bell = Bell()
+        self._caller_bell = Bell()
+
+    def hang_up(self, by: Party) -> None:
+        """End the call. The first to hang up has ended it."""
+        if self.over_by is None:
+            self.over_by = by
+            self.ledger.add(by, "hung_up", by=by)
+            self._platform_bell.ring()
+            self._caller_bell.ring()
+
+    # The platform's side.
+
+    async def next_signal(self, until: float = inf) -> Signal | None:
+        """The caller's next signal, or None when there is none `until` that time."""
+        while True:
+            if self.clock.now() >= self._ends_at:
+                self.hang_up("platform")
+            self._check_open()
+            if self._signals:
+                return self._signals.popleft()
+            if self.clock.now() >= until:
+                return None
+            await self.clock.wait(self._platform_bell, min(until, self._ends_at))
+
+    def listen(self) -> None:
+        """Begin to listen: what the caller sent before is lost."""
+        self._signals.clear()
+
+    async def quiet(self, seconds: float) -> None:
+        """Let time pass without listening."""
+        until = self.clock.now() + seconds
+        while await self.next_signal(until) is not None:
+            pass
+        self.listen()
+
+    async def play(self, sound: Sound, cuts: Cuts | None = None) -> Signal | None:
+        """Play a sound to the caller: None when it ended, or the signal that cut it off. Other signals are lost."""
+        heard = Heard(sound, self.clock.now())
+        self.heard.append(heard)
+        self._caller_bell.ring()
+        until = heard.start + sound.seconds
+        try:
+            while (signal := await self.next_signal(until)) is not None:
+                if cuts is not None and cuts(signal):
+                    return signal
+            return None
+        finally:
+            heard.end = self.clock.now()
+            heard.cut = heard.end < until
+            what = {"text": sound.text, "file": sound.file, "silence_ms": sound.silence_ms}
+            self.ledger.add(
+                "caller",
+                "heard",
+                **{name: value for name, value in what.items() if value is not None},
+                start=self.ledger.since_start(heard.start),
+                seconds=round(heard.end - heard.start, 3),
+                cut=heard.cut,
+            )
+            self._caller_bell.ring()
+
+    async def beep(self, seconds: float) -> None:
+        """Sound the beep before a recording."""
+        self.ledger.add("platform", "beep", seconds=seconds)
+        await self.quiet(seconds)
+
+    def caller_sound(self, start: float, end: float) -> bytes:
+        """What came from the caller between two times: speech, and digital silence between."""
+        samples = bytearray(audio.silence(end - start))
+        for at, pcm in self._utterances:
+            offset = 2 * round((at - start) * audio.RATE)
+            said = pcm[max(0, -offset) : max(0, len(samples) - offset)]
+            offset = max(0, offset)
+            samples[offset : offset + len(said)] = said
+        return bytes(samples)
+
+    # The caller's side.
+
+    async def news(self) -> None:
+        """Wait until what is heard changes."""
+        self._check_open()
+        await self.clock.wait(self._caller_bell)
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        until = self.clock.now() + seconds
+        self._check_open()
+        while self.clock.now() < until:
+            await self.clock.wait(self._caller_bell, until)
+            self._check_open()
+
+    def press(self, key: str) -> None:
+        """Press one key."""
+        self._check_open()
+        self.ledger.add("caller", "pressed", key=key)
+        self._send(Key(key))
+
+    async def speak(self, pcm: bytes, text: str) -> None:
+        """Say something; returns when it is said."""
+        self._check_open()
+        start = self.clock.now()
+        self._utterances.append((start, pcm))
+        self.speaking = True
+        self._send(SpeechStarted())
+        try:
+            await self.pause(audio.seconds_of(pcm))
+        finally:
+            self.speaking = False
+            self.ledger.add(
+                "caller",
+                "spoke",
+                text=text,
+                start=self.ledger.since_start(start),
+                seconds=round(self.clock.now() - start, 3),
+            )
+        self._send(SpeechEnded(text))
+
+    def _send(self, signal: Signal) -> None:
+        self._signals.append(signal)
+        self._platform_bell.ring()
+
+    def _check_open(self) -> None:
+        if self.over_by is not None:
+            raise CallOver

@@ -1,0 +1,274 @@
+"""The script of a caller: YAML (or JSON, which is YAML).
+
+name: Leave a message
+caller: {identity: "8:nora", name: Nora, language: en-US}
+steps:
+  - hear: "press"                      # a text that contains this, in any case
+  - press: "2"                         # keys 0-9 * # A B C D, one every 0.2 s
+  - hear: /after the (tone|beep)/      # a regular expression, in any case
+    barge_in: true                     # react when it begins, not when it ends
+    pause: 1.5                         # reaction time, seconds; default 0.5
+  - speak: "Hello, this is Nora."      # or {wav: message.wav}, beside the script
+  - wait: 2                            # seconds
+  - hear: {prompt: thank-you}          # the base name of a prompt's file, or a text
+  - hang_up: true
+transfer_fails: false                  # whether the platform fails to transfer this caller
+expect:                                # each may be left out
+  ended_by: bot                        # bot, caller or platform; a transfer and a reject are the bot's
+  recordings: 1
+  turns: 4                             # workflows that the platform took from the bot
+  heard: ["saved"]                     # texts, in any order
+  transferred_to: "8:sales.contoso"
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+
+from simulator import audio, speech
+
+REACTION_S: Final = 0.5
+
+Seconds = Annotated[float, Field(ge=0, le=3600)]
+
+
+class ScriptError(ValueError):
+    """A script that cannot be followed: says where, and what is allowed."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _expression(value: str) -> str:
+    if not value.strip():
+        raise ValueError("it is blank; write what is to be heard")
+    if pattern := _pattern_of(value):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+    return value
+
+
+def _pattern_of(value: str) -> str | None:
+    return value[1:-1] if len(value) > 2 and value.startswith("/") and value.endswith("/") else None
+
+
+Expression = Annotated[str, AfterValidator(_expression)]
+
+
+class PromptName(_Part):
+    """A prompt known by its name."""
+
+    prompt: Annotated[str, Field(min_length=1)]
+
+
+class Hear(_Part):
+    """Wait until something is heard."""
+
+    hear: Expression | PromptName
+    barge_in: bool = False
+    pause: Seconds = REACTION_S
+
+    def matches(self, text: str | None, file: str | None) -> bool:
+        """Whether a prompt with this text, or from this file, is what is waited for."""
+        if isinstance(self.hear, str):
+            return matches(self.hear, text or file or "")
+        name = self.hear.prompt.casefold()
+        if file is not None:
+            base = file.casefold()
+            return base == name or base.startswith(f"{name}.")
+        return matches(name, text or "")
+
+
+class Press(_Part):
+    """Press keys."""
+
+    press: Annotated[str, Field(pattern=r"^[0-9*#A-D]+$")]
+
+
+class WavFile(_Part):
+    """A file to speak."""
+
+    wav: Annotated[str, Field(min_length=1)]
+
+
+class Speak(_Part):
+    """Say a text, or what is in a file."""
+
+    speak: Annotated[str, Field(min_length=1, max_length=2048)] | WavFile
+
+
+class Wait(_Part):
+    """Let time pass."""
+
+    wait: Seconds
+
+
+class HangUp(_Part):
+    """End the call."""
+
+    hang_up: Literal[True]
+
+
+Step = Hear | Press | Speak | Wait | HangUp
+_STEPS: Final[dict[str, type[Step]]] = {"hear": Hear, "press": Press, "speak": Speak, "wait": Wait, "hang_up": HangUp}
+
+
+def _read_step(value: Any) -> Any:
+    named = [verb for verb in _STEPS if isinstance(value, dict) and verb in value]
+    if len(named) != 1:
+        raise ValueError(f"a step has exactly one of {', '.join(_STEPS)}")
+    return _STEPS[named[0]].model_validate(value)
+
+
+class Identity(_Part):
+    """Who calls."""
+
+    identity: Annotated[str, Field(pattern=r"^\d{1,8}:.{1,512}$")] = "8:caller"
+    name: str = "Caller"
+    language: str = "en-US"
+
+
+class Expect(_Part):
+    """How the call is to end."""
+
+    ended_by: Literal["bot", "caller", "platform"] | None = None
+    recordings: Annotated[int, Field(ge=0)] | None = None
+    turns: Annotated[int, Field(ge=0)] | None = None
+    heard: tuple[Expression, ...] = ()
+    transferred_to: str | None = None
+
+
+class Script(_Part):
+    """A caller's part in a call."""
+
+    name: str
+    caller: Identity = Identity()
+    steps: Annotated[tuple[Annotated[Step, BeforeValidator(_read_step)], ...], Field(min_length=1)]
+    transfer_fails: bool = False
+    expect: Expect = Expect()
+    _sounds: dict[str, bytes] = PrivateAttr(default_factory=dict)
+
+    def pcm_of(self, step: Speak) -> bytes:
+        """What is spoken in a step, as PCM."""
+        if isinstance(step.speak, WavFile):
+            return self._sounds[step.speak.wav]
+        return speech.synthesize(step.speak, speech.CALLER)
+
+    def load_files(self, directory: Path | None) -> None:
+        """Read the files that are spoken. Raises `OSError` or `ValueError` for one that cannot be read."""
+        for step in self.steps:
+            if isinstance(step, Speak) and isinstance(step.speak, WavFile):
+                if directory is None:
+                    raise ValueError(f"{step.speak.wav}: only a script on disk may name files; speak a text")
+                self._sounds[step.speak.wav] = audio.decode((directory / step.speak.wav).read_bytes(), ("wav",))
+
+
+def matches(wanted: str, text: str) -> bool:
+    """Whether `text` contains `wanted`, or what the regular expression `/wanted/` describes, in any case."""
+    if pattern := _pattern_of(wanted):
+        return re.search(pattern, text, re.IGNORECASE) is not None
+    return _folded(wanted) in _folded(text)
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def read_script(text: str, source: str = "script", directory: Path | None = None) -> Script:
+    """Read a script; `source` names it in errors, its WAV files are looked up in `directory`.
+
+    Raises `ScriptError`: not YAML, a member missing, unknown or with a value that is not allowed, or a WAV file
+    that cannot be read. Without a directory a script may not name files.
+    """
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        data = loader.construct_document(root) if root is not None else None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
+        raise ScriptError(f"{source}{where}: not YAML: {getattr(error, 'problem', None) or error}") from None
+    finally:
+        loader.dispose()
+    try:
+        script = Script.model_validate(data)
+    except ValidationError as error:
+        # Of a value that is none of several things, the first complaint is enough.
+        problems = dict(reversed([_problem(root, one) for one in error.errors(include_url=False)]))
+        raise ScriptError(
+            "\n".join(f"{source} {where}: {what}" for where, what in reversed(problems.items()))
+        ) from None
+    try:
+        script.load_files(directory)
+    except (OSError, ValueError) as error:
+        raise ScriptError(f"{source}: speak: {error}") from None
+    return script
+
+
+def read_script_file(path: Path) -> Script:
+    """Read a script and the WAV files it names, which are looked up beside it. Raises `ScriptError`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScriptError(f"{path}: cannot be read: {error}") from None
+    return read_script(text, str(path), path.parent)
+
+
+_ALLOWED: Final = {
+    "hear": "a text, /a regular expression/, or {prompt: name}",
+    "press": 'keys 0-9 * # A B C D in quotes, such as "2" or "#"',
+    "speak": "a text of 1 to 2048 characters, or {wav: file}",
+    "wait": "seconds, 0 to 3600",
+    "pause": "seconds, 0 to 3600",
+    "hang_up": "true",
+    "barge_in": "true or false",
+    "identity": 'a kind, a colon and a name, such as "8:nora"',
+    "ended_by": "bot, caller or platform",
+    "recordings": "a whole number from 0",
+    "turns": "a whole number from 0",
+    "steps": f"a list of steps, each with one of {', '.join(_STEPS)}",
+    "caller": f"a mapping with {', '.join(Identity.model_fields)}",
+    "expect": f"a mapping with {', '.join(Expect.model_fields)}",
+}
+_ALLOWED_SCRIPT: Final = f"a mapping with {', '.join(Script.model_fields)}"
+
+
+def _problem(root: yaml.Node | None, error: Any) -> tuple[str, str]:
+    """Where a script is wrong (line and field), and how: what is wrong there and what is allowed."""
+    node, parent, path = root, root, []
+    for part in error["loc"]:
+        child = _child(node, part)
+        if child is not None:
+            node, parent = child, node
+        elif error["type"] != "missing" or part != error["loc"][-1]:
+            continue  # the library's name for a branch of a union, which the writer of a script does not know
+        path.append(part)
+    line = node.start_mark.line + 1 if node is not None else 1
+    where = f"line {line}: {'.'.join(map(str, path)) or 'script'}"
+    named = [part for part in path if isinstance(part, str)]
+    if error["type"] == "extra_forbidden":
+        step = next((model for verb, model in _STEPS.items() if _child(parent, verb) is not None), None)
+        if step is not None:
+            return where, f"there is no such member; allowed: {', '.join(step.model_fields)}"
+        wrong, named = "there is no such member", named[:-1]
+    elif error["type"] == "missing":
+        wrong = "it is missing"
+    else:
+        wrong = str(error["msg"]).removeprefix("Value error, ")
+    allowed = next((_ALLOWED[name] for name in reversed(named) if name in _ALLOWED), _ALLOWED_SCRIPT)
+    return where, f"{wrong}; allowed: {allowed}"
+
+
+def _child(node: yaml.Node | None, part: str | int) -> yaml.Node | None:
+    if isinstance(node, yaml.MappingNode):
+        return next((value for key, value in node.value if key.value == part), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        child: yaml.Node = node.value[part]
+        return child
+    return None
