@@ -10,24 +10,23 @@ import json
 import os
 import shutil
 import sys
-import time
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
-from enum import StrEnum
+import time as clock
+from collections.abc import Callable, Coroutine
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from dialtone import __version__, ringing, running
+from dialtone import __version__, running
 from dialtone.errors import ConfigurationError
 from dialtone.program import Interrupted
-from dialtone.report import report
+from dialtone.ringing import Event, Result, Time, call_id_of, judge, ring
 from dialtone.stack import DEFAULT_BOT, HOME, Host, Stack
-from dialtone.storage import Storage, open_storage
-from dialtone.storage.prompts import PROMPTS_CONTAINER
-from dialtone.transcript import show
+from dialtone.storage import PROMPTS_CONTAINER, Storage, open_storage
+from dialtone.stored import read
+from dialtone.transcript import report, show
 
 app = typer.Typer(
     name="dialtone",
@@ -39,59 +38,178 @@ app = typer.Typer(
 prompts = typer.Typer(help="The prompts that operators upload.", no_args_is_help=True)
 app.add_typer(prompts, name="prompts")
 
-_out = Console(highlight=False)
-_meanwhile = Console(highlight=False, stderr=True, style="dim")
+_APP_DIR = Path()
+_LOGS = HOME / "logs"
+_out = Console(highlight=False, markup=False)
+_meanwhile = Console(highlight=False, markup=False, stderr=True, style="dim")
 
-
-class Time(StrEnum):
-    """How the time of a call passes."""
-
-    virtual = "virtual"
-    real = "real"
-
-
-BotModule = Annotated[str, typer.Option(help="The bot, module:name.", envvar="DIALTONE_BOT")]
+BotModule = Annotated[str, typer.Option(help="The bot, as module:name.", envvar="DIALTONE_BOT")]
 HostChoice = Annotated[
-    Host, typer.Option(help="What runs the functions; auto takes Core Tools if installed.", envvar="DIALTONE_HOST")
+    Host, typer.Option(help="What runs the functions: auto takes Core Tools if installed.", envvar="DIALTONE_HOST")
 ]
 
 
-@app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Say the version and exit.")] = False) -> None:
-    if version:
+def _say_version(wanted: bool) -> None:
+    if wanted:
         print(f"dialtone {__version__}")
         raise typer.Exit
 
 
+@app.callback()
+def _dialtone(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say the version and exit.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
 @app.command()
 def call(
-    script: Annotated[
-        Path | None, typer.Argument(help="What the caller does; YAML. Default: leaves a message.")
-    ] = None,
-    bot: Annotated[str | None, typer.Option(help="Address of a running bot. Default: a stack is started.")] = None,
-    time: Annotated[Time, typer.Option(help="Whether to wait as long as a call takes.")] = Time.virtual,
-    seed: Annotated[int | None, typer.Option(help="Makes the call the same again.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")] = False,
+    script: Annotated[Path | None, typer.Argument(help="What the caller does; without one, leave a message.")] = None,
+    bot: Annotated[str | None, typer.Option(help="Address of a bot that runs; without one, start the stack.")] = None,
+    time: Annotated[Time, typer.Option(help="virtual: as fast as it goes.")] = "virtual",
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same call.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
     bot_module: BotModule = DEFAULT_BOT,
     host: HostChoice = "auto",
 ) -> None:
-    """Place one scripted call, show it, and check what was stored. Exit 0 if it ended as the script expects, else 1."""
+    """Place one scripted call, show it, and say what was stored. Exit 1: it did not end as its script expects."""
     script = _script(script)
-    here: AbstractContextManager[Stack | None] = nullcontext()
-    if bot is None:
-        here = Stack(Path(), bot=bot_module, host=host, simulator=False, logs=HOME / "logs" / "call")
-        _meanwhile.print("Starting storage, functions and media worker …")
-    with here as stack:
-        address = stack.calls_url if stack else bot or ""
-        placed = ringing.Call(script, address, time.value, seed, logs=HOME / "logs" / "call")
-        for event in placed.events():
-            if not as_json:
-                show(_out, event)
-        if stack:
+    logs = _LOGS / "call"
+    if bot is not None:
+        result = _place(script, bot, _storage_of(bot), time=time, seed=seed, logs=logs, quiet=as_json)
+    else:
+        _meanwhile.print("Starting storage, functions and media worker ...")
+        with Stack(_APP_DIR, bot=bot_module, host=host, simulator=False, logs=logs) as stack:
+            result = _place(script, stack.calls_url, stack.connection, time=time, seed=seed, logs=logs, quiet=as_json)
             stack.check()
-        result = placed.result(stack.connection if stack else _storage_of(address))
     if as_json:
-        print(json.dumps({"verdict": result.verdict, "ledger": result.ledger, "stored": result.stored_document}))
+        print(json.dumps(result.document(), ensure_ascii=False))
     else:
         report(_out, result)
     raise typer.Exit(0 if result.ok else 1)
+
+
+@app.command()
+def run(
+    bot_module: BotModule = DEFAULT_BOT,
+    demo: Annotated[bool, typer.Option(help="Place one call first.")] = True,
+    host: HostChoice = "auto",
+) -> None:
+    """Start storage, functions, media worker and simulator, and keep them up until Ctrl-C."""
+    running.refuse_second(_APP_DIR)
+    _meanwhile.print("Starting storage, functions, media worker and simulator ...")
+    try:
+        with Stack(_APP_DIR, bot=bot_module, host=host, keep=True) as stack, running.published(stack):
+            if demo:
+                script = _script(None)
+                report(_out, _place(script, stack.calls_url, stack.connection, time="real", seed=None, logs=_LOGS))
+            _out.print(_addresses(stack), soft_wrap=True)
+            while True:
+                stack.check()
+                clock.sleep(0.5)
+    except Interrupted:
+        _meanwhile.print("Stopped.")
+
+
+@prompts.command()
+def push(
+    files: Annotated[list[Path], typer.Argument(help="NAME[.CULTURE].wav, .wma or .txt", exists=True, dir_okay=False)],
+) -> None:
+    """Upload prompts; each is heard by the next turn of every call."""
+
+    async def upload(storage: Storage) -> None:
+        for file in files:
+            await storage.prompts.put(file.name, file.read_bytes())
+            _out.print(f"{PROMPTS_CONTAINER}/{file.name}", soft_wrap=True)
+
+    _with_storage(upload)
+
+
+@prompts.command(name="list")
+def list_prompts(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+) -> None:
+    """List the prompts that are uploaded."""
+
+    async def fetch(storage: Storage) -> None:
+        blobs = await storage.backend.container(PROMPTS_CONTAINER).blobs()
+        if as_json:
+            print(json.dumps([{"name": blob.name, "bytes": blob.size} for blob in blobs]))
+            return
+        for blob in blobs:
+            _out.print(f"{blob.size:>10,}  {PROMPTS_CONTAINER}/{blob.name}", soft_wrap=True)
+
+    _with_storage(fetch)
+
+
+def _place(
+    script: Path, bot: str, storage: str | None, *, time: Time, seed: int | None, logs: Path, quiet: bool = False
+) -> Result:
+    """Ring the bot at the address `bot`, print the call unless `quiet`, and judge it by what `storage` has of it."""
+    ledger: list[Event] = []
+    with closing(ring(bot, script, time=time, seed=seed, app_dir=_APP_DIR, logs=logs)) as events:
+        for event in events:
+            ledger.append(event)
+            if not quiet:
+                show(_out, event)
+    return judge(ledger, read(storage, call_id_of(ledger)) if storage else None)
+
+
+def _script(script: Path | None) -> Path:
+    if script is None:
+        simulator = importlib.util.find_spec("simulator")
+        assert simulator is not None
+        assert simulator.origin is not None
+        script = Path(simulator.origin).parent / "scripts" / "leave-a-message.yaml"
+    if not script.is_file():
+        raise ConfigurationError(f"there is no script {script}", field="SCRIPT", fix="name a YAML file")
+    return script
+
+
+def _storage_of(bot: str) -> str | None:
+    """The storage of a bot that somebody else started, where it can be known."""
+    found = running.find(_APP_DIR)
+    return found.storage if found and found.calls == bot else os.environ.get("DIALTONE_STORAGE")
+
+
+def _with_storage(work: Callable[[Storage], Coroutine[Any, Any, None]]) -> None:
+    connection = os.environ.get("DIALTONE_STORAGE")
+    if not connection and (found := running.find(_APP_DIR)):
+        connection = found.storage
+    if not connection or connection == "memory":
+        raise ConfigurationError(
+            "there is no storage to work on",
+            field="DIALTONE_STORAGE",
+            fix="start the stack with `dialtone run`, or set DIALTONE_STORAGE to a connection string",
+        )
+
+    async def main() -> None:
+        storage = open_storage(connection)
+        try:
+            await work(storage)
+        finally:
+            await storage.close()
+
+    asyncio.run(main())
+
+
+def _addresses(stack: Stack) -> str:
+    me = "dialtone" if shutil.which("dialtone") else os.path.relpath(sys.argv[0])
+    blobs, queues, tables = stack.storage_urls
+    return f"""
+The stack is up; Ctrl-C stops it.
+
+  functions  {stack.functions_url}   calls: POST {stack.calls_url}
+  worker     {stack.worker_url}
+  simulator  {stack.simulator_url}
+  storage    {blobs}   blobs
+             {queues}   queues
+             {tables}   tables
+             kept in {HOME / "storage"}
+  logs       {_LOGS}/
+
+Another call:     {me} call --bot {stack.calls_url}
+Change a prompt:  echo "Good morning." > welcome.txt && {me} prompts push welcome.txt
+"""

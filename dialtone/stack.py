@@ -63,6 +63,8 @@ class Stack:
     """Where the platform posts a new call."""
     worker_url: str
     simulator_url: str
+    storage_urls: Sequence[str]
+    """Those of blobs, queues and tables."""
     connection: str
     """The connection string of the storage."""
     functions: Program
@@ -128,7 +130,8 @@ class Stack:
         if self._with_simulator:
             serve = [sys.executable, "-m", "simulator", "serve", "--bot", self.calls_url]
             self.simulator = self._add("simulator", [*serve, "--port", str(self._port(7080))], ready=_says_ready)
-        self.connection = _connection(self.storage.wait_ready())
+        self.storage_urls = self.storage.wait_ready()
+        self.connection = _connection(self.storage_urls)
         self.functions = self._functions(port)
         self.functions.wait_ready()
         (self.worker_url,) = self.worker.wait_ready()
@@ -176,7 +179,7 @@ class Stack:
             )
         if func is None:
             command = [sys.executable, "-m", "devhost", "--app-dir", ".", "--port", str(port)]
-            return self._add("functions", command, ready=_says_ready, environment=settings)
+            return self._add("functions", command, ready=_says_ready, environment=settings, stop_within=12.0)
         # Core Tools runs the first Python on the PATH: it has to be this one, which has the packages.
         settings["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         health = f"{self.functions_url}/api/health"
@@ -184,8 +187,9 @@ class Stack:
             "functions",
             [func, "start", "--port", str(port)],
             ready=lambda _: [self.functions_url] if _answers(health) else None,
-            ready_within=120.0,
             environment=settings,
+            ready_within=120.0,
+            stop_within=12.0,
         )
 
     def _storage_command(self) -> list[str]:
@@ -214,6 +218,7 @@ class Stack:
         ready: Ready,
         environment: Mapping[str, str] | None = None,
         ready_within: float = 60.0,
+        stop_within: float = 5.0,
     ) -> Program:
         log = self.logs / f"{name}.log"
         log.unlink(missing_ok=True)
@@ -225,6 +230,7 @@ class Stack:
             environment=environment,
             ready=ready,
             ready_within=ready_within,
+            stop_within=stop_within,
         )
         self._programs.append(program)
         program.launch()

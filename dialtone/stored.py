@@ -74,7 +74,7 @@ def measure(audio: bytes) -> tuple[float, float | None]:
 
     samples = 0
     energy = 0.0
-    with av.open(io.BytesIO(audio)) as container:
+    with av.open(io.BytesIO(audio), "r") as container:
         rate = container.streams.audio[0].rate
         resampler = av.AudioResampler(format="dbl", layout="mono")
         for decoded in container.decode(audio=0):

@@ -1,4 +1,4 @@
-"""A call's ledger as people read it: one line an event, with its time and whose it is.
+"""A call as people read it: one line for each event of its ledger, then what is stored of it and the verdict.
 
 1. The lines are whole without colour: what goes wrong is said in words.
 2. What a bot or a caller says is text from outside: characters that could steer a terminal are replaced.
@@ -6,13 +6,12 @@
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
-Event = Mapping[str, Any]
-"""One line of the ledger: `t` (seconds since the call began), `who`, `kind` and what belongs to the kind."""
+from dialtone.ringing import Event, Result
 
 _STYLES: Final = {"platform": "dim", "bot": "cyan", "caller": "green"}
 _BAD: Final = "bold red"
@@ -26,10 +25,38 @@ def show(console: Console, event: Event) -> None:
     bad = kind in ("violation", "expectation", "http.reply")
     # A prompt is heard by the caller, and the bot is who says it.
     who = "bot" if kind in ("heard", "beep") else str(event["who"])
-    text = Text(f"{clock(event['t'])}  ", style="dim")
+    # What is said has the time of its first word; its event comes with its last.
+    text = Text(f"{clock(event.get('start', event['t']))}  ", style="dim")
     text.append(f"{who:<8}  ", style=_STYLES.get(who, ""))
     text.append(printable(line), style=_BAD if bad else _STYLES["platform"] if who == "platform" else "")
     console.print(text, soft_wrap=True)
+
+
+def report(console: Console, result: Result) -> None:
+    """Print what is stored of a call and, last, the verdict on it."""
+    console.print()
+    if (stored := result.stored) is None:
+        console.print("Stored: not looked at. Fix: set DIALTONE_STORAGE to the bot's connection string.", style="dim")
+    else:
+        console.print(f"Stored: {_count(stored.turns, 'turn')} in the journal of call {printable(stored.call_id)}")
+        for recording in stored.recordings:
+            level = "silence" if recording.level is None else f"{recording.level:.0f} dB"
+            console.print(
+                f"  recordings/{printable(recording.path)}\n"
+                f"    {recording.size:,} bytes, {recording.seconds:.1f} s, sha256 {recording.sha256[:12]}; "
+                f"read back: {recording.length:.1f} s, {level}",
+                soft_wrap=True,
+            )
+    if result.ok:
+        end = next(event for event in result.ledger if event["kind"] == "call.ended")
+        facts = [f"{end['seconds']:.1f} s", _count(end["turns"], "turn"), _count(end["recordings"], "recording")]
+        console.print(f"PASS: the call ended as its script expects ({', '.join(facts)})", style="bold green")
+    else:
+        console.print(printable(f"FAIL: {'; '.join(result.reasons)}"), style=_BAD, soft_wrap=True)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def clock(seconds: float) -> str:
@@ -44,7 +71,8 @@ def printable(text: str) -> str:
 
 
 def _started(event: Event) -> str:
-    return f"{event.get('caller', 'somebody')} calls {event.get('bot', 'the bot')} (call {event.get('call_id', '?')})"
+    caller = event["caller"]
+    return f"{caller.get('name') or caller['identity']} calls {event['bot']} (call {event['call_id']}, seed {event['seed']})"
 
 
 def _reply(event: Event) -> str | None:

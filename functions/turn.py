@@ -10,7 +10,6 @@
 At least once, not exactly once: an activity that ran before its turn could be stored.
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from dialtone.dialogs import CallBot, Event, History, Lost, StoredRecording, Tur
 from dialtone.errors import ConfigurationError, DependencyError
 from dialtone.protocol import Conversation, ConversationResult, RecordOutcome
 from dialtone.storage import CallRecord, Recording, Storage, TurnRow, open_storage
+from dialtone.storage.backend import together
 from functions.http import about_call, log
 from functions.settings import Settings, settings
 
@@ -69,10 +69,8 @@ class Turns:
         latest = await self.storage.calls.latest(record.call_id)
         if latest is None or latest.done:
             # The process died between the turn and the index, or between the index and the first turn.
-            outcome = record.outcome or ("failed" if latest is None or latest.failed else "completed")
-            await self.storage.calls.close(
-                replace(record, ended=latest.at if latest else self.clock(), outcome=outcome)
-            )
+            ended, outcome = (latest.at, _outcome(latest)) if latest else (self.clock(), "failed")
+            await self.storage.calls.close(replace(record, ended=ended, outcome=outcome))
             return True
         if self.clock() - latest.at < self.settings.sweep_after:
             return False
@@ -194,7 +192,7 @@ class Turns:
         record = self._record(turn, row)
         if before is None:
             # Nothing is answered before both are written, and a retry writes what is missing.
-            _, taken = await asyncio.gather(self.storage.calls.open(record), self.storage.calls.insert(row))
+            _, taken = await together(self.storage.calls.open(record), self.storage.calls.insert(row))
         else:
             taken = await self.storage.calls.insert(row)
         if taken is not None:
@@ -205,14 +203,13 @@ class Turns:
 
     def _record(self, turn: Turn, row: TurnRow) -> CallRecord:
         facts = turn.history.facts
-        outcome = "lost" if row.event == LOST else "failed" if row.failed else "completed"
         return CallRecord(
             call_id=row.call_id,
             channel=skype.NAME,
             caller=facts.caller.identity if facts.caller else "",
             started=facts.started,
             ended=row.at if row.done else None,
-            outcome=outcome if row.done else "",
+            outcome=_outcome(row) if row.done else "",
         )
 
     async def _close(self, record: CallRecord) -> None:
@@ -230,6 +227,13 @@ class Turns:
         else:
             log.info("turn %d is answered again", row.sequence)
         return Reply(row.reply, row.status, row.content_type)
+
+
+def _outcome(last: TurnRow) -> str:
+    """How a call ended, by its last turn."""
+    if last.event == LOST:
+        return "lost"
+    return "failed" if last.failed else "completed"
 
 
 def _seed(message_id: str) -> int:

@@ -45,6 +45,9 @@ from dialtone.protocol import ContractViolation, Conversation, ConversationResul
 STEPS: Final = 1000
 """Things that a dialog may do in one turn: queue an action, ask, look at the clock."""
 
+RESULT_MAX: Final = 32_768
+"""Characters that the result of an activity may have as JSON: it is kept in the history, and in the row of its turn."""
+
 Build = Callable[[str], protocol.Action]
 
 _AUDIO: Final = protocol.ModalityType.AUDIO
@@ -124,14 +127,17 @@ def take_turn(bot: CallBot, history: History | None, event: Event) -> Turn:
 def finish_activity(bot: CallBot, turn: Turn, event: Event, *, result: Any = None, error: str = "") -> Turn:
     """Go on with a turn whose activity has run: `result` is what it returned, `error` what it raised (type and text).
 
-    A result that JSON cannot say fails the request as if the function had raised.
+    A result that JSON cannot say, or that is too large to keep, fails the request as if the function had raised.
     """
     activity = turn.activity
     assert activity is not None, "the turn waits for no activity"
     try:
-        result = json.loads(dumps(result))
+        text = dumps(result)
+        if len(text) > RESULT_MAX:
+            raise ValueError(f"it has {len(text)} characters, {RESULT_MAX} are kept; return an id instead")
+        result = json.loads(text)
     except (TypeError, ValueError) as problem:
-        error = f"its result is not JSON: {problem}"
+        error = f"its result cannot be kept as JSON: {problem}"
     mark = activity.fingerprint
     done = entry(mark, Code.UNANSWERED, error) if error else entry(mark, Code.ANSWERED, "", result)
     history = replace(turn.history, entries=(*turn.history.entries, done), pending="")

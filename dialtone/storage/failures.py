@@ -8,9 +8,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from dialtone.errors import StorageUnavailable
+
+if TYPE_CHECKING:
+    from azure.core.exceptions import HttpResponseError
 
 SETTING: Final = "DIALTONE_STORAGE"
 DEADLINE: Final = 4.0
@@ -33,7 +36,7 @@ async def guard(request: str, *, size: int = 0) -> AsyncIterator[None]:
             fix=f"check that {SETTING} names a storage account that is up and can be reached from here",
         ) from error
     except HttpResponseError as error:
-        raise _refused(request, error.status_code or 0, getattr(error, "error_code", None)) from error
+        raise _refused(request, error) from error
     except (AzureError, aiohttp.ClientError, OSError) as error:
         raise StorageUnavailable(
             f"{request}: {type(error).__name__}",
@@ -41,17 +44,19 @@ async def guard(request: str, *, size: int = 0) -> AsyncIterator[None]:
         ) from error
 
 
-def _refused(request: str, status: int, code: object) -> StorageUnavailable:
-    answer = f"{request}: status {status}"
+def _refused(request: str, error: "HttpResponseError") -> StorageUnavailable:
+    status, code = error.status_code, getattr(error, "error_code", None)
+    # A token that could not be had has no status.
+    answer = f"status {status}" if status else type(error).__name__
     if code:
         answer += f", {getattr(code, 'value', code)}"
-    if status in (401, 403):
+    if status in (None, 401, 403):
         fix = (
-            "give the app's identity the roles Storage Table Data Contributor and Storage Blob Data Contributor, "
-            f"or correct the key in {SETTING}; look at the account's network rules too"
+            "give the app a managed identity with the roles Storage Table Data Contributor and Storage Blob Data "
+            f"Contributor, or correct the key in {SETTING}; look at the account's network rules too"
         )
     elif status == 429 or status >= 500:
         fix = "nothing, if it passes: the storage account is busy and the platform tries again"
     else:
         fix = "look the error code up among Azure Storage's: the account is not as the kit expects it"
-    return StorageUnavailable(answer, fix=fix)
+    return StorageUnavailable(f"{request}: {answer}", fix=fix)

@@ -17,9 +17,10 @@
 What the contract leaves free is in `simulator.platforms.settings`.
 """
 
+import asyncio
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 from uuid import UUID
@@ -36,6 +37,7 @@ from dialtone.protocol import (
     OutcomeValue,
     Participant,
     RecordingFormat,
+    Reject,
     Workflow,
     rules,
 )
@@ -155,24 +157,39 @@ class SkypeCall:
         """Take the bot's reply: run its workflow and post the result. None when the call ends here."""
         if not body.strip():
             return await self._idle()
+        if self._loops():
+            return None
+        data: Any = None
         try:
             data = _json(body)
-            self._aim(data)
             workflow = self._read(data)
         except ContractViolation as violation:
             self._violated(violation)
-            if self._loops():
-                return None
+            self._salvage(data)
             return await self._post_result(self._invalid(violation))
         self._callback = workflow.links.callback if workflow.links is not None else None
         self._app_state = workflow.app_state
         self.turns += 1
-        if self._too_many() or self._loops():
+        if self._settings.max_workflows is not None and self.turns > self._settings.max_workflows:
+            self.faults.append(f"a call may have {self._settings.max_workflows} workflows")
             return None
         done = await self._run(workflow)
         if done.recording is not None:
             self.recordings.append(done.recording)
         return await self._post_result(done) if self._callback is not None else None
+
+    def _read(self, data: Any) -> Workflow:
+        workflow = Workflow.from_wire(data)
+        rules.check_workflow(workflow, loopback_http=True)
+        first = workflow.actions[0].action
+        if self.turns == 0 and first not in ("answer", "reject"):
+            raise ContractViolation(
+                "FIRST_ACTION",
+                f"the first workflow of a call begins with {first}",
+                field="actions.0",
+                fix="answer or reject the call first",
+            )
+        return workflow
 
     async def _run(self, workflow: Workflow) -> Done:
         for action in workflow.actions:
@@ -181,21 +198,167 @@ class SkypeCall:
                 break
         return done
 
-    def _read(self, data: Any) -> Workflow:
-        workflow = Workflow.from_wire(data)
-        rules.check_workflow(workflow, loopback_http=True)
-        if self.turns == 0 and workflow.actions[0].action not in ("answer", "reject"):
-            raise ContractViolation(
-                "FIRST_ACTION",
-                f"the first workflow of a call begins with {workflow.actions[0].action}",
-                field="actions.0",
-                fix="answer or reject the call first",
-            )
-        return workflow
+    async def _idle(self) -> None:
+        """The bot has nothing to do: wait for the caller to hang up, for a while."""
+        try:
+            await self._line.quiet(self._settings.idle_timeout_s)
+        except CallOver:
+            return
+        self.faults.append(f"the bot gave nothing to do for {self._settings.idle_timeout_s:g} s")
 
-    def _aim(self, data: Any) -> None:
-        """Remember where the outcome of an illegal workflow goes, as far as the workflow says it legally."""
-        if isinstance(data, dict):
-            state = data.get("appState")
-            if isinstance(state, str) and len(state) <= rules.APP_STATE_MAX:
-                self._app_state = state
+    def _loops(self) -> bool:
+        now = self._line.clock.now()
+        self._turns_at_once = self._turns_at_once + 1 if now == self._last_turn_at else 0
+        self._last_turn_at = now
+        if self._turns_at_once < self._settings.max_workflows_at_once:
+            return False
+        self.faults.append(f"{self._turns_at_once} workflows in a row took no time at all")
+        return True
+
+    def _violated(self, violation: ContractViolation) -> None:
+        self._ledger.add(
+            "bot",
+            "violation",
+            code=violation.code,
+            field=violation.field,
+            message=violation.message,
+            fix=violation.fix,
+        )
+
+    def _salvage(self, data: Any) -> None:
+        """Keep of an illegal workflow what is legal of its callback and its appState."""
+        if not isinstance(data, dict):
+            return
+        reject = Reject(operation_id="-").to_wire()
+        for member in ("links", "appState"):
+            try:
+                workflow = Workflow.from_wire({"actions": [reject], member: data.get(member)})
+                rules.check_workflow(workflow, loopback_http=True)
+            except ContractViolation:
+                continue
+            if workflow.links is not None:
+                self._callback = workflow.links.callback
+            if workflow.app_state is not None:
+                self._app_state = workflow.app_state
+
+    def _invalid(self, violation: ContractViolation) -> Done:
+        outcome = Outcome(
+            type=self._settings.validation_outcome,
+            id=self._ids.next(),
+            outcome=OutcomeValue.FAILURE,
+            failure_reason=str(violation),
+        )
+        if self._line.over_by is not None:
+            return Done(outcome, CallState.TERMINATED)
+        return Done(outcome, CallState.ESTABLISHED if self._actions.answered else CallState.INCOMING)
+
+    async def _post_result(self, done: Done) -> bytes | None:
+        """Post a workflow's result: the bot's reply, or None when the call ends with it."""
+        result = ConversationResult(
+            id=self._ids.call,
+            call_state=done.state,
+            operation_outcome=done.outcome,
+            app_state=self._app_state,
+            links=self._links(),
+        )
+        reply = await self._post(self._callback or self._bot_url, result.to_wire(), done.recording)
+        if reply is None or done.state is not CallState.TERMINATED:
+            return reply
+        if _asks_for_actions(reply):
+            self._violated(
+                ContractViolation(
+                    "WORKFLOW_AFTER_END",
+                    "the call is over, the workflow is not run",
+                    field="actions",
+                    fix="reply with an empty body when callState is terminated",
+                )
+            )
+        return None
+
+    async def _post(self, url: str, message: dict[str, Any], recording: Recording | None = None) -> bytes | None:
+        """Post a message, with retries: the body of the reply, or None when the bot cannot be reached or refuses."""
+        message_id = self._ids.next()
+        content_type, content = _encode(message, recording, boundary=message_id)
+        headers = {
+            "X-Microsoft-Skype-Chain-ID": self._ids.chain,
+            "X-Microsoft-Skype-Message-ID": message_id,
+            "Accept": "application/json",
+            "User-Agent": USER_AGENT,
+            "Content-Type": content_type,
+        }
+        status: int | None = None
+        for attempt in range(1, self._settings.retries + 2):
+            if attempt > 1:
+                await self._line.clock.sleep(self._settings.retry_spacing_s)
+            self._ledger.add(
+                "platform",
+                "http.request",
+                attempt=attempt,
+                message_id=message_id,
+                chain_id=self._ids.chain,
+                url=url,
+                json=message,
+                bytes=len(recording.data) if recording is not None else 0,
+            )
+            status, body = await self._send(url, headers, content)
+            if status is not None and status < 500:
+                break
+        if status is not None and 200 <= status < 300:
+            return body
+        answered = f"answered with status {status}" if status is not None else "did not answer"
+        self.faults.append(f"the bot {answered} (attempt {attempt})")
+        return None
+
+    async def _send(self, url: str, headers: dict[str, str], content: bytes) -> tuple[int | None, bytes]:
+        """One attempt: the status, None when there was no reply, and the body."""
+        began = time.perf_counter()
+        status, body = None, b""
+        members: dict[str, Any] = {}
+        try:
+            async with self._line.clock.io(), asyncio.timeout(self._settings.request_timeout_s):
+                response = await self._http.post(url, content=content, headers=headers, timeout=None)
+                status, body = response.status_code, response.content
+        except TimeoutError:
+            members["error"] = "timeout"
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            members["error"] = type(error).__name__
+        if body.strip():
+            try:
+                members["json"] = _json(body)
+            except ContractViolation:
+                members["text"] = body.decode(errors="replace")
+        milliseconds = round((time.perf_counter() - began) * 1000, 1)
+        self._ledger.add("bot", "http.reply", status=status, ms=milliseconds, **members)
+        return status, body
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise ContractViolation(
+            "NOT_JSON", "the body is not JSON", fix="send a workflow as JSON, or an empty body", stage="parse"
+        ) from None
+
+
+def _asks_for_actions(body: bytes) -> bool:
+    try:
+        data = _json(body) if body.strip() else None
+    except ContractViolation:
+        return False
+    return isinstance(data, dict) and bool(data.get("actions"))
+
+
+def _encode(message: dict[str, Any], recording: Recording | None, boundary: str) -> tuple[str, bytes]:
+    """The content type and body of a message."""
+    text = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+    if recording is None:
+        return JSON_TYPE, text
+    parts = (("conversationResult", JSON_TYPE, text), ("recordedAudio", AUDIO_TYPES[recording.format], recording.data))
+    body = b"".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\nContent-Type: {kind}\r\n\r\n'.encode()
+        + data
+        + b"\r\n"
+        for name, kind, data in parts
+    )
+    return f"multipart/form-data; boundary={boundary}", body + f"--{boundary}--\r\n".encode()

@@ -1,7 +1,6 @@
 """Starts devhost as a program over the sample app, once per worker."""
 
 import os
-import select
 import shutil
 import subprocess
 import sys
@@ -20,11 +19,11 @@ START_S = 60.0
 class RunningHost:
     """A devhost process: what it printed, its logs so far, and a client bound to its address."""
 
-    def __init__(self, process: subprocess.Popen[str], lines: list[str], log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], output: Path, log: Path) -> None:
         self.process = process
-        self.lines = lines
+        self.lines = output.read_text().splitlines()
         self._log = log
-        self.url = lines[-1].split()[2]
+        self.url = self.lines[-1].split()[2]
         self.client = httpx.Client(base_url=self.url, timeout=30)
 
     @property
@@ -48,33 +47,23 @@ def write_sample_app(folder: Path) -> Path:
     return folder
 
 
-def read_until_ready(process: subprocess.Popen[str]) -> list[str]:
-    assert process.stdout is not None
-    lines: list[str] = []
-    deadline = time.monotonic() + START_S
-    while not (lines and lines[-1].startswith("devhost: ready")):
-        readable, _, _ = select.select([process.stdout], [], [], deadline - time.monotonic())
-        line = process.stdout.readline() if readable else ""
-        if not line:
-            return lines
-        lines.append(line.rstrip("\n"))
-    return lines
-
-
 @contextmanager
-def running(command: list[str], log: Path, **environment: str) -> Iterator[RunningHost]:
-    """Start a devhost command line, and end it however the test ends."""
-    variables = {"TICK_SCHEDULE": "* * * * * *", "PYTHONUNBUFFERED": "", "PYTHONPATH": "", **environment}
+def running(command: list[str], folder: Path, **environment: str) -> Iterator[RunningHost]:
+    """Start a devhost command line, wait until it is ready, and end it however the test ends."""
+    variables = {**os.environ, "TICK_SCHEDULE": "* * * * * *", "PYTHONPATH": "", **environment}
+    output, log = folder / "stdout.txt", folder / "stderr.txt"
     with (
+        output.open("w") as stdout,
         log.open("w") as stderr,
-        subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **variables}, stdout=subprocess.PIPE, stderr=stderr, text=True
-        ) as process,
+        subprocess.Popen(command, cwd=ROOT, env=variables, stdout=stdout, stderr=stderr) as process,
     ):
         try:
-            lines = read_until_ready(process)
-            assert "devhost: ready" in "".join(lines[-1:]), f"{lines}\n{log.read_text()}"
-            host = RunningHost(process, lines, log)
+            deadline = time.monotonic() + START_S
+            while "devhost: ready" not in output.read_text():
+                assert process.poll() is None, f"ended with {process.returncode}\n{log.read_text()}"
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.02)
+            host = RunningHost(process, output, log)
             with host.client:
                 yield host
         finally:
@@ -93,7 +82,7 @@ def start_host(tmp_path: Path) -> Iterator[Callable[..., RunningHost]]:
             command = [sys.executable, "-m", "devhost", "--app-dir", str(app), "--port", "0", *arguments]
             if "--worker" not in arguments:
                 command += ["--worker", "registry"]
-            return stack.enter_context(running(command, tmp_path / "stderr.txt", **environment))
+            return stack.enter_context(running(command, tmp_path, **environment))
 
         yield start
 
@@ -103,7 +92,7 @@ def registry_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningH
     folder = tmp_path_factory.mktemp("registry")
     app = write_sample_app(folder)
     command = [sys.executable, "-m", "devhost", "--app-dir", str(app), "--port", "0", "--worker", "registry"]
-    with running(command, folder / "stderr.txt") as host:
+    with running(command, folder) as host:
         yield host
 
 
@@ -126,5 +115,5 @@ def runtime_host(runtime_python: str, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("runtime")
     app = write_sample_app(folder)
     command = [runtime_python, "-m", "devhost", "--app-dir", str(app), "--port", "0"]
-    with running(command, folder / "stderr.txt") as host:
+    with running(command, folder) as host:
         yield host

@@ -15,7 +15,7 @@ NAMED = {
     "same name twice": "does not have a unique function name",
     "other parameter name": "function f: parameters ['request'] are not the bindings ['req']",
     "one parameter too many": "function f: parameters ['req', 'store'] are not the bindings ['req']",
-    "no wraps": "function f: parameters ['a', 'k'] are not the bindings ['req']",
+    "no wraps": "function g: parameters ['a', 'k'] are not the bindings ['req']",
     "wrong trigger annotation": "function f: parameter req: the annotation",
     "wrong context annotation": "function f: parameter context must be azure.functions.Context",
     "returns dict": "function f: the return annotation <class 'dict'> does not fit the binding http",

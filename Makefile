@@ -1,0 +1,40 @@
+# `make` lists the verbs. Each sets up what it needs; see scripts/setup.sh.
+#
+#   PYTHON     the Python for .venv (default: the first of 3.11 or newer)
+#   ARGS       more arguments for pytest, dialtone or the benchmarks, as in: make test ARGS="-k stack -x"
+#   BICEPCHECK a folder with bicepcheck.py: make check then checks infra/ with it
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run call test check bench clean
+BIN := .venv/bin
+CODE := function_app.py functions bots dialtone devhost media_worker simulator bench tests
+
+help: ## List the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s  %s\n", $$1, $$2}' Makefile
+
+setup: ## Create .venv and node_modules, or bring them up to date
+	@scripts/setup.sh
+
+run: setup ## Start storage, functions, worker and simulator; place a call; stay up until Ctrl-C
+	@$(BIN)/dialtone run $(ARGS)
+
+call: setup ## Place one scripted call that leaves a message, and show what was stored
+	@$(BIN)/dialtone call $(ARGS)
+
+test: setup ## Run all tests
+	@python313=$$(scripts/setup.sh python313) && DIALTONE_PY313=$$python313 $(BIN)/python -m pytest $(ARGS)
+
+check: setup ## Lint, formatting, types, import arrows
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy $(CODE)
+	@$(BIN)/python -m pytest -q tests/test_arrows.py
+	@if [ -n "$(BICEPCHECK)" ]; then $(BIN)/python "$(BICEPCHECK)/bicepcheck.py" infra/*.bicep; fi
+
+bench: setup ## Measure, and print tables
+	@$(BIN)/python -m bench $(ARGS)
+
+clean: ## Remove all that these verbs made, local storage included
+	rm -rf .venv .venv-313 node_modules bench/node/node_modules .dialtone build dist *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,79 @@
+"""One scripted call: placed by the simulator, followed event by event, and judged at its end."""
+
+import json
+import sys
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from dialtone.program import Program
+from dialtone.stored import Stored
+
+Time = Literal["virtual", "real"]
+
+Event = Mapping[str, Any]
+"""One line of a call's ledger: `t` (seconds since the call began), `who`, `kind`, and what belongs to the kind."""
+
+
+def ring(
+    bot: str, script: Path, *, time: Time, seed: int | None, app_dir: Path, logs: Path
+) -> Generator[Event, None, None]:
+    """Ring the bot at the address `bot` and yield the events of the ledger as they happen.
+
+    Raises DependencyError if the simulator cannot place the call. Close the generator, and the caller is gone.
+    """
+    command = [sys.executable, "-m", "simulator", "call", str(script.resolve()), "--bot", bot, "--time", time]
+    if seed is not None:
+        command += ["--seed", str(seed)]
+    log, ledger = logs / "caller.log", logs / "caller.jsonl"
+    for path in (log, ledger):
+        path.unlink(missing_ok=True)
+    caller = Program("the simulator", command, directory=app_dir, log=log, output=ledger)
+    try:
+        caller.launch()
+        for line in caller.lines():
+            yield json.loads(line)
+        if caller.exit_code not in (0, 1):
+            raise caller.failure(f"the simulator {caller.ending}")
+    finally:
+        caller.stop()
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a call went: its ledger, what is stored of it (None where no storage is known), why it failed if it did."""
+
+    ledger: Sequence[Event]
+    stored: Stored | None
+    reasons: Sequence[str]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the call ended as its script expects, and what it recorded is in storage."""
+        return not self.reasons
+
+    def document(self) -> dict[str, Any]:
+        """The result for machines, as JSON takes it."""
+        return {
+            "verdict": {"ok": self.ok, "reasons": list(self.reasons)},
+            "ledger": list(self.ledger),
+            "stored": asdict(self.stored) if self.stored else None,
+        }
+
+
+def call_id_of(ledger: Sequence[Event]) -> str:
+    """The id of the ledger's call; empty if it never started."""
+    return next((event["call_id"] for event in ledger if event["kind"] == "call.started"), "")
+
+
+def judge(ledger: Sequence[Event], stored: Stored | None) -> Result:
+    """The simulator's verdict, and what is wrong in storage."""
+    verdict = next((event for event in ledger if event["kind"] == "verdict"), None)
+    if verdict is None:
+        reasons = ["the simulator gave no verdict"]
+    else:
+        reasons = list(verdict["reasons"]) or ([] if verdict["ok"] else ["the simulator gave no reason"])
+    if stored:
+        reasons += stored.faults(event for event in ledger if event["kind"] == "recorded")
+    return Result(ledger, stored, reasons)

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Sets up this folder for development; what is up to date already is left alone, which takes no time.
+#
+#   scripts/setup.sh            .venv (Python, from pyproject.toml and constraints.txt) and node_modules (Azurite)
+#   scripts/setup.sh python313  .venv-313 with Microsoft's Functions runtime, where a Python 3.13 is to be found;
+#                               prints the path of its python on standard output, or nothing
+#
+# PYTHON names the Python for .venv. With AZURITE_BIN set, node_modules is not needed and not made.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { echo "setup: $*" >&2; }
+
+fail() {
+  say "$1"
+  say "fix: $2"
+  exit 1
+}
+
+# A stamp holds the checksums of what an installation was made from.
+sums() { cksum "$@" 2>/dev/null; }
+fresh() { [ -f "$1" ] && [ "$(cat "$1")" = "$(sums "${@:2}")" ]; }
+
+is_python() { "$1" -c "import sys; sys.exit(not ($2))" >/dev/null 2>&1; }
+
+find_python() {
+  local candidate
+  for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+    if is_python "$candidate" "sys.version_info >= (3, 11)"; then
+      echo "$candidate"
+      return
+    fi
+  done
+  fail "no Python 3.11 or newer was found" "install one, or name it: make setup PYTHON=/path/to/python3"
+}
+
+# venv FOLDER PYTHON REQUIREMENT...
+venv() {
+  local folder=$1 python=$2
+  shift 2
+  say "$folder: $("$python" --version), installing $* at the versions of constraints.txt"
+  "$python" -m venv --clear "$folder"
+  # The second name is what newer versions of pip read for the packages that a build needs.
+  PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    "$folder/bin/python" -m pip install --quiet "$@" >&2
+  say "$folder: installed $("$folder/bin/python" -m pip freeze --exclude-editable | paste -sd ' ' -)"
+  sums pyproject.toml constraints.txt >"$folder/.setup"
+}
+
+setup() {
+  if ! fresh .venv/.setup pyproject.toml constraints.txt; then
+    local python
+    python=$(find_python)
+    venv .venv "$python" -e '.[dev]'
+  fi
+  if [ -z "${AZURITE_BIN:-}" ] && ! fresh node_modules/.setup package.json package-lock.json; then
+    command -v npm >/dev/null || fail "npm was not found; it installs Azurite, the storage emulator" \
+      "install Node.js 20 or newer, or set AZURITE_BIN to an Azurite that is installed"
+    say "node_modules: Node.js $(node --version), installing Azurite at the versions of package-lock.json"
+    npm ci --no-fund --no-audit >&2
+    sums package.json package-lock.json >node_modules/.setup
+  fi
+}
+
+python313() {
+  if is_python .venv/bin/python "sys.version_info >= (3, 13)"; then
+    echo "$PWD/.venv/bin/python"
+    return
+  fi
+  local candidate
+  for candidate in python3.13 "$HOME"/.pyenv/versions/3.13*/bin/python3; do
+    is_python "$candidate" "sys.version_info[:2] == (3, 13)" || continue
+    fresh .venv-313/.setup pyproject.toml constraints.txt ||
+      venv .venv-313 "$candidate" -e '.[local]' 'azure-functions-runtime==1.3.*'
+    echo "$PWD/.venv-313/bin/python"
+    return
+  done
+  say "no Python 3.13 was found: the tests of Microsoft's Functions runtime are skipped"
+}
+
+"${1:-setup}"

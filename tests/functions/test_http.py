@@ -1,0 +1,131 @@
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+import function_app
+from functions import calls as calls_module
+from functions.http import anyone, loopback, platform, route
+from functions.settings import settings
+from functions.turn import turns
+from tests.functions.rig import JSON, conversation
+
+ENVIRONMENT = {
+    "DIALTONE_BOT": "bots.reception:bot",
+    "DIALTONE_PUBLIC_URL": "http://127.0.0.1:7071",
+    "DIALTONE_AUTH": "loopback",
+    "DIALTONE_APPSTATE_KEY": "a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=",
+    "DIALTONE_STORAGE": "memory",
+    "DIALTONE_MAX_BODY": "100000",
+}
+
+
+@pytest.fixture(autouse=True)
+def _settings(monkeypatch: pytest.MonkeyPatch) -> Any:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    turns.cache_clear()
+    yield
+    settings.cache_clear()
+    turns.cache_clear()
+
+
+def request(
+    body: bytes, *, url: str = "http://127.0.0.1:7071/api/calls", headers: dict[str, str] | None = None
+) -> func.HttpRequest:
+    return func.HttpRequest("POST", url, headers={"Content-Type": JSON} | (headers or {}), body=body)
+
+
+@cache
+def functions() -> dict[str, Any]:
+    """The functions by name; an app gives them only once."""
+    return {found.get_function_name(): found for found in function_app.app.get_functions()}
+
+
+def handler(name: str) -> Any:
+    return functions()[name].get_user_function()
+
+
+async def test_a_call_is_answered() -> None:
+    response = await handler("calls")(request(conversation()))
+    assert response.status_code == 200
+    assert response.mimetype == JSON
+    assert json.loads(response.get_body())["actions"][0]["action"] == "answer"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        (b"not json", "NOT_JSON", ""),
+        (b"", "BODY_EMPTY", ""),
+        (b"x" * 100_001, "BODY_TOO_LARGE", ""),
+        (b'{"hello": 1}', "MISSING:id", "id"),
+        (conversation(participants=[]), "PARTICIPANTS_EMPTY", "participants"),
+        (b'{"id": "c", "callState": "established", "appState": "x"}', "MISSING:operationOutcome", "operationOutcome"),
+        (b"[" * 90_000, "NOT_JSON", ""),
+    ],
+)
+async def test_bad_input_is_a_400_that_says_what_to_do(body: bytes, code: str, field: str) -> None:
+    response = await handler("calls")(request(body))
+    assert response.status_code == 400
+    error = json.loads(response.get_body())["error"]
+    assert (error["code"], error["field"]) == (code, field)
+    assert error["message"]
+    assert error["fix"]
+
+
+async def test_without_verification_only_this_machine_is_served() -> None:
+    response = await handler("calls")(request(conversation(), url="https://bot.example.com/api/calls"))
+    assert response.status_code == 401
+    assert json.loads(response.get_body())["error"]["field"] == "DIALTONE_AUTH"
+
+
+async def test_verification_cannot_be_off_in_azure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEBSITE_INSTANCE_ID", "0")
+    response = await handler("calls")(request(conversation()))
+    assert response.status_code == 401
+
+
+async def test_an_error_that_is_not_ours_tells_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("secret of the house")
+
+    monkeypatch.setattr(calls_module, "turns", broken)
+    response = await handler("calls")(request(conversation()))
+    assert response.status_code == 500
+    assert "secret" not in response.get_body().decode()
+    assert "secret of the house" in caplog.text
+
+
+async def test_health_says_that_storage_answers() -> None:
+    response = await handler("health")(func.HttpRequest("GET", "http://127.0.0.1:7071/api/health", body=b""))
+    assert (response.status_code, json.loads(response.get_body())["status"]) == (200, "ok")
+
+
+def test_every_route_has_a_verifier() -> None:
+    for function in functions().values():
+        bindings = [json.loads(str(binding)) for binding in function.get_raw_bindings()]
+        if any(binding["type"] == "httpTrigger" for binding in bindings):
+            handle = function.get_user_function()
+            verifiers = [cell.cell_contents for cell in handle.__closure__ or ()]
+            assert any(verifier in (platform, loopback, anyone) for verifier in verifiers), function
+
+
+def test_a_route_cannot_be_registered_without_a_verifier() -> None:
+    with pytest.raises(TypeError, match="verifier"):
+        route(func.Blueprint(), "open", "GET")  # type: ignore[call-arg,no-untyped-call]
+
+
+def test_platform_routes_need_the_function_key() -> None:
+    (trigger, *_) = functions()["calls"].get_raw_bindings()
+    assert json.loads(trigger)["authLevel"] == "FUNCTION"
+
+
+def test_the_function_app_stays_small() -> None:
+    assert len(Path(str(function_app.__file__)).read_text().splitlines()) < 60
