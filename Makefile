@@ -22,7 +22,8 @@ call: setup ## Place one scripted call that leaves a message, and show what was 
 	@$(BIN)/dialtone call $(ARGS)
 
 test: setup ## Run all tests
-	@python313=$$(scripts/setup.sh python313) && DIALTONE_PY313=$$python313 $(BIN)/python -m pytest $(ARGS)
+	@python313=$$(scripts/setup.sh python313) && \
+	if [ -n "$$python313" ]; then export DIALTONE_PY313="$$python313"; fi && $(BIN)/python -m pytest $(ARGS)
 
 check: setup ## Lint, formatting, types, import arrows
 	@$(BIN)/ruff check .

@@ -211,5 +211,5 @@ The stack is up; Ctrl-C stops it.
   logs       {_LOGS}/
 
 Another call:     {me} call --bot {stack.calls_url}
-Change a prompt:  echo "Good morning." > welcome.txt && {me} prompts push welcome.txt
+Change a prompt:  echo "Welcome to Contoso. Good morning." > welcome.txt && {me} prompts push welcome.txt
 """

@@ -4,6 +4,7 @@
 2. Its output goes into a log file, so that it never waits for a reader; readiness is read from there.
 3. Between a start and its entry in the books no signal gets through, and no stop is left half done (`undisturbed`).
 4. A program that ends takes the rest of its group with it: nothing is left behind.
+5. The same when this process is ended by SIGKILL: beside each program a shell waits for the end of a pipe from here.
 
 POSIX only.
 """
@@ -22,6 +23,7 @@ from dialtone.errors import DependencyError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL = 0.02  # seconds between two looks at a process or its log
+_WATCH = ["/bin/sh", "-c", 'read -r _ || kill -s KILL -- "-$0"']
 
 Ready = Callable[[str], Sequence[str] | None]
 """Given what a program has printed since its start: None while it is not ready, then the addresses that it serves."""
@@ -65,6 +67,7 @@ class Program:
         self.ready_within = ready_within
         self.stop_within = stop_within
         self._process: subprocess.Popen[bytes] | None = None
+        self._watch: subprocess.Popen[bytes] | None = None
         self._log_start = 0
         self.exit_code: int | None = None
 
@@ -98,6 +101,13 @@ class Program:
                         fix=f"see that {self.command[0]} is there and may be run",
                         code="PROGRAM_MISSING",
                     ) from error
+                self._watch = subprocess.Popen(  # noqa: S603 - as above
+                    [*_WATCH, str(self._process.pid)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
 
     def wait_ready(self) -> Sequence[str]:
         """Wait until ready and return what `ready` found. Raises DependencyError, with the program stopped."""
@@ -187,6 +197,10 @@ class Program:
         """Nothing of the group outlives this; the process is reaped and its exit code noted."""
         assert self._process is not None
         self._signal(signal.SIGKILL)
+        if self._watch is not None:
+            self._watch.kill()
+            self._watch.communicate()
+            self._watch = None
         self.exit_code = self._process.wait()
         self._process = None
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from dialtone.program import Program
@@ -26,18 +27,20 @@ def ring(
     command = [sys.executable, "-m", "simulator", "call", str(script.resolve()), "--bot", bot, "--time", time]
     if seed is not None:
         command += ["--seed", str(seed)]
-    log, ledger = logs / "caller.log", logs / "caller.jsonl"
-    for path in (log, ledger):
-        path.unlink(missing_ok=True)
-    caller = Program("the simulator", command, directory=app_dir, log=log, output=ledger)
-    try:
-        caller.launch()
-        for line in caller.lines():
-            yield json.loads(line)
-        if caller.exit_code not in (0, 1):
-            raise caller.failure(f"the simulator {caller.ending}")
-    finally:
-        caller.stop()
+    log = logs / "caller.log"
+    log.unlink(missing_ok=True)
+    # The ledger says what the caller spoke and pressed, which no log does: it goes when the call is over.
+    with TemporaryDirectory() as folder:
+        output = Path(folder, "ledger.jsonl")
+        caller = Program("the simulator", command, directory=app_dir, log=log, output=output)
+        try:
+            caller.launch()
+            for line in caller.lines():
+                yield json.loads(line)
+            if caller.exit_code not in (0, 1):
+                raise caller.failure(f"the simulator {caller.ending}")
+        finally:
+            caller.stop()
 
 
 @dataclass(frozen=True)

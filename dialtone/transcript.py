@@ -49,7 +49,7 @@ def report(console: Console, result: Result) -> None:
             )
     if result.ok:
         end = next(event for event in result.ledger if event["kind"] == "call.ended")
-        facts = [f"{end['seconds']:.1f} s", _count(end["turns"], "turn"), _count(end["recordings"], "recording")]
+        facts = [f"{end['seconds']:.1f} s", _count(end["turns"], "workflow"), _count(end["recordings"], "recording")]
         console.print(f"PASS: the call ended as its script expects ({', '.join(facts)})", style="bold green")
     else:
         console.print(printable(f"FAIL: {'; '.join(result.reasons)}"), style=_BAD, soft_wrap=True)
@@ -71,8 +71,7 @@ def printable(text: str) -> str:
 
 
 def _started(event: Event) -> str:
-    caller = event["caller"]
-    return f"{caller.get('name') or caller['identity']} calls {event['bot']} (call {event['call_id']}, seed {event['seed']})"
+    return f"{event['caller']} calls {event['bot']} (call {event['call_id']}, seed {event['seed']})"
 
 
 def _reply(event: Event) -> str | None:
@@ -116,7 +115,10 @@ def _ended(event: Event) -> str:
 
 
 def _expectation(event: Event) -> str | None:
-    return None if event["ok"] else f"UNMET: {event['what']}: expected {event['want']!r}, got {event['got']!r}"
+    if event["ok"]:
+        return None
+    got = " / ".join(map(str, event["got"])) if isinstance(event["got"], list) else event["got"]
+    return f"UNMET {event['what']}: expected {event['want']}, got {got}"
 
 
 _LINES: Final[Mapping[str, Callable[[Event], str | None]]] = {

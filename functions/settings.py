@@ -18,21 +18,19 @@ The public address is a setting because behind the App Service front end it cann
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Literal, Self, get_args
 from urllib.parse import urlsplit
-
-from pydantic import BaseModel, ConfigDict
 
 from dialtone.errors import ConfigurationError
 
 Auth = Literal["function-key", "loopback"]
 
 
-class Settings(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Settings:
     """The settings, checked. Raises `ConfigurationError` naming the first one that is missing or wrong."""
-
-    model_config = ConfigDict(frozen=True)
 
     bot: str
     public_url: str
@@ -48,16 +46,11 @@ class Settings(BaseModel):
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read the settings from variables as in the table above."""
-        auth = environment.get("DIALTONE_AUTH", "function-key")
-        if auth not in get_args(Auth):
-            raise ConfigurationError(
-                f"{auth!r} is no way to verify a request", field="DIALTONE_AUTH", fix=f"use one of {get_args(Auth)}"
-            )
         settings = cls(
             bot=_required(environment, "DIALTONE_BOT", "name the bot, as in bots.reception:bot"),
             public_url=_required(environment, "DIALTONE_PUBLIC_URL", "set the address of the functions").rstrip("/"),
             appstate_key=_required(environment, "DIALTONE_APPSTATE_KEY", "set it to the base64 of 32 random bytes"),
-            auth=auth,
+            auth=_auth(environment.get("DIALTONE_AUTH") or "function-key"),
             storage=environment.get("DIALTONE_STORAGE") or None,
             storage_account=environment.get("DIALTONE_STORAGE_ACCOUNT") or None,
             client_id=environment.get("AZURE_CLIENT_ID") or None,
@@ -76,6 +69,16 @@ class Settings(BaseModel):
     def callback_url(self) -> str:
         """Where the platform posts the result of a workflow."""
         return f"{self.public_url}/api/calls"
+
+
+def _auth(name: str) -> Auth:
+    known: tuple[Auth, ...] = get_args(Auth)
+    for auth in known:
+        if auth == name:
+            return auth
+    raise ConfigurationError(
+        f"{name!r} is no way to verify a request", field="DIALTONE_AUTH", fix=f"use one of {', '.join(known)}"
+    )
 
 
 def _required(environment: Mapping[str, str], name: str, fix: str) -> str:

@@ -39,7 +39,10 @@ venv() {
   local folder=$1 python=$2
   shift 2
   say "$folder: $("$python" --version), installing $* at the versions of constraints.txt"
-  "$python" -m venv --clear "$folder"
+  # In place where it can be: others may be at work in it.
+  if ! is_python "$folder/bin/python" True; then
+    "$python" -m venv --clear "$folder"
+  fi
   # The second name is what newer versions of pip read for the packages that a build needs.
   PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
     "$folder/bin/python" -m pip install --quiet "$@" >&2
@@ -57,7 +60,7 @@ setup() {
     command -v npm >/dev/null || fail "npm was not found; it installs Azurite, the storage emulator" \
       "install Node.js 20 or newer, or set AZURITE_BIN to an Azurite that is installed"
     say "node_modules: Node.js $(node --version), installing Azurite at the versions of package-lock.json"
-    npm ci --no-fund --no-audit >&2
+    npm ci --loglevel=error >&2
     sums package.json package-lock.json >node_modules/.setup
   fi
 }
@@ -78,4 +81,8 @@ python313() {
   say "no Python 3.13 was found: the tests of Microsoft's Functions runtime are skipped"
 }
 
-"${1:-setup}"
+case "${1:-}" in
+  "") setup ;;
+  python313) python313 ;;
+  *) fail "unknown argument $1" "give none, or python313" ;;
+esac

@@ -3,7 +3,7 @@
     {"t": seconds since the call began, to the millisecond, "who": "platform" | "bot" | "caller", "kind": ..., ...}
 
 kind            members besides t, who, kind
-call.started    call_id, chain_id, seed, bot, caller
+call.started    call_id, chain_id, seed, bot, caller (its identity), script (its name)
 http.request    attempt (from 1), message_id, chain_id, url, json, bytes (of audio)
 http.reply      status, ms, json, or text when it is not JSON; status null and error when there was no reply
 heard           text or file or silence_ms, start, seconds, cut: what the caller heard of a prompt

@@ -11,7 +11,7 @@ from typing import Any
 
 from simulator.callers import ScriptedCaller
 from simulator.ledger import Event, Ledger
-from simulator.script import Hear, Step, matches
+from simulator.script import matches
 
 
 def judge(caller: ScriptedCaller, ledger: Ledger, faults: list[str]) -> bool:
@@ -26,30 +26,30 @@ def judge(caller: ScriptedCaller, ledger: Ledger, faults: list[str]) -> bool:
         if not ok:
             reasons.append(why)
 
-    heard = ledger.of_kind("heard")
+    heard = [(event, _sound(event)) for event in ledger.of_kind("heard")]
     if caller.unmet is not None:
         number, step = caller.unmet
+        wanted = " ".join(f"{name}: {value}" for name, value in step.model_dump(exclude_defaults=True).items())
         since = ledger.since_start(caller.waiting_since)
-        want = _wanted(step)
-        got = [f"{event['start']:.1f} s {_sound(event)}" for event in heard]
-        verb = "waited from" if isinstance(step, Hear) else "was at"
-        why = f"step {number} ({want}) {verb} {since:.1f} s until the call ended; heard: {', '.join(got) or 'nothing'}"
-        compare(f"steps.{number - 1}", want, got, ok=False, why=why)
+        got = [f"{event['start']:.1f} s {sound}" for event, sound in heard]
+        why = f"step {number} ({wanted}) waited from {since:.1f} s to the end; heard: {', '.join(got) or 'nothing'}"
+        compare(f"steps.{number - 1}", wanted, got, ok=False, why=why)
 
     expect = caller.script.expect
     ended = ledger.of_kind("call.ended")[-1]
-    for name, want, got in (
-        ("ended_by", expect.ended_by, ended["by"]),
-        ("recordings", expect.recordings, ended["recordings"]),
-        ("turns", expect.turns, ended["turns"]),
-        ("transferred_to", expect.transferred_to, _transferred_to(ledger)),
-    ):
+    results: dict[str, tuple[Any, Any]] = {
+        "ended_by": (expect.ended_by, ended["by"]),
+        "recordings": (expect.recordings, ended["recordings"]),
+        "turns": (expect.turns, ended["turns"]),
+        "transferred_to": (expect.transferred_to, _transferred_to(ledger)),
+    }
+    for name, (want, result) in results.items():
         if want is not None:
-            compare(name, want, got, ok=want == got, why=f"{name}: expected {want}, got {got}")
-    for want in expect.heard:
-        ok = any(matches(want, event.get("text") or event.get("file") or "") for event in heard)
-        got = [_sound(event) for event in heard]
-        compare("heard", want, got, ok=ok, why=f"heard: expected {want!r}, heard {', '.join(got) or 'nothing'}")
+            compare(name, want, result, ok=want == result, why=f"{name}: expected {want}, got {result}")
+    sounds = [sound for _, sound in heard]
+    for text in expect.heard:
+        ok = any(matches(text, event.get("text") or event.get("file") or "") for event, _ in heard)
+        compare("heard", text, sounds, ok=ok, why=f"heard: expected {text!r}, got {', '.join(sounds) or 'nothing'}")
 
     reasons += [
         f"the bot broke the contract at {event['t']:.1f} s: {event['code']} {event['field']}: {event['message']}"
@@ -59,10 +59,6 @@ def judge(caller: ScriptedCaller, ledger: Ledger, faults: list[str]) -> bool:
         reasons += faults
     ledger.add("caller", "verdict", ok=not reasons, reasons=reasons)
     return not reasons
-
-
-def _wanted(step: Step) -> str:
-    return " ".join(f"{name}: {value}" for name, value in step.model_dump(exclude_defaults=True).items())
 
 
 def _sound(event: Event) -> str:

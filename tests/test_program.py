@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ import pytest
 from dialtone.errors import DependencyError
 from dialtone.program import Program, Ready, undisturbed
 
+ROOT = Path(__file__).parents[1]
 SAYS_PID = "import os, sys, time; print('pid', os.getpid(), flush=True); "
 SLEEPS = SAYS_PID + "time.sleep(60)"
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPS
@@ -172,5 +174,30 @@ def test_an_interrupt_during_a_start_leaves_nothing(make: Make) -> None:
         program.start()
     assert not program.running
     found = ready(program.printed())
+    assert found is not None
+    assert gone(int(found[0]))
+
+
+def test_a_program_goes_when_its_starter_is_killed(tmp_path: Path) -> None:
+    starter = f"""
+import os, signal, sys
+from pathlib import Path
+from dialtone.program import Program
+it = Program("it", [sys.executable, "-c", {DEAF!r}], directory=Path(), log=Path("it.log"),
+             ready=lambda output: (output,) if output.endswith("\\n") else None)
+print(*it.start(), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", starter],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    found = ready(done.stdout)
     assert found is not None
     assert gone(int(found[0]))

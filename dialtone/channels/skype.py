@@ -79,15 +79,15 @@ def parse(headers: Mapping[str, str], body: bytes) -> Incoming:
 
 
 def render(actions: Sequence[Action], *, callback: str, app_state: str, loopback_http: bool = False) -> bytes:
-    """The reply: a workflow, checked, or nothing. Raises `WorkflowError`.
+    """The reply: a workflow, or nothing. Raises `WorkflowError` for illegal links or an appState that is too long.
 
-    `loopback_http` allows a callback on this machine to be http, for a bot under development.
+    The actions are the engine's, which has checked each of them as it was queued. `loopback_http` allows a callback on this machine to be http, for a bot under development.
     """
     if not actions:
         return b""
     workflow = Workflow(actions=list(actions), links=WorkflowLinks(callback=callback), app_state=app_state)
     try:
-        rules.check_workflow(workflow, loopback_http=loopback_http)
+        rules.check_envelope(workflow, loopback_http=loopback_http)
     except ContractViolation as violation:
         raise WorkflowError.from_violation(violation) from None
     return workflow.to_json()

@@ -137,8 +137,7 @@ class Call:
 
     def say(self, *prompts: Prompt | str) -> None:
         """Queue texts or prompts to be spoken, one after the other. Raises `WorkflowError` for an illegal one."""
-        parts = [as_prompt(prompt) for prompt in prompts]
-        self._run.queue("playPrompt", lambda op: _play_prompt(op, parts))
+        self._run.queue("playPrompt", lambda op: _play_prompt(op, prompts))
 
     def play(self, file_uri: str) -> None:
         """Queue a WAV or WMA file that the platform fetches, at most 512 kB."""
@@ -239,12 +238,11 @@ class Call:
         `CallEnded` is raised by the next question.
         """
         encoding = RecordingFormat(format)
-        first = as_prompt(prompt) if prompt is not None else None
 
         def build(op: str) -> protocol.Action:
             return protocol.Record(
                 operation_id=op,
-                play_prompt=_play_prompt(f"{op}p", [first]) if first is not None else None,
+                play_prompt=_play_prompt(f"{op}p", [prompt]) if prompt is not None else None,
                 max_duration_in_seconds=max_seconds,
                 initial_silence_timeout_in_seconds=initial_silence,
                 max_silence_timeout_in_seconds=max_silence,
@@ -255,7 +253,7 @@ class Call:
 
         reason = RecordingCompletionReason.UNKNOWN
         for left in range(retries, -1, -1):
-            request = Request("record", first.identity if first else "", protocol.RecordOutcome, build)
+            request = Request("record", _identity(prompt), protocol.RecordOutcome, build)
             answer = await self._ask(request)
             reason = RecordingCompletionReason(answer.reason)
             if answer.ok:
@@ -321,13 +319,12 @@ class Call:
         initial_silence: float,
         interdigit: float | None,
     ) -> Answer:
-        first = as_prompt(prompt) if prompt is not None else None
         names = frozenset(choices or ())
 
         def build(op: str) -> protocol.Action:
             return protocol.Recognize(
                 operation_id=op,
-                play_prompt=_play_prompt(f"{op}p", [first]) if first is not None else None,
+                play_prompt=_play_prompt(f"{op}p", [prompt]) if prompt is not None else None,
                 barge_in_allowed=barge_in,
                 initial_silence_timeout_in_seconds=initial_silence,
                 interdigit_timeout_in_seconds=interdigit,
@@ -335,7 +332,7 @@ class Call:
                 collect_digits=collect,
             )
 
-        identity = "\0".join([first.identity if first else "", *sorted(names)])
+        identity = "\0".join([_identity(prompt), *sorted(names)])
         kind = "recognize" if choices is not None else "digits"
         return await self._ask(Request(kind, identity, protocol.RecognizeOutcome, build, choices=names))
 
@@ -346,8 +343,12 @@ class Call:
         return await request
 
 
-def _play_prompt(op: str, prompts: Sequence[Prompt]) -> protocol.PlayPrompt:
-    return protocol.PlayPrompt(operation_id=op, prompts=[prompt.to_protocol() for prompt in prompts])
+def _play_prompt(op: str, prompts: Sequence[Prompt | str]) -> protocol.PlayPrompt:
+    return protocol.PlayPrompt(operation_id=op, prompts=[as_prompt(prompt).to_protocol() for prompt in prompts])
+
+
+def _identity(prompt: Prompt | str | None) -> str:
+    return prompt.identity if isinstance(prompt, Prompt) else prompt or ""
 
 
 def _notice(reason: str) -> Prompt:

@@ -21,7 +21,7 @@ import json
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any, Final, NoReturn, cast
+from typing import Any, Final, NamedTuple, NoReturn, cast
 
 from dialtone import protocol
 from dialtone.dialogs.bot import INCOMING, CallBot
@@ -56,8 +56,7 @@ _NOT_RUN: Final = frozenset({"answerOutcome", "workflowValidationOutcome", proto
 """Failures after which the call is no more answered than before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(NamedTuple):
     """An action that waits to be sent; it is built only if it will be."""
 
     kind: str
@@ -375,7 +374,7 @@ class Run:
         return self._mismatch
 
     def _actions(self) -> list[protocol.Action]:
-        """What is queued, as the contract has it, with the answer first."""
+        """What is queued, as the contract has it, with the answer first: legal, since each action was checked."""
         built = [item.built or self._checked(item.build, index) for index, item in enumerate(self._queue)]
         if built and not self._answered and built[0].action not in ("answer", "reject", "hangup"):
             built.insert(0, protocol.Answer(operation_id=self._operation("a"), accept_modality_types=[_AUDIO]))

@@ -169,6 +169,4 @@ def _participant_out(member: Participant) -> list[Any]:
 
 def _participant_in(parts: list[Any]) -> Participant:
     identity, originator, language, name = [*parts, None, None, None][:4]
-    return Participant.model_construct(
-        identity=identity, originator=bool(originator), language_id=language, display_name=name
-    )
+    return Participant(identity=identity, originator=bool(originator), language_id=language, display_name=name)

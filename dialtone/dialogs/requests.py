@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 from dialtone import protocol
@@ -45,8 +45,7 @@ class Code(IntEnum):
     """The workflow failed: the value is [type of outcome, the platform's reason]."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """An entry of the history, read."""
 
     code: Code

@@ -131,6 +131,11 @@ def check_conversation(conversation: Conversation) -> None:
 def check_workflow(workflow: Workflow, *, loopback_http: bool = False) -> None:
     """Rules 4 to 19. With `loopback_http` a link may also be http to this machine, for a bot under development."""
     check_actions(workflow.actions)
+    check_envelope(workflow, loopback_http=loopback_http)
+
+
+def check_envelope(workflow: Workflow, *, loopback_http: bool = False) -> None:
+    """Rule 8: what goes round the actions of a workflow."""
     links = workflow.links
     if links is not None:
         _link(links.callback, "CALLBACK", "links.callback", loopback_http)

@@ -135,15 +135,13 @@ class AzureAccount:
         """The client of Blob Storage for the running loop."""
         clients = await self._of_this_loop()
         if clients.blobs is None:
-            from azure.storage.blob.aio import BlobServiceClient, ExponentialRetry
+            from azure.storage.blob.aio import BlobServiceClient, LinearRetry
 
             clients.blobs = BlobServiceClient(
                 self.address.blob_endpoint,
                 credential=self._credential(clients),
-                # The second try is made at once, the third 1 s (a power of 1) later.
-                retry_policy=ExponentialRetry(
-                    initial_backoff=0, increment_base=1, random_jitter_range=0, retry_total=2
-                ),
+                # Between tries it waits up to a second, at random.
+                retry_policy=LinearRetry(backoff=0, random_jitter_range=1, retry_total=2),
                 **self._options,
             )
         return clients.blobs

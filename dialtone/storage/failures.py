@@ -45,11 +45,11 @@ async def guard(request: str, *, size: int = 0) -> AsyncIterator[None]:
 
 
 def _refused(request: str, error: "HttpResponseError") -> StorageUnavailable:
-    status, code = error.status_code, getattr(error, "error_code", None)
-    # A token that could not be had has no status.
+    # A token that could not be had has neither a response nor a status.
+    status = error.status_code
     answer = f"status {status}" if status else type(error).__name__
-    if code:
-        answer += f", {getattr(code, 'value', code)}"
+    if code := getattr(error.response, "headers", {}).get("x-ms-error-code"):
+        answer += f", {code}"
     if status in (None, 401, 403):
         fix = (
             "give the app a managed identity with the roles Storage Table Data Contributor and Storage Blob Data "

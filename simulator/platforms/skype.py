@@ -106,6 +106,7 @@ class SkypeCall:
         self._actions = SkypeActions(line, settings, http, transfer_fails=script.transfer_fails)
         self._callback: str | None = None
         self._app_state: str | None = None
+        self._first = True
         self._turns_at_once = 0
         self._last_turn_at = -1.0
 
@@ -119,7 +120,8 @@ class SkypeCall:
             chain_id=self._ids.chain,
             seed=self._seed,
             bot=self._bot_url,
-            caller=self._script.caller.model_dump(),
+            caller=self._script.caller.identity,
+            script=self._script.name,
         )
         reply = await self._post(self._bot_url, self._conversation().to_wire())
         while reply is not None:
@@ -156,7 +158,8 @@ class SkypeCall:
     async def _take(self, body: bytes) -> bytes | None:
         """Take the bot's reply: run its workflow and post the result. None when the call ends here."""
         if not body.strip():
-            return await self._idle()
+            await self._idle()
+            return None
         if self._loops():
             return None
         data: Any = None
@@ -166,9 +169,11 @@ class SkypeCall:
         except ContractViolation as violation:
             self._violated(violation)
             self._salvage(data)
+            self._first = False
             return await self._post_result(self._invalid(violation))
         self._callback = workflow.links.callback if workflow.links is not None else None
         self._app_state = workflow.app_state
+        self._first = False
         self.turns += 1
         if self._settings.max_workflows is not None and self.turns > self._settings.max_workflows:
             self.faults.append(f"a call may have {self._settings.max_workflows} workflows")
@@ -182,7 +187,7 @@ class SkypeCall:
         workflow = Workflow.from_wire(data)
         rules.check_workflow(workflow, loopback_http=True)
         first = workflow.actions[0].action
-        if self.turns == 0 and first not in ("answer", "reject"):
+        if self._first and first not in ("answer", "reject"):
             raise ContractViolation(
                 "FIRST_ACTION",
                 f"the first workflow of a call begins with {first}",

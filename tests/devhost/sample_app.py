@@ -176,4 +176,10 @@ def on_cloud_event(event: str) -> None:
     seen.append({"raw": json.loads(event)})
 
 
+@blueprint.event_grid_trigger("event")
+async def on_event_returning(event: func.EventGridEvent) -> int:
+    """No binding takes what this returns."""
+    return 1
+
+
 app.register_functions(blueprint)

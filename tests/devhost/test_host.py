@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import httpx
@@ -141,8 +142,6 @@ def test_a_client_that_leaves_within_its_body_harms_nobody(registry_host: Runnin
 
 
 def test_many_sync_functions_run_side_by_side(registry_host: RunningHost) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(registry_host.client.get, ["/api/slow-sync?seconds=0.2"] * 4))
     assert [answer.json() for answer in answers] == ["slow"] * 4
@@ -219,6 +218,7 @@ def test_a_cloud_event_comes_alone(registry_host: RunningHost) -> None:
     [
         ("Notification", [{"id": "good"}, {"id": "bad", "subject": "fail"}], "on_event", 500),
         ("Notification", [1], "on_event", 500),
+        ("Notification", [{}], "on_event_returning", 500),
         ("Unsubscribe", [], "on_event", 202),
         ("Rumour", [], "on_event", 400),
         ("SubscriptionValidation", [], "on_event", 400),

@@ -43,7 +43,7 @@ def request(
 @cache
 def functions() -> dict[str, Any]:
     """The functions by name; an app gives them only once."""
-    return {found.get_function_name(): found for found in function_app.app.get_functions()}
+    return {str(found.get_function_name()): found for found in function_app.app.get_functions()}
 
 
 def handler(name: str) -> Any:

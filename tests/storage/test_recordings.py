@@ -124,6 +124,8 @@ async def test_blob_refused_but_not_there_is_unavailable() -> None:
         await RecordingStore(RefusingContainer()).save(MESSAGE, AUDIO)
 
 
+# A blob is written in one request, so that nothing of it is there before all of it is; aiohttp would have it in pieces.
+@pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning")
 async def test_ten_minutes_of_sound(storage: Storage) -> None:
     audio = bytes(600 * 16_000)
     saved = await storage.recordings.save(replace(MESSAGE, seconds=600), audio)

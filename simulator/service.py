@@ -1,0 +1,164 @@
+"""The simulator as a small HTTP service for one bot, on this machine only.
+
+GET  /         what this is
+GET  /healthz  200
+POST /calls    the body is a script (YAML or JSON); the reply is the call's ledger, one event per line, as it happens.
+               ?time=virtual for virtual time, ?seed=N for a seed, ?bot=URL to make sure which bot is rung
+
+1. It listens on loopback and answers only requests that name loopback as their host and, from a browser, come from
+   its own pages: no other web page can make it call.
+2. It rings the bot it was started for and no other.
+3. When the client goes away, its call is broken off.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from dialtone.protocol.rules import LOOPBACK
+from simulator.call import place_call
+from simulator.clock import RealClock, VirtualClock
+from simulator.ledger import Event, to_line
+from simulator.script import Script, ScriptError, read_script
+
+SCRIPT_MAX_BYTES: Final = 64 * 1024
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_ABOUT: Final = """\
+Dialtone call simulator. It rings {bot}
+
+  curl --data-binary @simulator/scripts/leave-a-message.yaml {here}/calls
+  curl --data-binary @simulator/scripts/leave-a-message.yaml "{here}/calls?time=virtual&seed=1"
+
+The reply is the call's ledger, one event per line; the last is the verdict.
+"""
+
+
+class Refused(Exception):
+    """A request that is not served, and the status that says so."""
+
+    def __init__(self, status: int, code: str, message: str, field: str, fix: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error = {"code": code, "message": message, "field": field, "fix": fix}
+
+
+class Service:
+    """The ASGI application. `bot_url` is the one bot it rings; `http` is closed by whoever made it."""
+
+    def __init__(self, bot_url: str, http: httpx.AsyncClient) -> None:
+        self._bot_url = bot_url
+        self._http = http
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        try:
+            host = _own_host(scope)
+            request = (scope["method"], scope["path"])
+            if request == ("GET", "/"):
+                await _reply(send, 200, _ABOUT.format(bot=self._bot_url, here=f"http://{host}"), "text/plain")
+            elif request == ("GET", "/healthz"):
+                await _reply(send, 200, "ok\n", "text/plain")
+            elif request == ("POST", "/calls"):
+                await self._call(scope, receive, send)
+            else:
+                raise Refused(404, "NOT_FOUND", f"{' '.join(request)} is not served", "path", "see GET /")
+        except Refused as refused:
+            await _reply(send, refused.status, json.dumps({"error": refused.error}) + "\n", "application/json")
+
+    async def _call(self, scope: Message, receive: Receive, send: Send) -> None:
+        virtual, seed = self._query(scope)
+        script = _script(await _body(receive))
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
+        call = asyncio.create_task(
+            place_call(
+                script,
+                self._bot_url,
+                clock=VirtualClock() if virtual else RealClock(),
+                http=self._http,
+                seed=seed,
+                sink=events.put_nowait,
+            )
+        )
+        call.add_done_callback(lambda _: events.put_nowait(None))
+        gone = asyncio.create_task(_gone(receive))
+        gone.add_done_callback(lambda _: call.cancel())
+        try:
+            await send(_start(200, "application/x-ndjson"))
+            while (event := await events.get()) is not None:
+                await send({"type": "http.response.body", "body": to_line(event).encode(), "more_body": True})
+            if not call.cancelled():
+                call.result()
+                await send({"type": "http.response.body", "body": b""})
+        finally:
+            gone.cancel()
+            call.cancel()
+            await asyncio.gather(call, gone, return_exceptions=True)
+
+    def _query(self, scope: Message) -> tuple[bool, int | None]:
+        """Whether time is virtual, and the seed."""
+        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        allowed = {"time", "seed", "bot"}
+        unknown = sorted(set(query) - allowed)
+        if unknown:
+            raise Refused(400, "QUERY", f"{unknown[0]} is not known", unknown[0], f"use {', '.join(sorted(allowed))}")
+        time, seed = query.get("time", ["real"])[-1], query.get("seed", [""])[-1]
+        if time not in ("real", "virtual"):
+            raise Refused(400, "TIME", "time is neither real nor virtual", "time", "use real or virtual")
+        if seed and not (seed.isascii() and seed.isdecimal()):
+            raise Refused(400, "SEED", "the seed is not a number", "seed", "use a whole number from 0")
+        if query.get("bot", [self._bot_url])[-1] != self._bot_url:
+            raise Refused(403, "BOT", f"this simulator rings {self._bot_url} only", "bot", "start one for that bot")
+        return time == "virtual", int(seed) if seed else None
+
+
+def _own_host(scope: Message) -> str:
+    headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    host: str = headers.get(b"host", "")
+    if urlsplit(f"//{host}").hostname not in LOOPBACK:
+        raise Refused(403, "HOST", "the host is not this machine", "Host", "use http://127.0.0.1 and the port")
+    if headers.get(b"origin", f"http://{host}") != f"http://{host}":
+        raise Refused(403, "ORIGIN", "the request comes from another site", "Origin", "call from this machine")
+    return host
+
+
+async def _body(receive: Receive) -> bytes:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > SCRIPT_MAX_BYTES:
+            raise Refused(413, "SCRIPT_TOO_LARGE", f"a script has at most {SCRIPT_MAX_BYTES} bytes", "", "shorten it")
+    return body
+
+
+def _script(body: bytes) -> Script:
+    try:
+        return read_script(body.decode())
+    except UnicodeDecodeError:
+        raise Refused(400, "SCRIPT", "the script is not UTF-8", "", "send UTF-8") from None
+    except ScriptError as error:
+        raise Refused(400, "SCRIPT", str(error), "", "see simulator/script.py for what a script is") from None
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _start(status: int, content_type: str) -> Message:
+    headers = [(b"content-type", f"{content_type}; charset=utf-8".encode())]
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+async def _reply(send: Send, status: int, text: str, content_type: str) -> None:
+    await send(_start(status, content_type))
+    await send({"type": "http.response.body", "body": text.encode()})
