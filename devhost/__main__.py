@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -59,7 +59,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     worker = _make_worker(arguments.worker, app_dir)
     functions = sorted(await worker.index(), key=lambda function: function.name.upper())
     routes = check_functions(functions, prefix)
-    with _listen(arguments.host, arguments.port) as listener, closing(worker):
+    with _listen(arguments.host, arguments.port) as listener:
         name = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
         address = f"http://{name}:{listener.getsockname()[1]}"
         _print_functions(functions, routes, address)

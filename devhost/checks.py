@@ -2,7 +2,7 @@
 
 Rules (azure-functions-host: ScriptHost.ValidateFunction, Utility name rule):
 1. There is at least one function.
-2. A function's name is a letter and up to 127 letters, digits, ``_`` or ``-``; ``host`` is taken.
+2. A function's name is a letter and up to 127 letters, digits, ``_`` or ``-``; ``host`` is taken; case does not count.
 3. A route does not begin with ``admin`` or ``runtime``.
 4. Two functions with the same route have no method in common.
 5. A timer's schedule is NCRONTAB.
@@ -23,9 +23,13 @@ def check_functions(functions: Sequence[Function], prefix: str) -> RouteTable:
     """Return the app's routes. Raises HostError naming the function and what to change."""
     if not functions:
         raise HostError("no functions found in function_app.py: decorate one, or register its blueprint")
+    names: set[str] = set()
     for function in functions:
         check_bindings(function)
-        if not re.fullmatch(r"(?!host$)[a-z][a-z0-9_-]{0,127}", function.name, re.IGNORECASE):
+        if function.name.lower() in names:
+            raise HostError(f"two functions are named {function.name}, whatever the case")
+        names.add(function.name.lower())
+        if not re.fullmatch(r"(?!host$)[a-z][a-z0-9_-]{0,127}", function.name, re.IGNORECASE | re.ASCII):
             raise HostError(f"{function.name!r} is not a valid function name: a letter, then letters, digits, _ or -")
         if function.kind == "timerTrigger":
             read_schedule(function)

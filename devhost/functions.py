@@ -72,6 +72,3 @@ class Worker(Protocol):
 
         Raises InvocationFailed.
         """
-
-    def close(self) -> None:
-        """Take no more invocations and let idle threads go; does not wait for running ones."""

@@ -166,10 +166,6 @@ class RegistryWorker:
             log.exception("Function %s failed", function.name)
             raise InvocationFailed(function.name) from error
 
-    def close(self) -> None:
-        """See Worker.close."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
 
 def _bind(name: str, user: Any) -> _Bound:
     """Check one user function against its bindings; raises TypeError saying what differs."""

@@ -61,7 +61,3 @@ class RuntimeWorker:
         if not ok:
             raise InvocationFailed(error)
         return dict(outputs) if returned is None else {**dict(outputs), "$return": returned}
-
-    def close(self) -> None:
-        """See Worker.close."""
-        threadpool.get_threadpool_executor().shutdown(wait=False, cancel_futures=True)

@@ -46,7 +46,7 @@ async def run_timer(
         await fire(timer_datum(None, schedule.next(after)))
         last = after
     while True:
-        due = schedule.next(after)
+        due = schedule.next(max(now(), after))
         await _sleep_until(due, now, sleep)
         await fire(timer_datum(last, schedule.next(due)))
         last = after = due

@@ -84,9 +84,10 @@ class AppStateCodec:
         head, _, rest = state.partition(".")
         payload, _, signature = rest.partition(".")
         form, number = head[:1], head[1:]
-        signed = f"{call_id}\n{head}.{payload}".encode()
+        # What came back may hold anything that a str can.
+        signed, given = (text.encode(errors="surrogatepass") for text in (f"{call_id}\n{head}.{payload}", signature))
         if form not in ("j", "z", "s") or not any(
-            hmac.compare_digest(_signature(key, signed), signature.encode()) for key in self._keys
+            hmac.compare_digest(_signature(key, signed), given) for key in self._keys
         ):
             raise AppStateRejected(
                 "the appState was not written by this bot for this call",
@@ -105,7 +106,7 @@ def keys_from_setting(setting: str) -> list[bytes]:
     """Keys as a setting has them: base64, separated by commas. Raises `ConfigurationError` for one that is not."""
     try:
         return [binascii.a2b_base64(part.strip(), strict_mode=True) for part in setting.split(",") if part.strip()]
-    except binascii.Error as error:
+    except ValueError as error:
         raise ConfigurationError(
             f"a key is not base64: {error}", field="DIALTONE_APPSTATE_KEY", fix="write each key as base64"
         ) from None

@@ -125,6 +125,12 @@ class Program:
         return found
 
     @property
+    def process_id(self) -> int:
+        """The process, which leads a process group of its own. It must have been launched."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """Whether the process lives."""
         if self._process is None:

@@ -37,7 +37,7 @@ def find(app_dir: Path) -> Running | None:
     try:
         running = Running(**json.loads(path.read_text(encoding="utf-8")))
         os.kill(running.pid, 0)
-    except (FileNotFoundError, ProcessLookupError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError):
         return None
     return running
 
@@ -48,7 +48,8 @@ def refuse_second(app_dir: Path) -> None:
         raise ConfigurationError(
             f"a stack of this application is already running (process {running.pid})",
             field=str(HOME / "stack.json"),
-            fix=f"use it with `dialtone call --bot {running.calls}`, or stop it with Ctrl-C",
+            fix=f"use it (dialtone call --bot {running.calls}) or stop it; if process {running.pid} is something else, "
+            "delete the file",
         )
 
 

@@ -26,7 +26,8 @@ def show(console: Console, event: Event) -> None:
     # A prompt is heard by the caller, and the bot is who says it.
     who = "bot" if kind in ("heard", "beep") else str(event["who"])
     # What is said has the time of its first word; its event comes with its last.
-    text = Text(f"{clock(event.get('start', event['t']))}  ", style="dim")
+    text = Text()
+    text.append(f"{clock(event.get('start', event['t']))}  ", style="dim")
     text.append(f"{who:<8}  ", style=_STYLES.get(who, ""))
     text.append(printable(line), style=_BAD if bad else _STYLES["platform"] if who == "platform" else "")
     console.print(text, soft_wrap=True)
@@ -34,25 +35,28 @@ def show(console: Console, event: Event) -> None:
 
 def report(console: Console, result: Result) -> None:
     """Print what is stored of a call and, last, the verdict on it."""
-    console.print()
+
+    def say(line: str, style: str = "") -> None:
+        console.print(Text(printable(line), style=style), soft_wrap=True)
+
+    say("")
     if (stored := result.stored) is None:
-        console.print("Stored: not looked at. Fix: set DIALTONE_STORAGE to the bot's connection string.", style="dim")
+        say("Stored: not looked at. Fix: set DIALTONE_STORAGE to the bot's connection string.")
     else:
-        console.print(f"Stored: {_count(stored.turns, 'turn')} in the journal of call {printable(stored.call_id)}")
+        say(f"Stored: {_count(stored.turns, 'turn')} in the journal of call {stored.call_id}")
         for recording in stored.recordings:
             level = "silence" if recording.level is None else f"{recording.level:.0f} dB"
-            console.print(
-                f"  recordings/{printable(recording.path)}\n"
+            say(f"  recordings/{recording.path}")
+            say(
                 f"    {recording.size:,} bytes, {recording.seconds:.1f} s, sha256 {recording.sha256[:12]}; "
-                f"read back: {recording.length:.1f} s, {level}",
-                soft_wrap=True,
+                f"read back: {recording.length:.1f} s, {level}"
             )
     if result.ok:
         end = next(event for event in result.ledger if event["kind"] == "call.ended")
         facts = [f"{end['seconds']:.1f} s", _count(end["turns"], "workflow"), _count(end["recordings"], "recording")]
-        console.print(f"PASS: the call ended as its script expects ({', '.join(facts)})", style="bold green")
+        say(f"PASS: the call ended as its script expects ({', '.join(facts)})", "bold green")
     else:
-        console.print(printable(f"FAIL: {'; '.join(result.reasons)}"), style=_BAD, soft_wrap=True)
+        say(f"FAIL: {'; '.join(result.reasons)}", _BAD)
 
 
 def _count(number: int, noun: str) -> str:

@@ -24,7 +24,6 @@ from dialtone.dialogs import CallBot, Event, History, Lost, StoredRecording, Tur
 from dialtone.errors import ConfigurationError, DependencyError
 from dialtone.protocol import Conversation, ConversationResult, RecordOutcome
 from dialtone.storage import CallRecord, Recording, Storage, TurnRow, open_storage
-from dialtone.storage.backend import together
 from functions.http import about_call, log
 from functions.settings import Settings, settings
 
@@ -189,35 +188,30 @@ class Turns:
         )
 
     async def _commit(self, before: History | None, turn: Turn, row: TurnRow) -> Reply:
-        record = self._record(turn, row)
+        taken = await self.storage.calls.insert(row)
+        kept = taken or row
         if before is None:
-            # Nothing is answered before both are written, and a retry writes what is missing.
-            _, taken = await together(self.storage.calls.open(record), self.storage.calls.insert(row))
-        else:
-            taken = await self.storage.calls.insert(row)
-        if taken is not None:
-            return self._answered_before(taken, row.message_id)
-        if row.done and (before is None or not before.done):
-            await self._close(record)
-        return Reply(row.reply)
+            # Before the answer, so that no call is unknown: what fails here is done by the retry, as the journal says.
+            await self._list(turn, kept)
+        elif row.done and not before.done and taken is None:
+            try:
+                await self._list(turn, row)
+            except DependencyError:
+                log.warning("the index row of an ended call could not be written; the sweeper will write it")
+        return self._answered_before(taken, row.message_id) if taken else Reply(row.reply)
 
-    def _record(self, turn: Turn, row: TurnRow) -> CallRecord:
+    async def _list(self, turn: Turn, row: TurnRow) -> None:
+        """Write the rows of the index for a turn that began or ended a call."""
         facts = turn.history.facts
-        return CallRecord(
+        record = CallRecord(
             call_id=row.call_id,
             channel=skype.NAME,
             caller=facts.caller.identity if facts.caller else "",
-            started=facts.started,
+            started=facts.started if row.sequence else round(row.at, 3),
             ended=row.at if row.done else None,
             outcome=_outcome(row) if row.done else "",
         )
-
-    async def _close(self, record: CallRecord) -> None:
-        try:
-            await self.storage.calls.close(record)
-        except DependencyError:
-            # The turn is stored and counts; the sweeper finds the call among the open ones and closes it.
-            log.warning("the index row of an ended call could not be written; the sweeper will write it")
+        await (self.storage.calls.close(record) if row.done else self.storage.calls.open(record))
 
     @staticmethod
     def _answered_before(row: TurnRow, message_id: str) -> Reply:

@@ -45,7 +45,7 @@ venv() {
   fi
   # The second name is what newer versions of pip read for the packages that a build needs.
   PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    "$folder/bin/python" -m pip install --quiet "$@" >&2
+    "$folder/bin/python" -m pip install --quiet --quiet "$@" >&2
   say "$folder: installed $("$folder/bin/python" -m pip freeze --exclude-editable | paste -sd ' ' -)"
   sums pyproject.toml constraints.txt >"$folder/.setup"
 }

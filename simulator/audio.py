@@ -64,8 +64,8 @@ def encode(pcm: bytes, recording_format: str) -> bytes:
             file.writeframes(pcm)
         return out.getvalue()
     if recording_format == "wma":
-        # Decoders drop the last, unfinished frame: fill it and add the one that is dropped.
-        pcm += bytes(-len(pcm) % _WMA_FRAME_BYTES + _WMA_FRAME_BYTES)
+        # The codec holds whole frames, and the first is lost in decoding.
+        pcm = bytes(_WMA_FRAME_BYTES) + pcm + bytes(-len(pcm) % _WMA_FRAME_BYTES)
     container, codec = _CONTAINERS[recording_format]
     with av.open(out, "w", format=container) as output:
         stream = output.add_stream(codec, rate=RATE, layout="mono")

@@ -122,6 +122,7 @@ class Line:
 
     async def play(self, sound: Sound, cuts: Cuts | None = None) -> Signal | None:
         """Play a sound to the caller: None when it ended, or the signal that cut it off. Other signals are lost."""
+        self._check_open()
         heard = Heard(sound, self.clock.now())
         self.heard.append(heard)
         self._caller_bell.ring()

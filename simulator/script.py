@@ -186,16 +186,14 @@ def read_script(text: str, source: str = "script", directory: Path | None = None
     Raises `ScriptError`: not YAML, a member missing, unknown or with a value that is not allowed, or a WAV file
     that cannot be read. Without a directory a script may not name files.
     """
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
         data = loader.construct_document(root) if root is not None else None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
         raise ScriptError(f"{source}{where}: not YAML: {getattr(error, 'problem', None) or error}") from None
-    finally:
-        loader.dispose()
     try:
         script = Script.model_validate(data)
     except ValidationError as error:

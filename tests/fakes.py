@@ -1,9 +1,9 @@
-"""An application's folder whose programs are tiny: they say that they are ready, note how they were started, and sleep."""
+"""An application's folder with tiny programs: they say that they are ready, note how they were started, and sleep."""
 
 import json
 import os
 import sys
-import textwrap
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,13 +39,13 @@ if sys.argv[1] == "call":
 
 _AZURITE = """#!{python}
 import json, os, pathlib, signal, socket, sys
+pathlib.Path("azurite.json").write_text(json.dumps(dict(pid=os.getpid(), argv=sys.argv[1:])))
 listening = []
 for service in ("blob", "queue", "table"):
     port = int(sys.argv[sys.argv.index("--" + service + "Port") + 1])
     listening.append(socket.create_server(("127.0.0.1", port)))
     port = listening[-1].getsockname()[1]
     print("Azurite", service.title(), "service is successfully listening at http://127.0.0.1:%d" % port, flush=True)
-pathlib.Path("azurite.json").write_text(json.dumps(dict(pid=os.getpid(), argv=sys.argv[1:])))
 signal.pause()
 """
 
@@ -64,7 +64,7 @@ def make_app(folder: Path, ledger: Sequence[Mapping[str, Any]] = ()) -> Path:
     (folder / "call.yaml").touch()
     azurite = folder / "node_modules" / ".bin" / "azurite"
     azurite.parent.mkdir(parents=True)
-    azurite.write_text(textwrap.dedent(_AZURITE).replace("{python}", sys.executable))
+    azurite.write_text(_AZURITE.replace("{python}", sys.executable))
     azurite.chmod(0o755)
     return folder
 
@@ -79,3 +79,18 @@ def environment(**more: str) -> dict[str, str]:
     """The environment for `COMMAND`: this one, without settings of the kit."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("DIALTONE_", "AZURITE_"))}
     return {**kept, "PYTHONPATH": str(ROOT), **more}
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended; a zombie whose new parent is slow counts as ended."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+            stat = Path(f"/proc/{pid}/stat")
+            if stat.parent.parent.is_dir() and stat.read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        time.sleep(0.02)
+    return False

@@ -13,8 +13,8 @@ import pytest
 
 from dialtone.errors import DependencyError
 from dialtone.program import Program, Ready, undisturbed
+from tests.fakes import ROOT, gone
 
-ROOT = Path(__file__).parents[1]
 SAYS_PID = "import os, sys, time; print('pid', os.getpid(), flush=True); "
 SLEEPS = SAYS_PID + "time.sleep(60)"
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPS
@@ -29,21 +29,6 @@ Make = Callable[..., Program]
 def ready(output: str) -> Sequence[str] | None:
     found = re.search(r"pid (\d+)", output)
     return found.groups() if found else None
-
-
-def gone(pid: int) -> bool:
-    """Whether the process has ended; a zombie whose new parent is slow counts as ended."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-            stat = Path(f"/proc/{pid}/stat")
-            if stat.parent.parent.is_dir() and stat.read_text().rpartition(")")[2].split()[0] == "Z":
-                return True
-        except (ProcessLookupError, FileNotFoundError):
-            return True
-        time.sleep(0.02)
-    return False
 
 
 @pytest.fixture

@@ -81,7 +81,8 @@ def parse(headers: Mapping[str, str], body: bytes) -> Incoming:
 def render(actions: Sequence[Action], *, callback: str, app_state: str, loopback_http: bool = False) -> bytes:
     """The reply: a workflow, or nothing. Raises `WorkflowError` for illegal links or an appState that is too long.
 
-    The actions are the engine's, which has checked each of them as it was queued. `loopback_http` allows a callback on this machine to be http, for a bot under development.
+    The actions are the engine's, which has checked each of them as it was queued. `loopback_http` allows a callback on
+    this machine to be http, for a bot under development.
     """
     if not actions:
         return b""
@@ -110,7 +111,11 @@ def _json(text: bytes) -> dict[str, Any]:
             "the request has no body", code="BODY_EMPTY", fix="post a Conversation or a ConversationResult"
         )
     try:
-        data = json.loads(text)
+        decoded = text.decode("utf-8-sig")
+        data = json.loads(decoded)
+        if "\\ud" in decoded.lower():
+            # Half a surrogate pair can be written in JSON, and in nothing that is made of it.
+            json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise BadMessage(f"the body is not JSON: {error}", code="NOT_JSON", fix="post JSON in UTF-8") from None
     if not isinstance(data, dict):

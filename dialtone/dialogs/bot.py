@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from dialtone.dialogs.call import Call
 from dialtone.dialogs.prompts import APOLOGY, Prompt
 from dialtone.errors import DialogError
+from dialtone.protocol import ContractViolation, rules
 
 Dialog = Callable[..., Awaitable[Any]]
 DialogT = TypeVar("DialogT", bound=Dialog)
@@ -17,10 +18,17 @@ INCOMING = "/"
 class CallBot:
     """Holds the dialogs of a bot; it has no state of its own, so that any process can take any turn.
 
-    `apology` is what a caller hears, before the call is hung up, when a dialog fails.
+    `apology` is what a caller hears, before the call is hung up, when a dialog fails. Raises `DialogError` for one
+    that cannot be spoken.
     """
 
     def __init__(self, *, apology: Prompt = APOLOGY) -> None:
+        try:
+            rules.check_prompt(apology.to_protocol())
+        except ContractViolation as violation:
+            raise DialogError(
+                f"the apology cannot be spoken: {violation.message}", field="apology", fix=violation.fix
+            ) from None
         self.apology = apology
         self._dialogs: dict[str, Dialog] = {}
 

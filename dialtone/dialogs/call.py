@@ -254,7 +254,7 @@ class Call:
         reason = RecordingCompletionReason.UNKNOWN
         for left in range(retries, -1, -1):
             request = Request("record", _identity(prompt), protocol.RecordOutcome, build)
-            answer = await self._ask(request)
+            answer = await request
             reason = RecordingCompletionReason(answer.reason)
             if answer.ok:
                 seconds, name, path, size = answer.value
@@ -274,7 +274,7 @@ class Call:
             member = Participant(identity=target, originator=False)
             return protocol.Transfer(operation_id=op, target=member)
 
-        return (await self._ask(Request("transfer", target, protocol.TransferOutcome, build))).ok
+        return (await Request("transfer", target, protocol.TransferOutcome, build)).ok
 
     async def run(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an async function that touches the outside world, and keep its result in the history.
@@ -290,7 +290,7 @@ class Call:
             raise DialogError(
                 f"an argument of {name} is not JSON: {error}", field=name, fix="pass text, numbers, lists or dicts"
             ) from None
-        answer = await self._ask(Request("run", identity, activity=lambda: function(*args, **kwargs)))
+        answer = await Request("run", identity, activity=lambda: function(*args, **kwargs))
         if not answer.ok:
             raise ActivityFailed(name, answer.reason)
         return answer.value  # type: ignore[no-any-return]  # what the history kept of T
@@ -334,13 +334,7 @@ class Call:
 
         identity = "\0".join([_identity(prompt), *sorted(names)])
         kind = "recognize" if choices is not None else "digits"
-        return await self._ask(Request(kind, identity, protocol.RecognizeOutcome, build, choices=names))
-
-    async def _ask(self, request: Request) -> Answer:
-        if self._run.suspended:
-            # A `finally` block of a dialog that is only being put aside: nothing is asked.
-            raise GeneratorExit
-        return await request
+        return await Request(kind, identity, protocol.RecognizeOutcome, build, choices=names)
 
 
 def _play_prompt(op: str, prompts: Sequence[Prompt | str]) -> protocol.PlayPrompt:

@@ -11,17 +11,24 @@
    returns, `hangup` is put last, or the call is rejected if nothing was said.
 5. When the call is over, `CallEnded` is raised at the await, what is queued is dropped, activities still run.
 6. When the dialog fails, the apology is spoken and the call hung up; when it asked something else than its history
-   answers, what it had queued is dropped too.
-7. A dialog that does more than `STEPS` things in one turn is cut off.
+   answers, or was cut off, what it had queued is dropped too.
+7. A dialog that does more than `STEPS` things in one turn is cut off; it cannot catch that.
+8. An action that is refused is an entry of the history too: when the dialog is run again it is refused again.
+9. A dialog that waits is put aside by closing it. What its `finally` blocks do then does not count.
 
 Nothing here touches network, clock, environment or randomness: time and chance come with the event.
 """
 
+import inspect
 import json
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final, NamedTuple, NoReturn, cast
+
+from pydantic import ValidationError
 
 from dialtone import protocol
 from dialtone.dialogs.bot import INCOMING, CallBot
@@ -41,6 +48,7 @@ from dialtone.dialogs.requests import (
 )
 from dialtone.errors import ActionFailed, CallEnded, DialogError, ReplayMismatch, WorkflowError
 from dialtone.protocol import ContractViolation, Conversation, ConversationResult, rules
+from dialtone.protocol.model import violation_of
 
 STEPS: Final = 1000
 """Things that a dialog may do in one turn: queue an action, ask, look at the clock."""
@@ -52,6 +60,7 @@ Build = Callable[[str], protocol.Action]
 
 _AUDIO: Final = protocol.ModalityType.AUDIO
 _SAID: Final = frozenset({"answer", "playPrompt"})
+_REFUSED: Final = fingerprint("refused", "")
 _NOT_RUN: Final = frozenset({"answerOutcome", "workflowValidationOutcome", protocol.MISSPELT_VALIDATION})
 """Failures after which the call is no more answered than before."""
 
@@ -85,11 +94,17 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """A function that the dialog wants to be run: `await run()`. `carried` is the engine's own."""
+    """A function that the dialog wants to be run: `await run()`.
+
+    The rest is the engine's own: what the dialog that was replaced in this turn had queued, whether the call ended
+    there, and the things that were done in this turn.
+    """
 
     fingerprint: str
     run: Callable[[], Awaitable[Any]]
     carried: tuple[Queued, ...] = ()
+    ended: str = ""
+    steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +153,11 @@ def finish_activity(bot: CallBot, turn: Turn, event: Event, *, result: Any = Non
     except (TypeError, ValueError) as problem:
         error = f"its result cannot be kept as JSON: {problem}"
     mark = activity.fingerprint
-    done = entry(mark, Code.UNANSWERED, error) if error else entry(mark, Code.ANSWERED, "", result)
+    # The text of an exception is anything: it may be huge, and hold what UTF-8 cannot say.
+    reason = error[:RESULT_MAX].encode(errors="replace").decode()
+    done = entry(mark, Code.UNANSWERED, reason) if reason else entry(mark, Code.ANSWERED, "", result)
     history = replace(turn.history, entries=(*turn.history.entries, done), pending="")
-    return Run(bot, history, event, event_taken=True, carried=activity.carried).take()
+    return Run(bot, history, event, event_taken=True, after=activity).take()
 
 
 def _after_the_end(history: History, message: object) -> list[protocol.Action]:
@@ -158,6 +175,10 @@ class _Replaced(BaseException):
     """Unwinds a dialog that called `replace`."""
 
 
+class _CutOff(BaseException):
+    """Unwinds a dialog that did too much."""
+
+
 class Run:
     """One run of a dialog, from its start to the next request that has no outcome yet.
 
@@ -171,31 +192,109 @@ class Run:
         event: Event,
         *,
         event_taken: bool,
-        carried: tuple[Queued, ...] = (),
+        after: Activity | None = None,
     ) -> None:
-        self.suspended = False
         self._bot = bot
         self._history = history
         self._event = event
         self._event_taken = event_taken
-        self._carried = carried
+        self._carried = after.carried if after else ()
         self._entries: list[Entry] = list(history.entries)
         self._cursor = 0
-        self._queue: list[Queued] = list(carried)
+        self._queue: list[Queued] = list(self._carried)
         self._answered = history.answered
-        self._ended = ""
+        self._ended_before = self._ended = after.ended if after else ""
+        self._suspended = False
         self._mismatch: ReplayMismatch | None = None
         self._replaced: tuple[str, dict[str, Any]] | None = None
-        self._random: Random | None = None
+        self._placed = 0  # Actions that this dialog queued or asked.
         self._steps = 0
+        self._steps_before = after.steps if after else 0
 
     # What a call uses.
 
     def queue(self, kind: str, build: Build) -> None:
         """Queue an action. Raises `WorkflowError` when it is illegal here."""
         self._step()
-        if self._ended or self.suspended:
+        if self._ended or self._suspended:
             return
+        if self._replayed():
+            # What is replayed was checked when it was sent.
+            self._queue.append(Queued(kind, build))
+        else:
+            self._enqueue(kind, build)
+
+    def now(self) -> float:
+        """The time of the turn that asked first."""
+        return self._recall("now", lambda: round(self._event.at, 3))
+
+    def random(self) -> float:
+        """A random number, the same one whenever the dialog is run again."""
+        return self._recall("random", self._chance)
+
+    def replace(self, dialog: str, args: dict[str, Any]) -> NoReturn:
+        """Unwind the dialog and go on with another."""
+        self._step()
+        if self._suspended:
+            raise GeneratorExit
+        try:
+            kept = json.loads(dumps(args))
+        except (TypeError, ValueError) as error:
+            raise DialogError(
+                f"an argument for {dialog!r} is not JSON: {error}", field=dialog, fix="pass text, numbers, lists, dicts"
+            ) from None
+        if not self._live:
+            raise self._mismatched("is replaced before it asked what its history answers")
+        self._replaced = (dialog, kept)
+        raise _Replaced
+
+    @property
+    def _live(self) -> bool:
+        """Whether the history has been replayed and the event taken, so that what comes now is new."""
+        return self._event_taken and self._cursor == len(self._entries)
+
+    def _chance(self) -> float:
+        # The turn goes on in another run after an activity: a number must depend on where it is drawn.
+        place = f"{self._event.seed} {self._history.dialog} {self._cursor} {self._steps}"
+        return round(Random(place).random(), 9)  # noqa: S311 - documented as not for secrets
+
+    def _recall(self, kind: str, produce: Callable[[], float]) -> float:
+        self._step()
+        if self._suspended:
+            return produce()
+        mark = fingerprint(kind, "")
+        if not self._live:
+            return float(self._next_entry(mark).value)
+        value = produce()
+        self._entries.append(entry(mark, Code.ANSWERED, "", value))
+        self._cursor += 1
+        return value
+
+    def _replayed(self) -> bool:
+        """Whether the next action is one of an earlier run. Raises the `WorkflowError` that refused it then."""
+        self._placed += 1
+        if self._live:
+            return False
+        if self._cursor < len(self._entries) and self._entries[self._cursor][0] == _REFUSED:
+            refused = Answer.of(self._entries[self._cursor])
+            number, message, at, fix = refused.value
+            if number == self._placed:
+                self._next_entry(_REFUSED)
+                raise WorkflowError(message, field=at, fix=fix, code=refused.reason)
+        return True
+
+    def _enqueue(self, kind: str, build: Build) -> None:
+        try:
+            self._check_order(kind)
+            action = self._checked(build, len(self._queue))
+        except WorkflowError as refusal:
+            value = [self._placed, refusal.message, refusal.field, refusal.fix]
+            self._entries.append(entry(_REFUSED, Code.REFUSED, refusal.code, value))
+            self._cursor += 1
+            raise
+        self._queue.append(Queued(kind, build, action))
+
+    def _check_order(self, kind: str) -> None:
         last = self._queue[-1].kind if self._queue else ""
         if last in ("hangup", "reject"):
             raise WorkflowError(
@@ -211,53 +310,11 @@ class Run:
                 fix=f"call it before anything else, or leave {kind} out",
                 code="ACTION_ORDER",
             )
-        # What is replayed was checked when it was sent.
-        live = self._event_taken and self._cursor == len(self._entries)
-        self._queue.append(Queued(kind, build, self._checked(build, len(self._queue)) if live else None))
-
-    def now(self) -> float:
-        """The time of the turn that asked first."""
-        return self._recall("now", lambda: round(self._event.at, 3))
-
-    def random(self) -> float:
-        """A random number, the same one whenever the dialog is run again."""
-        return self._recall("random", self._chance)
-
-    def _chance(self) -> float:
-        if self._random is None:
-            self._random = Random(self._event.seed)  # noqa: S311 - documented as not for secrets
-        return round(self._random.random(), 9)
-
-    def replace(self, dialog: str, args: dict[str, Any]) -> NoReturn:
-        """Unwind the dialog and go on with another."""
-        self._step()
-        try:
-            dumps(args)
-        except (TypeError, ValueError) as error:
-            raise DialogError(
-                f"an argument for {dialog!r} is not JSON: {error}", field=dialog, fix="pass text, numbers, lists, dicts"
-            ) from None
-        self._replaced = (dialog, args)
-        raise _Replaced
-
-    def _recall(self, kind: str, produce: Callable[[], float]) -> float:
-        self._step()
-        mark = fingerprint(kind, "")
-        if self._cursor < len(self._entries):
-            return float(self._next_entry(mark).value)
-        value = produce()
-        if not self.suspended:
-            self._entries.append(entry(mark, Code.ANSWERED, "", value))
-            self._cursor += 1
-        return value
 
     def _step(self) -> None:
         self._steps += 1
-        if self._steps > STEPS + len(self._entries):
-            raise DialogError(
-                f"the dialog did more than {STEPS} things without letting the platform answer",
-                fix="await a question in the loop, or leave it",
-            )
+        if self._steps > STEPS:
+            raise _CutOff
 
     # What drives the dialog.
 
@@ -269,20 +326,29 @@ class Run:
                     return self._drive()
                 except _Replaced:
                     self._begin_replacement()
+        except _CutOff:
+            problem = DialogError(
+                f"the dialog did more than {STEPS} things without letting the platform answer",
+                fix="await a question in the loop, or leave it",
+            )
+            return self._fail(problem, drop=True)
         except Exception as error:
-            return self._fail(self._mismatch or error)
+            return self._fail(self._mismatch or error, drop=self._mismatch is not None)
 
     def _begin_replacement(self) -> None:
         assert self._replaced is not None
         dialog, args = self._replaced
-        self._history = replace(self._history, dialog=dialog, args=args, answered=self._answered, pending="")
-        self._entries, self._cursor, self._replaced = [], 0, None
-        self._carried = tuple(self._queue)
-        self.suspended = False
+        history = self._history
+        self._history = replace(history, dialog=dialog, args=args, entries=(), answered=self._answered, pending="")
+        self._entries, self._cursor, self._placed, self._replaced = [], 0, 0, None
+        self._carried, self._ended_before = tuple(self._queue), self._ended
+        self._suspended = False
 
     def _drive(self) -> Turn:
         call = Call(self, self._history.facts)
-        dialog = cast("Coroutine[Any, Any, Any]", self._bot.start(self._history.dialog, call, self._history.args))
+        # A dialog may change what it is given; the history may not be changed.
+        begun = self._bot.start(self._history.dialog, call, deepcopy(self._history.args))
+        dialog = cast("Coroutine[Any, Any, Any]", begun)
         answer: Answer | None = None
         error: BaseException | None = None
         try:
@@ -304,9 +370,23 @@ class Run:
                     return outcome
                 answer = outcome
         finally:
-            # Closing a coroutine runs its `finally` blocks; while suspended, a call does nothing.
-            self.suspended = True
-            dialog.close()
+            self._put_aside(dialog)
+
+    def _put_aside(self, dialog: Coroutine[Any, Any, Any]) -> None:
+        """Rule 9. A coroutine that awaits again while it is closed has to be closed again."""
+        self._suspended = True
+        steps = self._steps
+        for _ in range(STEPS):
+            self._steps = 0
+            with suppress(Exception, _CutOff):
+                dialog.close()
+            if inspect.getcoroutinestate(dialog) == inspect.CORO_CLOSED:
+                self._steps = steps
+                return
+        raise DialogError(
+            f"the dialog cannot be put aside: it goes on after GeneratorExit ({_where(dialog)})",
+            fix="write `except Exception`, not `except BaseException` or a bare `except`",
+        )
 
     def _outcome(self, request: object, dialog: Coroutine[Any, Any, Any]) -> Answer | Turn:
         """The answer to a request, or the turn that ends by asking it."""
@@ -319,17 +399,20 @@ class Run:
             )
         mark = request.fingerprint
         if request.activity is not None:
-            if self._cursor < len(self._entries):
-                return self._next_entry(mark)
-            return Turn(self._kept(pending=mark), activity=Activity(mark, request.activity, self._carried))
+            if not self._live:
+                answer = self._next_entry(mark)
+                # The dialog may change what it is given; the history may not be changed.
+                return answer._replace(value=deepcopy(answer.value))
+            activity = Activity(mark, request.activity, self._carried, self._ended_before, self._steps)
+            return Turn(self._kept(pending=mark), activity=activity)
         if self._ended:
             raise CallEnded(self._ended)
-        if self._cursor == len(self._entries) and not self._event_taken:
-            self._take_event(request, mark)
-        if self._cursor < len(self._entries):
+        if self._replayed():
+            if self._cursor == len(self._entries):
+                self._take_event(request, mark)
             return self._platform_answer(mark)
         assert request.build is not None
-        self.queue(request.kind, request.build)
+        self._enqueue(request.kind, request.build)
         return Turn(self._kept(pending=mark), self._actions())
 
     def _take_event(self, request: Request, mark: str) -> None:
@@ -357,10 +440,12 @@ class Run:
         return answer
 
     def _next_entry(self, mark: str) -> Answer:
-        self._check(self._entries[self._cursor][0], mark)
-        answer = Answer.of(self._entries[self._cursor])
+        # Beyond the history there is only what the event answers.
+        recorded = self._entries[self._cursor] if self._cursor < len(self._entries) else [""]
+        self._check(recorded[0], mark)
         self._cursor += 1
-        return answer
+        self._steps = self._steps_before
+        return Answer.of(recorded)
 
     def _check(self, recorded: str, asked: str) -> None:
         if recorded != asked:
@@ -381,9 +466,11 @@ class Run:
         return built
 
     def _checked(self, build: Build, index: int) -> protocol.Action:
-        action = build(self._operation(str(index)))
         try:
+            action = build(self._operation(str(index)))
             rules.check_action(action)
+        except ValidationError as error:
+            raise WorkflowError.from_violation(violation_of(error)) from None
         except ContractViolation as violation:
             raise WorkflowError.from_violation(violation) from None
         return action
@@ -411,29 +498,39 @@ class Run:
             return [protocol.Reject(operation_id=self._operation("z"))]
         return [*actions, protocol.Hangup(operation_id=self._operation("z"))]
 
-    def _fail(self, error: Exception) -> Turn:
+    def _fail(self, error: Exception, *, drop: bool) -> Turn:
         """Rule 6: the apology and the hang-up."""
         message = self._event.message
         if isinstance(message, Lost):
             self._ended = LOST
         elif message.call_state in OVER:
             self._ended = HUNG_UP
+        elif isinstance(message, ConversationResult) and message.operation_outcome.type not in _NOT_RUN:
+            self._answered = True
         # Only what is said is kept: the fault may lie in the rest.
-        keep = [] if isinstance(error, ReplayMismatch) else [item for item in self._queue if item.kind in _SAID]
+        keep = [item for item in self._queue if item.kind in _SAID]
+        if drop:
+            keep, self._entries = [], list(self._history.entries)
         prompt = self._bot.apology.to_protocol()
         apology = Queued("playPrompt", lambda op: protocol.PlayPrompt(operation_id=op, prompts=[prompt]))
         self._queue = [*keep, apology]
-        return Turn(self._kept(done=True), self._closing(), error=error)
+        try:
+            actions = self._closing()
+        except Exception:
+            # It is not pure: what was legal when it was queued is not when it is queued again after an activity.
+            self._queue = [apology]
+            actions = self._closing()
+        return Turn(self._kept(done=True), actions, error=error)
 
     def _kept(self, *, pending: str = "", done: bool = False) -> History:
         return replace(self._history, entries=tuple(self._entries), pending=pending, done=done)
 
 
 def _where(dialog: Coroutine[Any, Any, Any]) -> str:
-    """The line of the bot that awaits."""
-    frame = None
+    """The lines that await, from the dialog's own inwards."""
+    lines = []
     awaiting: Any = dialog
-    while (inner := getattr(awaiting, "cr_frame", None)) is not None:
-        frame = inner
+    while (frame := getattr(awaiting, "cr_frame", None)) is not None:
+        lines.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
         awaiting = awaiting.cr_await
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else "unknown line"
+    return " > ".join(lines)

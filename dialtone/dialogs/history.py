@@ -37,10 +37,11 @@ class CallFacts:
         return cls(
             call_id=conversation.id,
             started=round(started, 3),
-            participants=tuple(conversation.participants),
+            # As later turns will read them: a dialog must see the same in each.
+            participants=tuple(_participant_in(_participant_out(member)) for member in conversation.participants),
             is_multiparty=conversation.is_multiparty,
-            thread_id=conversation.thread_id,
-            subject=conversation.subject,
+            thread_id=conversation.thread_id or None,
+            subject=conversation.subject or None,
             modalities=tuple(conversation.presented_modality_types),
         )
 
@@ -107,7 +108,7 @@ class History:
             )
         facts = CallFacts(
             call_id=call_id,
-            started=document["t"],
+            started=document.get("t", 0.0),
             participants=tuple(_participant_in(member) for member in document.get("p", ())),
             is_multiparty=bool(document.get("g")),
             thread_id=document.get("th"),
@@ -143,7 +144,8 @@ class History:
 
     def restarted(self, before: "History") -> bool:
         """Whether the dialog was replaced since `before`."""
-        return self.entries[: len(before.entries)] != before.entries or self.dialog != before.dialog
+        begun, begun_before = (self.dialog, self.args), (before.dialog, before.args)
+        return begun != begun_before or self.entries[: len(before.entries)] != before.entries
 
     @classmethod
     def from_rows(cls, rows: Sequence[str], *, call_id: str, sequence: int) -> "History":
@@ -156,8 +158,13 @@ class History:
 
 
 def dumps(value: object) -> str:
-    """Compact JSON. Raises TypeError or ValueError for what JSON cannot say (NaN included)."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    """Compact JSON. Raises TypeError or ValueError for what JSON in UTF-8 cannot say (NaN, half a surrogate pair)."""
+    try:
+        text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    text.encode()
+    return text
 
 
 def _participant_out(member: Participant) -> list[Any]:

@@ -43,6 +43,8 @@ class Code(IntEnum):
     ANSWERED = 1
     FAILED = 2
     """The workflow failed: the value is [type of outcome, the platform's reason]."""
+    REFUSED = 3
+    """The action was illegal and never sent: the value is [its number in the dialog, message, field, fix]."""
 
 
 class Answer(NamedTuple):

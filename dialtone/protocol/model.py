@@ -25,7 +25,12 @@ class ContractModel(BaseModel):
 
     # Validators are built when first used: a cold start needs few of them.
     model_config = ConfigDict(
-        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, extra="allow", defer_build=True
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        extra="allow",
+        allow_inf_nan=False,
+        defer_build=True,
     )
 
     @classmethod
@@ -65,7 +70,7 @@ def _exact_names(value: Any) -> Any:
     if isinstance(value, dict):
         names = _NAMES
         return {
-            name if name in names else names.get(name.casefold(), name): (
+            names.get(name) or names.get(name.casefold(), name): (
                 _exact_names(member) if isinstance(member, dict | list) else member
             )
             for name, member in value.items()
@@ -84,12 +89,15 @@ def rule_error(code: str, message: str) -> PydanticCustomError:
 def violation_of(error: ValidationError) -> ContractViolation:
     """The first thing that is wrong in a message that could not be read."""
     first = error.errors(include_url=False, include_input=True)[0]
-    path = [str(part) for part in first["loc"]]
+    location = list(first["loc"])
+    if first["type"].startswith(("int_", "float_", "finite_")) and location[-1:] in (["int"], ["float"]):
+        location.pop()  # The type that was tried, not a member.
+    path = [str(part) for part in location]
     field = ".".join(path)
     if first["type"].startswith(_RULE):
         code = first["type"].removeprefix(_RULE)
         return ContractViolation(code, first["msg"], field=field, stage="parse")
-    if first["type"] == "missing" or (first["input"] is None and path):
+    if first["type"] == "missing" or (first["input"] is None and location and isinstance(location[-1], str)):
         return ContractViolation(
             f"MISSING:{path[-1]}",
             f"{path[-1]} is required",

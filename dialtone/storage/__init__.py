@@ -6,12 +6,10 @@ Importing this imports nothing of the Azure SDK; the first request does.
 from dataclasses import dataclass, field
 
 from dialtone.errors import ConfigurationError
-from dialtone.storage.account import Address, AzureAccount
 from dialtone.storage.backend import Backend
 from dialtone.storage.calls import CALLS_TABLE, INDEX_TABLE, CallRecord, CallStore, TurnRow
 from dialtone.storage.failures import SETTING
 from dialtone.storage.keys import call_key
-from dialtone.storage.memory import MemoryBackend
 from dialtone.storage.prompts import PROMPTS_CONTAINER, PromptStore, ResolvedPrompt
 from dialtone.storage.recordings import RECORDINGS_CONTAINER, Recording, RecordingStore
 
@@ -100,8 +98,13 @@ def _backend(connection_string: str | None, account: str | None, client_id: str 
         raise ConfigurationError(
             "both a connection string and the name of an account are given", field=SETTING, fix="keep one of them"
         )
+    # One of them is used in a process, and a cold start should not pay for the other.
     if connection_string == "memory":
+        from dialtone.storage.memory import MemoryBackend
+
         return MemoryBackend()
+    from dialtone.storage.account import Address, AzureAccount
+
     if connection_string:
         return AzureAccount(Address.from_connection_string(connection_string))
     if account:

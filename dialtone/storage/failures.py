@@ -45,12 +45,13 @@ async def guard(request: str, *, size: int = 0) -> AsyncIterator[None]:
 
 
 def _refused(request: str, error: "HttpResponseError") -> StorageUnavailable:
-    # A token that could not be had has neither a response nor a status.
-    status = error.status_code
-    answer = f"status {status}" if status else type(error).__name__
+    from azure.core.exceptions import ClientAuthenticationError
+
+    status = error.status_code or 0
+    answer = f"{type(error).__name__}, status {status}"
     if code := getattr(error.response, "headers", {}).get("x-ms-error-code"):
         answer += f", {code}"
-    if status in (None, 401, 403):
+    if status == 403 or isinstance(error, ClientAuthenticationError):
         fix = (
             "give the app a managed identity with the roles Storage Table Data Contributor and Storage Blob Data "
             f"Contributor, or correct the key in {SETTING}; look at the account's network rules too"

@@ -99,7 +99,6 @@ async def load(worker_name: str, body: str, folder: Path) -> str | None:
     except HostError as error:
         return str(error)
     finally:
-        worker.close()
         sys.path.remove(str(folder))
     return None
 

@@ -37,6 +37,8 @@ def test_a_sound_app_gives_its_routes() -> None:
         ([http("a", "runtime")], "is reserved"),
         ([http("1st")], "'1st' is not a valid function name"),
         ([http("a.b")], "not a valid function name"),
+        ([http("\u212aey")], "not a valid function name"),
+        ([http("call"), http("Call", "other")], "two functions are named Call"),
         ([http("Host")], "not a valid function name"),
         ([http("a" * 129)], "not a valid function name"),
         ([other("sweep", "timerTrigger", schedule="0 * * *")], "function sweep: schedule '0 \\* \\* \\*'"),

@@ -123,10 +123,10 @@ def test_a_method_that_no_function_takes_is_no_match() -> None:
 
 
 def test_the_first_in_alphabetical_order_wins_whatever_the_template() -> None:
-    table = RouteTable([http("calls/latest", "b_latest"), http("calls/{id}", "A_call")], "api")
+    table = RouteTable([http("calls/latest", "B_latest"), http("calls/{id}", "a_call")], "api")
     match = table.match("GET", b"/api/calls/latest")
     assert match is not None
-    assert (match[0].name, match[1]) == ("A_call", {"id": "latest"})
+    assert (match[0].name, match[1]) == ("a_call", {"id": "latest"})
 
 
 def test_a_function_whose_template_does_not_match_lets_the_next_one_try() -> None:

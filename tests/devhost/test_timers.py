@@ -66,6 +66,10 @@ async def test_a_sleep_that_ends_early_does_not_fire_twice() -> None:
     assert (await run(Clock(early_s=0.01), timer("0 * * * * *"))).fired == ["10:01:00", "10:02:00", "10:03:00"]
 
 
+async def test_a_clock_that_is_set_back_does_not_fire_a_moment_again() -> None:
+    assert (await run(Clock(run_s=-5), timer("0 * * * * *"))).fired == ["10:01:00", "10:02:00", "10:03:00"]
+
+
 async def test_run_on_startup() -> None:
     clock = await run(Clock(run_s=10), timer("0 * * * * *", runOnStartup=True))
     assert clock.fired == ["10:00:30", "10:01:00", "10:02:00"]

@@ -67,6 +67,15 @@ async def test_the_same_callback_gets_the_same_bytes(rig: Rig) -> None:
     assert len(await rig.storage.recordings.list()) == 1
 
 
+async def test_a_retry_of_the_first_request_lists_the_call_once(rig: Rig) -> None:
+    await rig.post(conversation(), message_id="m0")
+    rig.now += 5
+    await rig.post(conversation(), message_id="m0")
+    (record,) = await rig.storage.calls.calls_of_day("20231114")
+    assert record.started == rig.now - 5
+    assert await rig.storage.calls.open_calls(started_before=rig.now) == [record]
+
+
 async def test_parallel_copies_get_the_same_bytes(rig: Rig) -> None:
     _, body, kind = await to_the_recording(rig)
     replies = await asyncio.gather(*(rig.post(body, message_id="m2", content_type=kind) for _ in range(30)))

@@ -111,9 +111,7 @@ async def test_what_is_sent_while_nothing_listens_is_lost() -> None:
     await on_a_line(platform, caller)
 
 
-@given(
-    begins=st.floats(0, 3), length=st.floats(0, 3), start=st.floats(0, 4), window=st.floats(0, 4)
-)
+@given(begins=st.floats(0, 3), length=st.floats(0, 3), start=st.floats(0, 4), window=st.floats(0, 4))
 def test_caller_sound_is_what_was_said_between_two_times(
     begins: float, length: float, start: float, window: float
 ) -> None:

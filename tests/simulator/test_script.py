@@ -1,3 +1,4 @@
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,8 @@ expect: {ended_by: bot, heard: [a]}
 
 def test_a_script_is_read() -> None:
     script = read_script(GOOD)
-    assert [next(iter(step.model_dump())) for step in script.steps] == [
-        "hear", "hear", "hear", "press", "speak", "wait", "hang_up",
-    ]  # fmt: skip
+    verbs = [next(iter(step.model_dump())) for step in script.steps]
+    assert verbs == ["hear", "hear", "hear", "press", "speak", "wait", "hang_up"]
     assert [step.pause for step in script.steps if isinstance(step, Hear)] == [1, 0.5, 0.5]
     assert (script.caller.language, script.transfer_fails, script.expect.turns) == ("en-US", False, None)
     assert read_script('{"name": "json", "steps": [{"press": "1"}]}').name == "json"
@@ -59,7 +59,7 @@ def test_a_script_is_read() -> None:
         (GOOD.replace('"8:nora"', "nora"), "line 2: caller.identity:", "a colon and a name"),
         (GOOD.replace("speak: hi", "speak: {wav: x.wav}"), "x.wav", "only a script on disk"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_named_with_its_line_and_what_is_allowed(text: str, where: str, what: str) -> None:
     with pytest.raises(ScriptError) as error:
         read_script(text, "calls/nora.yaml")
@@ -92,10 +92,8 @@ def test_a_script_that_cannot_be_read(tmp_path: Path) -> None:
 
 @given(st.text() | st.sampled_from([GOOD]).flatmap(lambda text: st.integers(0, len(text)).map(lambda n: text[:n])))
 def test_any_text_is_a_script_or_a_script_error(text: str) -> None:
-    try:
+    with contextlib.suppress(ScriptError):
         assert isinstance(read_script(text), Script)
-    except ScriptError as error:
-        assert str(error)
 
 
 @pytest.mark.parametrize(

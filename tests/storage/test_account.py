@@ -42,7 +42,7 @@ def test_each_event_loop_has_its_own_clients(azurite_connection: str) -> None:
     asyncio.run(first(close=True))
 
 
-@pytest.mark.filterwarnings("ignore:unclosed transport:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_event_loop_that_was_closed_first(azurite_connection: str) -> None:
     storage = open_storage(azurite_connection)
 

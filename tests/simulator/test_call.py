@@ -1,0 +1,110 @@
+import asyncio
+from typing import Any
+
+import pytest
+
+from simulator.call import http_client, place_call
+from simulator.clock import RealClock, VirtualClock
+from simulator.ledger import to_line
+from simulator.script import read_script
+from tests.simulator.fake_bot import ANSWER, HANGUP, FakeBot, Json, choose, digits, of_kind, record, ring, say
+
+SCRIPT = """\
+name: everything
+steps:
+  - hear: Which
+    barge_in: true
+  - speak: a message, please
+  - hear: tone
+  - speak: Hello, this is Nora.
+  - press: "#"
+  - hear: code
+  - press: "123"
+  - hear: Goodbye
+expect: {ended_by: bot, recordings: 1, turns: 4}
+"""
+
+
+def reception(conversations: dict[str, int]) -> Any:
+    """A bot for any number of calls at once: the reply depends on the call's own turn."""
+
+    def reply(message: Json) -> Any:
+        turn = conversations[message["id"]] = conversations.get(message["id"], 0) + 1
+        turns: list[list[Json]] = [
+            [ANSWER, say("Welcome."), choose("Which department would you like to speak to?")],
+            [record("After the tone.", stopTones=["#"], recordingFormat="mp3")],
+            [digits("Your code?", most=3)],
+            [say("Goodbye."), HANGUP],
+        ]
+        return turns[turn - 1] if turn <= 4 else None
+
+    return reply
+
+
+def ledger(events: list[dict[str, Any]]) -> str:
+    return "".join(to_line({name: value for name, value in event.items() if name != "ms"}) for event in events)
+
+
+async def test_the_same_seed_gives_the_same_ledger(bot: FakeBot) -> None:
+    steps = SCRIPT.split("steps:\n")[1]
+    runs = []
+    for seed in (1, 1, 2):
+        bot.replies = [reception({})] * 5
+        report = await ring(bot, steps, seed=seed)
+        assert report.ok
+        runs.append(ledger(report.events))
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+
+
+async def test_many_calls_share_one_clock(bot: FakeBot) -> None:
+    bot.replies = [reception({})] * 200
+    script = read_script(SCRIPT)
+    clock = VirtualClock()
+    async with http_client() as http:
+        calls = [place_call(script, f"{bot.url}/call", clock=clock, http=http, seed=seed) for seed in range(20)]
+        reports = await asyncio.gather(*calls)
+    bot.replies = [reception({})] * 5
+    alone = await ring(bot, SCRIPT.split("steps:\n")[1], seed=7)
+    assert all(report.ok for report in reports)
+    assert len({of_kind(report, "call.started")[0]["call_id"] for report in reports}) == 20
+    assert ledger(reports[7].events) == ledger(alone.events).replace('"script":"test"', '"script":"everything"')
+
+
+async def test_a_seed_is_made_up_and_told(bot: FakeBot) -> None:
+    bot.replies = [reception({})] * 5
+    script = read_script("name: x\nsteps: [{hear: welcome}, {hang_up: true}]")
+    async with http_client() as http:
+        first = await place_call(script, f"{bot.url}/call", clock=VirtualClock(), http=http)
+        seed = of_kind(first, "call.started")[0]["seed"]
+        bot.replies = [reception({})] * 5
+        again = await place_call(script, f"{bot.url}/call", clock=VirtualClock(), http=http, seed=seed)
+    assert ledger(first.events) == ledger(again.events)
+
+
+async def test_a_call_in_real_time(bot: FakeBot) -> None:
+    bot.replies = [[ANSWER, choose("Press 1.")], [HANGUP]]
+    script = read_script('name: x\nsteps: [{hear: press, pause: 0.1}, {press: "1"}]\nexpect: {ended_by: bot}')
+    clock = RealClock()
+    async with http_client() as http:
+        report = await place_call(script, f"{bot.url}/call", clock=clock, http=http)
+    assert report.ok
+    assert bot.outcomes[0]["choiceOutcome"]["choiceName"] == "sales"
+    (heard,) = of_kind(report, "heard")
+    assert heard["seconds"] >= 0.5
+    assert of_kind(report, "pressed")[0]["t"] >= heard["t"] + 0.1
+    assert clock.now() >= heard["seconds"] + 0.1
+
+
+async def test_a_call_that_is_cancelled_leaves_nothing_behind(bot: FakeBot) -> None:
+    bot.replies = [[ANSWER, say("A long story that nobody wants to hear to its end.")]]
+    script = read_script("name: x\nsteps: [{hear: story}]")
+    async with http_client() as http:
+        call = asyncio.create_task(place_call(script, f"{bot.url}/call", clock=RealClock(), http=http))
+        while not bot.requests:
+            await asyncio.sleep(0.01)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        left = {getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()}
+    assert not left & {"SkypeCall.run", "ScriptedCaller.run"}

@@ -1,0 +1,120 @@
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import httpx
+import pytest
+
+from simulator import audio, program
+from tests.simulator.fake_bot import ANSWER, HANGUP, FakeBot, record, running_bot
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = "name: x\nsteps: [{wait: 1}, {speak: Hello there.}]\nexpect: {recordings: 1}\n"
+
+
+@pytest.fixture
+def served_bot() -> Iterator[FakeBot]:
+    """A bot in a thread of its own: the program has its own event loop."""
+    ready: Future[tuple[FakeBot, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def serve() -> None:
+        async with running_bot() as bot:
+            over = asyncio.Event()
+            ready.set_result((bot, asyncio.get_running_loop(), over))
+            await over.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    bot, loop, over = ready.result(10)
+    yield bot
+    loop.call_soon_threadsafe(over.set)
+    thread.join()
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    path = tmp_path / "call.yaml"
+    path.write_text(SCRIPT)
+    return path
+
+
+def call(bot: FakeBot, script: Path, *options: str) -> int:
+    return program.run(["call", str(script), "--bot", f"{bot.url}/call", "--time", "virtual", *options])
+
+
+def test_a_call_writes_its_ledger_and_saves_its_recordings(
+    served_bot: FakeBot, script: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = record(recordingFormat="mp3") | {"operationId": "../../etc/passwd"}
+    served_bot.replies = [[ANSWER, asked], [HANGUP]]
+    saved = tmp_path / "saved"
+    assert call(served_bot, script, "--seed", "3", "--save", str(saved)) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (events[0]["seed"], events[-1]["kind"], events[-1]["ok"]) == (3, "verdict", True)
+    (file,) = saved.iterdir()
+    assert file.name == "1-______etc_passwd.mp3"
+    length = next(event["seconds"] for event in events if event["kind"] == "recorded")
+    assert audio.seconds_of(audio.decode(file.read_bytes())) == pytest.approx(length, abs=0.05)
+
+
+def test_a_call_that_is_not_as_expected(served_bot: FakeBot, script: Path) -> None:
+    served_bot.replies = [[ANSWER, HANGUP]]
+    assert call(served_bot, script) == 1
+
+
+def test_a_script_that_is_not_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "call.yaml"
+    path.write_text("name: x\nsteps: [{press: 1}]")
+    assert program.run(["call", str(path), "--bot", "http://127.0.0.1:1/call"]) == 2
+    assert "line 2: steps.0.press" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["ring"],
+        ["call", "x.yaml"],
+        ["call", "x.yaml", "--bot", "localhost:7071"],
+        ["call", "x.yaml", "--bot", "http://127.0.0.1:1", "--time", "slow"],
+        ["call", "x.yaml", "--bot", "http://127.0.0.1:1", "--seed", "-1"],
+        ["serve", "--bot", "http://127.0.0.1:1", "--port", "70000"],
+    ],
+)
+def test_bad_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        program.run(arguments)
+    assert ended.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+def test_the_service_says_when_it_is_ready(served_bot: FakeBot) -> None:
+    served_bot.replies = [[ANSWER, HANGUP]]
+    command = [sys.executable, "-m", "simulator", "serve", "--bot", f"{served_bot.url}/call"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            name, ready, url = process.stdout.readline().split()
+            assert (name, ready) == ("simulator:", "ready")
+            with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
+                assert client.get("/healthz").text == "ok\n"
+                reply = client.post("/calls?time=virtual", content="name: x\nsteps: [{wait: 1}]")
+                assert json.loads(reply.text.splitlines()[-1])["ok"] is True
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def test_a_missing_package_is_named(tmp_path: Path) -> None:
+    (tmp_path / "av.py").write_text("raise ModuleNotFoundError('No module named av', name='av')")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-m", "simulator", "serve", "--bot", "http://127.0.0.1:1"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "av is not installed: pip install 'dialtone[local]'" in done.stderr
