@@ -29,7 +29,7 @@ check: setup ## Lint, formatting, types, import arrows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy $(CODE)
-	@$(BIN)/python -m pytest -q tests/test_arrows.py
+	@$(BIN)/python -m pytest -q tests/test_imports.py
 	@if [ -n "$(BICEPCHECK)" ]; then $(BIN)/python "$(BICEPCHECK)/bicepcheck.py" infra/*.bicep; fi
 
 bench: setup ## Measure, and print tables

@@ -22,7 +22,7 @@ def test_every_member_is_read_in_any_case(enum: type[ContractEnum]) -> None:
 
 
 @pytest.mark.parametrize("enum", ENUMS)
-@pytest.mark.parametrize("value", ["", "dance", " success", "sucess", "ſuccess2"])
+@pytest.mark.parametrize("value", ["", "dance", " success", "sucess", "succes\u017f0"])
 def test_what_is_not_known_is_unknown(enum: type[ContractEnum], value: str) -> None:
     assert enum(value).value == "unknown"
 
@@ -31,7 +31,7 @@ def test_what_is_not_known_is_unknown(enum: type[ContractEnum], value: str) -> N
 @pytest.mark.parametrize("value", [None, 1, True, ["success"]])
 def test_what_is_not_text_is_refused(enum: type[ContractEnum], value: object) -> None:
     with pytest.raises(ValueError, match="is not a valid"):
-        enum(value)
+        enum(value)  # type: ignore[arg-type]  # what JSON may bring
 
 
 def test_members_are_written_in_camel_case() -> None:
