@@ -81,7 +81,8 @@ def call(
         result = _place(script, bot, _storage_of(bot), time=time, seed=seed, logs=logs, quiet=as_json)
     else:
         _meanwhile.print("Starting storage, functions and media worker ...")
-        with Stack(_APP_DIR, bot=bot_module, host=host, simulator=False, logs=logs) as stack:
+        # Free ports: two that start at once would find the same usual ones free.
+        with Stack(_APP_DIR, bot=bot_module, host=host, simulator=False, usual_ports=False, logs=logs) as stack:
             result = _place(script, stack.calls_url, stack.connection, time=time, seed=seed, logs=logs, quiet=as_json)
             stack.check()
     if as_json:

@@ -51,7 +51,7 @@ venv() {
 }
 
 setup() {
-  if ! fresh .venv/.setup pyproject.toml constraints.txt; then
+  if ! { is_python .venv/bin/python True && fresh .venv/.setup pyproject.toml constraints.txt; }; then
     local python
     python=$(find_python)
     venv .venv "$python" -e '.[dev]'

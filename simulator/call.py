@@ -22,7 +22,7 @@ from simulator.verdict import judge
 
 @dataclass(frozen=True)
 class CallReport:
-    """What came of a call: whether it went as its script expects, its events, and the recordings that were posted."""
+    """What came of a call: whether it went as its script expects, its events, and its recordings."""
 
     ok: bool
     events: list[Event]

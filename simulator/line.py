@@ -118,7 +118,6 @@ class Line:
         until = self.clock.now() + seconds
         while await self.next_signal(until) is not None:
             pass
-        self.listen()
 
     async def play(self, sound: Sound, cuts: Cuts | None = None) -> Signal | None:
         """Play a sound to the caller: None when it ended, or the signal that cut it off. Other signals are lost."""

@@ -58,16 +58,16 @@ AUDIO_TYPES: Final = {
 
 @dataclass(frozen=True)
 class Ids:
-    """The ids of a call, all derived from its seed."""
+    """The ids of a call, all derived from its seed and its script."""
 
     chain: str
     call: str
     random: Random
 
     @classmethod
-    def from_seed(cls, seed: int) -> "Ids":
-        """The ids of the call with this seed."""
-        random = Random(seed)  # noqa: S311
+    def from_seed(cls, seed: int, script: str) -> "Ids":
+        """The ids of the call of a script with this seed: two scripts do not share them."""
+        random = Random(f"{seed} {script}")  # noqa: S311
         chain = UUID(int=random.getrandbits(128), version=4)
         return cls(str(chain), chain.hex, random)
 
@@ -102,7 +102,7 @@ class SkypeCall:
         self._http = http
         self._seed = seed
         self._settings = settings
-        self._ids = Ids.from_seed(seed)
+        self._ids = Ids.from_seed(seed, script.name)
         self._actions = SkypeActions(line, settings, http, transfer_fails=script.transfer_fails)
         self._callback: str | None = None
         self._app_state: str | None = None

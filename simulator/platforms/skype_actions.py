@@ -131,7 +131,7 @@ class SkypeActions:
         return Done(_plain(action), CallState.TERMINATED)
 
     async def _play(self, action: PlayPrompt | None, cuts: Cuts | None = None) -> Signal | None:
-        """Play an action's prompts: None when they ended, or the signal that cut them off."""
+        """Play an action's prompts and listen from then on: the signal that cut them off, or None."""
         sounds = [sound for prompt in action.prompts for sound in await self._sounds(prompt)] if action else []
         self._line.listen()
         for sound in sounds:
@@ -183,7 +183,6 @@ class SkypeActions:
         silence_s = _or(action.initial_silence_timeout_in_seconds, self._settings.initial_silence_s)
         until = self._line.clock.now() + silence_s
         if first is None:
-            self._line.listen()
             first = await self._line.next_signal(until)
         if action.collect_digits is not None:
             return await self._collect(action, first, until)
@@ -252,7 +251,6 @@ class SkypeActions:
         await self._play(action.play_prompt)
         if action.play_beep is not False:
             await self._line.beep(self._settings.beep_s)
-        self._line.listen()
         clock = self._line.clock
         start = clock.now()
         state = CallState.ESTABLISHED

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from simulator import speech
 from simulator.call import http_client, place_call
 from simulator.clock import RealClock, VirtualClock
 from simulator.ledger import to_line
@@ -43,6 +44,12 @@ def reception(conversations: dict[str, int]) -> Any:
 
 def ledger(events: list[dict[str, Any]]) -> str:
     return "".join(to_line({name: value for name, value in event.items() if name != "ms"}) for event in events)
+
+
+def running() -> bool:
+    """Whether some participant of a call still runs."""
+    names = {getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()}
+    return bool(names & {"SkypeCall.run", "ScriptedCaller.run", "VirtualClock.start.<locals>.participate"})
 
 
 async def test_the_same_seed_gives_the_same_ledger(bot: FakeBot) -> None:
@@ -96,6 +103,17 @@ async def test_a_call_in_real_time(bot: FakeBot) -> None:
     assert clock.now() >= heard["seconds"] + 0.1
 
 
+async def test_a_call_that_cannot_be_made_leaves_nothing_behind(bot: FakeBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(text: str, voice: str) -> bytes:
+        raise speech.SpeechUnavailable(f"{text} in {voice}")
+
+    monkeypatch.setattr(speech, "synthesize", fail)
+    bot.replies = [[ANSWER, say("Hello.")]]
+    with pytest.raises(speech.SpeechUnavailable):
+        await ring(bot, "  - hear: nothing")
+    assert not running()
+
+
 async def test_a_call_that_is_cancelled_leaves_nothing_behind(bot: FakeBot) -> None:
     bot.replies = [[ANSWER, say("A long story that nobody wants to hear to its end.")]]
     script = read_script("name: x\nsteps: [{hear: story}]")
@@ -106,5 +124,4 @@ async def test_a_call_that_is_cancelled_leaves_nothing_behind(bot: FakeBot) -> N
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        left = {getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()}
-    assert not left & {"SkypeCall.run", "ScriptedCaller.run"}
+    assert not running()

@@ -80,6 +80,25 @@ async def test_time_stands_still_during_io_and_the_others_go_on() -> None:
     assert seen == [("woken", 1), ("outside", 1), ("slept", 1.5)]
 
 
+async def test_one_participant_runs_at_a_time() -> None:
+    clock = VirtualClock()
+    bell = Bell()
+    seen: list[str] = []
+
+    async def rings() -> None:
+        await clock.sleep(1)
+        bell.ring()
+        await asyncio.sleep(0.01)
+        seen.append("rang")
+
+    async def waits() -> None:
+        await clock.wait(bell)
+        seen.append("woken")
+
+    await asyncio.gather(clock.start(rings()), clock.start(waits()))
+    assert seen == ["rang", "woken"]
+
+
 @pytest.mark.parametrize("make", [RealClock, VirtualClock])
 async def test_a_bell_rings_or_the_time_is_up(make: Callable[[], Clock]) -> None:
     clock = make()

@@ -47,7 +47,7 @@ def recorded(bot: FakeBot) -> Request:
         ('  - hear: menu\n  - press: "2"', {}, "success", "dtmfOptionMatched", "message"),
         ('  - hear: menu\n  - press: "9"', {}, "failure", "incorrectDtmf", None),
         ("  - hear: menu\n  - speak: I'd like SALES, please", {}, "success", "speechOptionMatched", "sales"),
-        ("  - hear: menu\n  - speak: to leave a message", {}, "success", "speechOptionMatched", "message"),
+        ("  - hear: menu\n  - speak: leave a message for sales", {}, "success", "speechOptionMatched", "message"),
         ("  - hear: menu\n  - speak: wholesales", {}, "failure", "initialSilenceTimeout", None),
         (PATIENT, {}, "failure", "initialSilenceTimeout", None),
         ("  - hear: menu\n  - hang_up: true", {}, "failure", "callTerminated", None),
@@ -55,6 +55,13 @@ def recorded(bot: FakeBot) -> Request:
         ("  - hear: menu\n    barge_in: true\n  - speak: sales", {}, "success", "speechOptionMatched", "sales"),
         (
             '  - hear: menu\n    barge_in: true\n  - press: "1"',
+            {"bargeInAllowed": False},
+            "failure",
+            "initialSilenceTimeout",
+            None,
+        ),
+        (
+            "  - hear: menu\n    barge_in: true\n  - speak: I began before the end of the menu, and I say sales",
             {"bargeInAllowed": False},
             "failure",
             "initialSilenceTimeout",
