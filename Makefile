@@ -33,6 +33,7 @@ check: setup ## Lint, formatting, types, import arrows
 	@if [ -n "$(BICEPCHECK)" ]; then $(BIN)/python "$(BICEPCHECK)/bicepcheck.py" infra/*.bicep; fi
 
 bench: setup ## Measure, and print tables
+	@[ -d bench/node/node_modules ] || npm ci --prefix bench/node --loglevel=error
 	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## Remove all that these verbs made, local storage included

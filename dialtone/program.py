@@ -68,7 +68,9 @@ class Program:
         self.stop_within = stop_within
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: subprocess.Popen[bytes] | None = None
+        self._log: BinaryIO | None = None
         self._log_start = 0
+        self._printed = b""
         self.exit_code: int | None = None
 
     def start(self) -> Sequence[str]:
@@ -79,35 +81,36 @@ class Program:
     def launch(self) -> None:
         """Start the process and return at once. Raises DependencyError if it is not there to be started."""
         self.exit_code = None
-        with contextlib.ExitStack() as files:
-            log = files.enter_context(self._open(self.log))
-            self._log_start = log.tell()
+        with contextlib.ExitStack() as files, undisturbed():
+            log = self._open(self.log)
+            self._log_start = log.seek(0, os.SEEK_END)
             output = files.enter_context(self._open(self.output)) if self.output else log
-            with undisturbed():
-                try:
-                    self._process = subprocess.Popen(  # noqa: S603 - callers build the command; none of it is input
-                        self.command,
-                        cwd=self.directory,
-                        env=_environment(self.environment),
-                        stdin=subprocess.DEVNULL,
-                        stdout=output,
-                        stderr=log,
-                        start_new_session=True,
-                    )
-                except OSError as error:
-                    raise DependencyError(
-                        f"{self.name} could not be started: {error}",
-                        field=self.name,
-                        fix=f"see that {self.command[0]} is there and may be run",
-                        code="PROGRAM_MISSING",
-                    ) from error
-                self._watch = subprocess.Popen(  # noqa: S603 - as above
-                    [*_WATCH, str(self._process.pid)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - callers build the command; none of it is input
+                    self.command,
+                    cwd=self.directory,
+                    env=_environment(self.environment),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=log,
                     start_new_session=True,
                 )
+            except OSError as error:
+                log.close()
+                raise DependencyError(
+                    f"{self.name} could not be started: {error}",
+                    field=self.name,
+                    fix=f"see that {self.command[0]} is there and may be run",
+                    code="PROGRAM_MISSING",
+                ) from error
+            self._log = log
+            self._watch = subprocess.Popen(  # noqa: S603 - as above
+                [*_WATCH, str(self._process.pid)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
 
     def wait_ready(self) -> Sequence[str]:
         """Wait until ready and return what `ready` found. Raises DependencyError, with the program stopped."""
@@ -186,9 +189,11 @@ class Program:
 
     def printed(self) -> str:
         """What the program wrote to its log since it was last launched."""
-        with self.log.open("rb") as log:
-            log.seek(self._log_start)
-            return log.read().decode("utf-8", "replace")
+        if self._log is not None:
+            # Not by its path: the file of that name may be another run's by now.
+            size = os.fstat(self._log.fileno()).st_size - self._log_start
+            self._printed = os.pread(self._log.fileno(), size, self._log_start)
+        return self._printed.decode("utf-8", "replace")
 
     def failure(self, message: str) -> DependencyError:
         """The error for `message`, with the log's last lines as its note."""
@@ -209,6 +214,10 @@ class Program:
             self._watch = None
         self.exit_code = self._process.wait()
         self._process = None
+        if self._log is not None:
+            self.printed()
+            self._log.close()
+            self._log = None
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None
@@ -219,7 +228,7 @@ class Program:
     @staticmethod
     def _open(path: Path) -> BinaryIO:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("ab")
+        return path.open("a+b")
 
 
 @contextlib.contextmanager

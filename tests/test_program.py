@@ -128,6 +128,17 @@ def test_killed_and_started_again(make: Make) -> None:
     assert program.log.read_text().splitlines() == [f"pid {first}", f"pid {second}"]
 
 
+def test_the_log_of_another_run_is_not_read(make: Make) -> None:
+    program = make("import time; time.sleep(0.3); " + SLEEPS)
+    program.launch()
+    program.log.unlink()
+    program.log.write_text("pid 1\n")
+    (pid,) = program.wait_ready()
+    assert pid != "1"
+    program.stop()
+    assert program.printed() == f"pid {pid}\n"
+
+
 def test_lines_are_read_as_they_are_written(tmp_path: Path) -> None:
     code = "import sys; print('one'); print('noise', file=sys.stderr); sys.stdout.write('no end')"
     log = tmp_path / "it.log"

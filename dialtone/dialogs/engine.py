@@ -243,8 +243,6 @@ class Run:
             raise DialogError(
                 f"an argument for {dialog!r} is not JSON: {error}", field=dialog, fix="pass text, numbers, lists, dicts"
             ) from None
-        if not self._live:
-            raise self._mismatched("is replaced before it asked what its history answers")
         self._replaced = (dialog, kept)
         raise _Replaced
 
@@ -337,6 +335,8 @@ class Run:
 
     def _begin_replacement(self) -> None:
         assert self._replaced is not None
+        if not self._live:
+            raise self._mismatched("was replaced before it asked what its history answers")
         dialog, args = self._replaced
         history = self._history
         self._history = replace(history, dialog=dialog, args=args, entries=(), answered=self._answered, pending="")
