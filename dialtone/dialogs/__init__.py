@@ -2,10 +2,11 @@
 
 from dialtone.dialogs.bot import CallBot
 from dialtone.dialogs.call import Call, Recognition, Recording
-from dialtone.dialogs.engine import Activity, Event, Lost, Turn, finish_activity, take_turn
+from dialtone.dialogs.engine import finish_activity, take_turn
 from dialtone.dialogs.history import CallFacts, History
 from dialtone.dialogs.prompts import Prompt
 from dialtone.dialogs.requests import StoredRecording
+from dialtone.dialogs.turn import Activity, Event, Lost, Turn
 
 __all__ = [
     "Activity",

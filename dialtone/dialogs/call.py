@@ -33,7 +33,7 @@ from dialtone.protocol import (
 )
 
 if TYPE_CHECKING:
-    from dialtone.dialogs.engine import Run
+    from dialtone.dialogs.run import Run
 
 P = ParamSpec("P")
 T = TypeVar("T")

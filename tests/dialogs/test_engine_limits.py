@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dialtone import Call, CallEnded
-from dialtone.dialogs import engine
+from dialtone.dialogs import run
 from dialtone.errors import DialogError
 from tests.dialogs.line import APOLOGY, KEYS, Line, bot_of, chose, hello, kinds, said
 
@@ -95,7 +95,7 @@ LOOPS = [
 
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_loop_without_a_question_is_cut_off(loop: Dialog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "STEPS", 100)
+    monkeypatch.setattr(run, "STEPS", 100)
     turn = Line(loop).ring()
     assert isinstance(turn.error, DialogError)
     assert "more than 100 things" in turn.error.message
@@ -118,7 +118,7 @@ def test_a_loop_in_code_that_was_changed_is_cut_off_while_it_is_replayed() -> No
 
 
 def test_a_long_call_is_not_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "STEPS", 12)
+    monkeypatch.setattr(run, "STEPS", 12)
 
     async def patient(call: Call) -> None:
         for number in range(30):
