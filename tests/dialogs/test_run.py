@@ -101,8 +101,10 @@ async def replaced_early(call: Call) -> None:
 async def swallows(call: Call) -> None:
     for _ in range(5):
         try:
-            call.say("What was that?")
             call.random()
+        except Exception:
+            call.say("Never mind.")
+        try:
             await call.choose("Another?", KEYS)
         except Exception:
             call.say("Never mind.")
@@ -181,6 +183,19 @@ def test_what_is_said_may_change() -> None:
     line.bot = bot_of(wordy)
     line.send(chose("yes"))
     assert said(line.send(chose("yes"))) == ["Goodbye."]
+
+
+def test_a_dialog_that_is_not_pure_within_a_turn_is_ended() -> None:
+    runs: list[int] = []
+
+    async def impure(call: Call) -> None:
+        runs.append(1)
+        if len(runs) == 2:
+            call.replace("other")
+        await call.run(world)
+
+    turn = Line(impure, other=ends_at_once).ring()
+    assert (said(turn), type(turn.error)) == ([APOLOGY], ReplayMismatch)
 
 
 def test_a_dialog_that_is_not_pure_within_a_turn_fails_without_what_became_illegal() -> None:

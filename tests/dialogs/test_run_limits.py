@@ -63,7 +63,11 @@ async def runs(call: Call) -> None:
 
 
 async def replaces_itself(call: Call) -> None:
-    call.say("Again.")
+    call.replace("/")
+
+
+async def replaces_itself_after_an_activity(call: Call) -> None:
+    await call.run(world)
     call.replace("/")
 
 
@@ -89,6 +93,7 @@ LOOPS = [
     draws,
     runs,
     replaces_itself,
+    replaces_itself_after_an_activity,
     awaits_the_loop,
 ]
 
@@ -100,7 +105,7 @@ def test_a_loop_without_a_question_is_cut_off(loop: Dialog, monkeypatch: pytest.
     assert isinstance(turn.error, DialogError)
     assert "more than 100 things" in turn.error.message
     assert said(turn) == [APOLOGY]
-    assert turn.history.entries == () or loop is runs
+    assert turn.history.entries == () or loop in (runs, replaces_itself_after_an_activity)
 
 
 def test_a_loop_after_the_end_is_cut_off() -> None:
@@ -131,7 +136,29 @@ def test_a_long_call_is_not_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     line.ring()
     for _ in range(30):
         line.send(chose("yes"))
-    assert (line.turns[-1].error, kinds(line.turns[-1])) == (None, ["hangup"])
+    assert [turn.error for turn in line.turns] == [None] * 31
+    assert [kinds(turn)[-1] for turn in line.turns] == ["recognize"] * 30 + ["hangup"]
+
+
+@pytest.mark.parametrize(("things", "error"), [(4, type(None)), (5, DialogError)])
+def test_the_limit_holds_for_each_turn(things: int, error: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "STEPS", 5)
+
+    async def first(call: Call) -> None:
+        for _ in range(things):
+            call.say("Hello.")
+        await call.choose("Which?", KEYS)
+
+    async def second(call: Call) -> None:
+        await call.choose("Which?", KEYS)
+        for _ in range(things):
+            call.now()
+        await call.choose("And now?", KEYS)
+
+    assert type(Line(first).ring().error) is error
+    line = Line(second)
+    line.ring()
+    assert type(line.send(chose("yes")).error) is error
 
 
 async def foreign_sleep(call: Call) -> None:
