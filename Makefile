@@ -5,9 +5,9 @@
 #   BICEPCHECK a folder with bicepcheck.py: make check then checks infra/ with it
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run call test check bench clean
+.PHONY: help setup run call test check fuzz bench docs clean
 BIN := .venv/bin
-CODE := function_app.py functions bots dialtone devhost media_worker simulator bench tests
+CODE := function_app.py functions bots dialtone devhost media_worker simulator scripts bench tests
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s  %s\n", $$1, $$2}' Makefile
@@ -32,9 +32,15 @@ check: setup ## Lint, formatting, types, import arrows
 	@$(BIN)/python -m pytest -q tests/test_imports.py
 	@if [ -n "$(BICEPCHECK)" ]; then $(BIN)/python "$(BICEPCHECK)/bicepcheck.py" infra/*.bicep; fi
 
+fuzz: setup ## Fuzz all that reads what a stranger sends, for 2 minutes; by atheris where it is installed
+	@$(BIN)/python -m tests.fuzz.fuzz_parsers $(ARGS)
+
 bench: setup ## Measure, and print tables
-	@[ -d bench/node/node_modules ] || npm ci --prefix bench/node --loglevel=error
 	@$(BIN)/python -m bench $(ARGS)
+
+docs: setup ## Write the pages of docs/reference that are made from the code
+	@$(BIN)/python -m scripts.write_contract
+	@$(BIN)/python -m scripts.write_reference
 
 clean: ## Remove all that these verbs made, local storage included
 	rm -rf .venv .venv-313 node_modules bench/node/node_modules .dialtone build dist *.egg-info

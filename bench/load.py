@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from time import perf_counter
 from uuid import uuid4
@@ -9,7 +10,7 @@ from uuid import uuid4
 HEAD = (
     "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: application/json\r\n"
     "Content-Type: application/json; charset=utf-8\r\nX-Microsoft-Skype-Chain-ID: {call}\r\n"
-    "X-Microsoft-Skype-Message-ID: {call}\r\nContent-Length: {length}\r\n\r\n"
+    "X-Microsoft-Skype-Message-ID: {call}\r\n{authorization}Content-Length: {length}\r\n\r\n"
 )
 
 
@@ -21,6 +22,8 @@ class Connection(asyncio.Protocol):
         self.replies = 0
         self.errors = 0
         self._port, self._path, self._conversation, self._deadline = port, path, conversation, deadline
+        token = os.environ.get("BENCH_TOKEN")
+        self._authorization = f"Authorization: Bearer {token}\r\n" if token else ""
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
 
@@ -51,7 +54,9 @@ class Connection(asyncio.Protocol):
     def _post(self) -> None:
         call = str(uuid4())
         body = self._conversation.replace("CALL", call)
-        head = HEAD.format(path=self._path, port=self._port, call=call, length=len(body))
+        head = HEAD.format(
+            path=self._path, port=self._port, call=call, authorization=self._authorization, length=len(body)
+        )
         assert self._transport is not None
         self._transport.write((head + body).encode())
 

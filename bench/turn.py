@@ -8,7 +8,7 @@ from dialtone import Call, CallBot, Prompt
 from dialtone.appstate import AppStateCodec
 from dialtone.channels import skype
 from dialtone.dialogs import Event, History, take_turn
-from dialtone.protocol import Conversation
+from dialtone.protocol import Conversation, RosterUpdate
 
 ROUNDS = 7
 TURNS_A_ROUND = 300
@@ -42,6 +42,7 @@ def _answer(body: bytes) -> bytes:
     """All of a turn; the reply's bytes."""
     incoming = skype.parse({"content-type": "application/json"}, body)
     message = incoming.message
+    assert not isinstance(message, RosterUpdate)
     before = None
     if not isinstance(message, Conversation):
         state = CODEC.decode(message.id, message.app_state)

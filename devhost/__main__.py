@@ -13,11 +13,13 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -26,6 +28,7 @@ from .functions import Function, HostError, Worker
 from .host import Host
 from .routes import RouteTable
 from .settings import load_local_settings, load_route_prefix
+from .tls import HandshakeProtocol, Tls, vouch
 
 # How long a stop waits for running requests, timers and threads; the Functions host drains within minutes, a
 # developer's Ctrl-C must not.
@@ -52,16 +55,18 @@ async def _serve(arguments: argparse.Namespace) -> None:
         raise HostError(f"{app_dir} has no function_app.py: name the app's folder with --app-dir")
     if not (arguments.enable_auth or _is_loopback(arguments.host)):
         raise HostError(f"--host {arguments.host} lets other machines in: add --enable-auth")
+    tls = _tls(arguments)  # paths are the caller's, before the folder changes
     os.chdir(app_dir)
     sys.path.insert(0, str(app_dir))
     load_local_settings(app_dir)
     prefix = load_route_prefix(app_dir)
+    vouch(tls)
     worker = _make_worker(arguments.worker, app_dir)
     functions = sorted(await worker.index(), key=lambda function: function.name.upper())
     routes = check_functions(functions, prefix)
     with _listen(arguments.host, arguments.port) as listener:
         name = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
-        address = f"http://{name}:{listener.getsockname()[1]}"
+        address = f"{'https' if tls else 'http'}://{name}:{listener.getsockname()[1]}"
         _print_functions(functions, routes, address)
         key = None
         if arguments.enable_auth:
@@ -72,13 +77,13 @@ async def _serve(arguments: argparse.Namespace) -> None:
         # uvicorn raises the signal again once it has stopped; a stop is this program's success.
         for stop in (signal.SIGINT, signal.SIGTERM):
             signal.signal(stop, lambda *_: None)
-        await _Server(host, ready, timers=not arguments.no_timers).serve([listener])
+        await _Server(host, ready, tls, timers=not arguments.no_timers).serve([listener])
 
 
 class _Server(uvicorn.Server):
     """uvicorn, which starts the timers when it listens, drains them when it stops, and then is sure to be gone."""
 
-    def __init__(self, host: Host, ready: str, timers: bool) -> None:
+    def __init__(self, host: Host, ready: str, tls: Tls | None, timers: bool) -> None:
         config = uvicorn.Config(
             host,
             lifespan="off",
@@ -89,7 +94,12 @@ class _Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=GRACE_S,
+            **({} if tls is None else _uvicorn_tls(tls)),
         )
+        try:
+            config.load()
+        except OSError as error:
+            raise HostError(f"TLS cannot be set up: {error}; name PEM files that belong together") from error
         super().__init__(config)
         self._host, self._ready, self._timers = host, ready, timers
 
@@ -122,7 +132,35 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--no-timers", action="store_true", help="fire no timers; POST /admin/functions/NAME still runs them"
     )
-    return parser.parse_args(argv)
+    parser.add_argument("--tls-cert", type=Path, help="serve https with this certificate and its chain, in PEM")
+    parser.add_argument("--tls-key", type=Path, help="key of --tls-cert, in PEM")
+    parser.add_argument(
+        "--client-ca",
+        type=Path,
+        help="ask for client certificates of these authorities, in PEM; a function sees them in X-ARR-ClientCert",
+    )
+    arguments = parser.parse_args(argv)
+    if (arguments.tls_cert is None) != (arguments.tls_key is None):
+        parser.error("--tls-cert and --tls-key go together")
+    if arguments.client_ca is not None and arguments.tls_cert is None:
+        parser.error("--client-ca needs --tls-cert and --tls-key")
+    return arguments
+
+
+def _tls(arguments: argparse.Namespace) -> Tls | None:
+    if arguments.tls_cert is None:
+        return None
+    client_ca = arguments.client_ca
+    return Tls(
+        arguments.tls_cert.resolve(), arguments.tls_key.resolve(), None if client_ca is None else client_ca.resolve()
+    )
+
+
+def _uvicorn_tls(tls: Tls) -> dict[str, Any]:
+    options: dict[str, Any] = {"ssl_certfile": tls.certificate, "ssl_keyfile": tls.key, "http": HandshakeProtocol}
+    if tls.client_ca is not None:
+        options |= {"ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_OPTIONAL}
+    return options
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -6,7 +6,8 @@ Rules (azure-functions-host, its gRPC message conversion, and the Event Grid ext
 2. The body is whole and at most 104,857,600 bytes: above is 413. The host hands no chunked body to a Python function
    (azure-functions-host issue 4926); here such a request is refused with 411, so that it is noticed.
 3. No matching route and method: 404. The function fails: 500 with an empty body.
-4. X-ARR-ClientCert is the front end's word about the TLS peer: one sent by the client never reaches a function.
+4. X-ARR-ClientCert is the front end's word about the TLS peer: the certificate of the handshake, as base64 of DER. One
+   sent by the client never reaches a function.
 5. With a key set, every function whose authLevel is not anonymous, /admin and /runtime/webhooks want it in the header
    x-functions-key or the query parameter code: 401 without.
 6. An Event Grid delivery is one invocation per event: 202 when all succeed, 500 when one fails.
@@ -16,6 +17,7 @@ import asyncio
 import hmac
 import json
 import logging
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any
@@ -26,6 +28,7 @@ from azure.functions.meta import Datum
 from .functions import Function, InvocationFailed, Worker
 from .routes import RouteTable
 from .timers import run_timer, timer_datum
+from .tls import CERTIFICATE
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +99,8 @@ class Host:
             headers, query = _flat_headers(scope["headers"]), _flat_query(scope["query_string"])
         except UnicodeDecodeError:
             raise _Refused(400, "a request header is not UTF-8") from None
+        if (certificate := scope.get(CERTIFICATE)) is not None:
+            headers["x-arr-clientcert"] = b64encode(certificate).decode()
         if raw_path[:7].lower() == b"/admin/" or raw_path[:9].lower() == b"/runtime/":
             self._authorize(headers, query)
             return await self._manage(method, raw_path.decode("latin-1"), headers, query, receive)

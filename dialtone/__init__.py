@@ -1,6 +1,6 @@
 """Dialtone: a calling-bot kit for Azure."""
 
-from dialtone.dialogs import Call, CallBot, Prompt, Recognition, Recording
+from dialtone.dialogs import Call, CallBot, CallStateChange, Prompt, Recognition, Recording, RosterUpdate
 from dialtone.errors import ActionFailed, ActivityFailed, CallEnded, DialtoneError
 
 __version__ = "0.1.0"
@@ -11,9 +11,11 @@ __all__ = [
     "Call",
     "CallBot",
     "CallEnded",
+    "CallStateChange",
     "DialtoneError",
     "Prompt",
     "Recognition",
     "Recording",
+    "RosterUpdate",
     "__version__",
 ]

@@ -12,7 +12,8 @@
     │   ├── BadMessage             not JSON, a member missing, of the wrong type or against a rule (400)
     │   ├── AppStateRejected       appState is missing, was tampered with, or belongs to another call (400)
     │   ├── BodyTooLarge           the body is over the limit (400)
-    │   └── Unauthorized           the request could not be proved to come from the platform (401, 403)
+    │   └── Unauthorized           the request carries no proof that it comes from the platform (401)
+    │       └── Forbidden            its proof is not good enough, or not for us (403)
     └── DependencyError          something we rely on failed; the platform tries again (503)
         └── StorageUnavailable     Table or Blob Storage did not answer
 
@@ -140,10 +141,17 @@ class BodyTooLarge(PlatformError):
 
 
 class Unauthorized(PlatformError):
-    """The request could not be proved to come from the platform."""
+    """The request carries no proof that it comes from the platform; the reply asks for a bearer token."""
 
     code = "UNAUTHORIZED"
     http_status = 401
+
+
+class Forbidden(Unauthorized):
+    """The proof that a request carries is not good enough, or is not for us."""
+
+    code = "FORBIDDEN"
+    http_status = 403
 
 
 class DependencyError(DialtoneError):

@@ -8,27 +8,22 @@
 
 import json
 import logging
-import os
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 
 import azure.functions as func
 
-from dialtone.errors import DialtoneError, Unauthorized
-from functions.settings import settings
+from dialtone.errors import DialtoneError
+from functions.verify import Verifier, callback, host_asks_for_key
 
 log: Final = logging.getLogger("dialtone")
 call_id: ContextVar[str] = ContextVar("call_id", default="-")
 """The call that is being worked on; set by `about_call`."""
 
 Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
-Verifier = Callable[[func.HttpRequest], Awaitable[None]]
 Method = Literal["GET", "POST", "PUT", "DELETE"]
-
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def about_call(call: str) -> None:
@@ -53,24 +48,8 @@ log.addFilter(CallIdFilter())
 
 
 async def platform(request: func.HttpRequest) -> None:
-    """Verify a callback of the calling platform.
-
-    With DIALTONE_AUTH=function-key the Functions host has checked the key (the route is registered so). With
-    `loopback` nothing is verified, and only requests to this machine, outside Azure, are taken.
-    """
-    if settings().auth == "loopback":
-        await loopback(request)
-
-
-async def loopback(request: func.HttpRequest) -> None:
-    """Take requests to this machine only. Raises `Unauthorized`."""
-    host = urlsplit(request.url).hostname
-    if os.environ.get("WEBSITE_INSTANCE_ID") or host not in _LOOPBACK:
-        raise Unauthorized(
-            "verification is off, which is for this machine only",
-            field="DIALTONE_AUTH",
-            fix="set DIALTONE_AUTH=function-key where others can reach the functions",
-        )
+    """Verify a callback of the calling platform, as DIALTONE_AUTH says (functions/verify.py)."""
+    await callback(request)
 
 
 async def anyone(_: func.HttpRequest) -> None:
@@ -82,7 +61,8 @@ def route(
 ) -> Callable[[Handler], Callable[..., Any]]:
     """Register a handler at `/api/<path>`."""
     # The host checks the key before we are asked; local hosts do not enforce keys.
-    level = func.AuthLevel.FUNCTION if verifier is platform else func.AuthLevel.ANONYMOUS
+    keyed = verifier is platform and host_asks_for_key()
+    level = func.AuthLevel.FUNCTION if keyed else func.AuthLevel.ANONYMOUS
 
     def register(handler: Handler) -> Callable[..., Any]:
         @wraps(handler)
@@ -109,8 +89,12 @@ def route(
 
 def error_response(error: DialtoneError) -> func.HttpResponse:
     """Rule 2."""
+    # RFC 9110: a 401 says what would do; here that is the platform's token.
+    headers = {"WWW-Authenticate": "Bearer"} if error.http_status == 401 else {}
     body = {"code": error.code, "message": error.message, "field": error.field, "fix": error.fix}
-    return func.HttpResponse(json.dumps({"error": body}), status_code=error.http_status, mimetype="application/json")
+    return func.HttpResponse(
+        json.dumps({"error": body}), status_code=error.http_status, headers=headers, mimetype="application/json"
+    )
 
 
 def _log(error: DialtoneError) -> None:

@@ -1,17 +1,30 @@
 """Settings of the functions, read from the environment once.
 
-| setting                   | meaning                                                              | default           |
-|---------------------------|----------------------------------------------------------------------|-------------------|
-| DIALTONE_BOT              | the bot, `module:name`                                               | required          |
-| DIALTONE_PUBLIC_URL       | address that the platform reaches us by, without `/api`              | required          |
-| DIALTONE_APPSTATE_KEY     | base64 of 32 bytes or more; several, newest first, by commas         | required          |
-| DIALTONE_AUTH             | `function-key`, or `loopback` (no verification, this machine only)   | function-key      |
-| DIALTONE_STORAGE          | connection string, or `memory`                                       | none              |
-| DIALTONE_STORAGE_ACCOUNT  | name of the account, reached by managed identity                     | none              |
-| AZURE_CLIENT_ID           | client id of the user-assigned identity                              | system-assigned   |
-| DIALTONE_SWEEP_AFTER      | seconds without a callback after which a call is taken for lost      | 900               |
-| DIALTONE_PROMPT_REFRESH   | seconds for which a listing of the prompts is trusted                | 0: each turn asks |
-| DIALTONE_MAX_BODY         | bytes that a request may have                                        | 52428800          |
+| setting                            | meaning                                                     | default           |
+|------------------------------------|-------------------------------------------------------------|-------------------|
+| DIALTONE_BOT                       | the bot, `module:name`                                      | required          |
+| DIALTONE_PUBLIC_URL                | address that the platform reaches us by, without `/api`     | required          |
+| DIALTONE_APPSTATE_KEY              | base64 of 32 bytes or more; several by commas, newest first | required          |
+| DIALTONE_AUTH                      | how callbacks are verified, see below                       | jwt               |
+| DIALTONE_APP_ID                    | app id of the bot, the audience of its tokens               | with jwt          |
+| DIALTONE_FUNCTION_KEY              | key of the function `calls`, which callback links carry     | with function-key |
+| DIALTONE_JWT_METADATA              | address of the issuer's OpenID metadata                     | Bot Framework's   |
+| DIALTONE_JWT_ISSUERS               | issuers of tokens, by commas                                | as metadata says  |
+| DIALTONE_JWT_SKEW                  | seconds by which clocks may differ                          | 300               |
+| DIALTONE_CERTIFICATE_ROOTS         | roots of client certificates: PEM, or the path of a file    | with certificate  |
+| DIALTONE_CERTIFICATE_INTERMEDIATES | issuers between leaf and root: PEM, or the path of a file   | none              |
+| DIALTONE_CERTIFICATE_NAMES         | names of client certificates, by commas; `*` is one label   | *.skype.com       |
+| DIALTONE_CERTIFICATE_REVOCATION    | what could not be checked: `require` refuses it, or `allow` | require           |
+| DIALTONE_STORAGE                   | connection string, or `memory`                              | none              |
+| DIALTONE_STORAGE_ACCOUNT           | name of the account, reached by managed identity            | none              |
+| AZURE_CLIENT_ID                    | client id of the user-assigned identity                     | system-assigned   |
+| DIALTONE_SWEEP_AFTER               | seconds without a callback until a call is taken for lost   | 900               |
+| DIALTONE_PROMPT_REFRESH            | seconds for which a listing of the prompts is trusted       | 0: each turn asks |
+| DIALTONE_MAX_BODY                  | bytes that a request may have                               | 52428800          |
+
+DIALTONE_AUTH is `jwt`, `certificate` or `function-key`, or several of them joined by `+`, which must all hold
+(functions/verify.py). `loopback` stands alone: nothing is verified, and only this machine is served. What says "with"
+has no default and is required where DIALTONE_AUTH names that way.
 
 The public address is a setting because behind the App Service front end it cannot be rebuilt from a request.
 """
@@ -20,12 +33,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, Self, get_args
-from urllib.parse import urlsplit
+from typing import Final, Literal, Self, get_args
+from urllib.parse import quote, urlsplit
 
 from dialtone.errors import ConfigurationError
 
-Auth = Literal["function-key", "loopback"]
+Way = Literal["function-key", "jwt", "certificate", "loopback"]
+Revocation = Literal["require", "allow"]
+
+JWT_METADATA: Final = "https://login.botframework.com/v1/.well-known/openidconfiguration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +51,16 @@ class Settings:
     bot: str
     public_url: str
     appstate_key: str
-    auth: Auth = "function-key"
+    auth: str = "jwt"
+    function_key: str = ""
+    app_id: str = ""
+    jwt_metadata: str = JWT_METADATA
+    jwt_issuers: tuple[str, ...] = ()
+    jwt_skew: float = 300.0
+    certificate_roots: str = ""
+    certificate_intermediates: str = ""
+    certificate_names: tuple[str, ...] = ("*.skype.com",)
+    certificate_revocation: Revocation = "require"
     storage: str | None = None
     storage_account: str | None = None
     client_id: str | None = None
@@ -46,11 +71,25 @@ class Settings:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read the settings from variables as in the table above."""
+        ways = ways_of(environment)
         settings = cls(
             bot=_required(environment, "DIALTONE_BOT", "name the bot, as in bots.reception:bot"),
             public_url=_required(environment, "DIALTONE_PUBLIC_URL", "set the address of the functions").rstrip("/"),
             appstate_key=_required(environment, "DIALTONE_APPSTATE_KEY", "set it to the base64 of 32 random bytes"),
-            auth=_auth(environment.get("DIALTONE_AUTH") or "function-key"),
+            auth="+".join(ways),
+            function_key=_text(
+                environment, "DIALTONE_FUNCTION_KEY", "function-key" in ways, "set it to a key of the function `calls`"
+            ),
+            app_id=_text(environment, "DIALTONE_APP_ID", "jwt" in ways, "set it to the bot's app id"),
+            jwt_metadata=_metadata(environment.get("DIALTONE_JWT_METADATA") or JWT_METADATA),
+            jwt_issuers=_list(environment, "DIALTONE_JWT_ISSUERS"),
+            jwt_skew=_number(environment, "DIALTONE_JWT_SKEW", 300),
+            certificate_roots=_text(
+                environment, "DIALTONE_CERTIFICATE_ROOTS", "certificate" in ways, "set it to the roots to trust, in PEM"
+            ),
+            certificate_intermediates=environment.get("DIALTONE_CERTIFICATE_INTERMEDIATES", ""),
+            certificate_names=_names(environment),
+            certificate_revocation=_revocation(environment),
             storage=environment.get("DIALTONE_STORAGE") or None,
             storage_account=environment.get("DIALTONE_STORAGE_ACCOUNT") or None,
             client_id=environment.get("AZURE_CLIENT_ID") or None,
@@ -66,19 +105,85 @@ class Settings:
         return settings
 
     @property
+    def ways(self) -> tuple[Way, ...]:
+        """The ways to verify a callback, all of which must hold."""
+        return ways_of({"DIALTONE_AUTH": self.auth})
+
+    @property
     def callback_url(self) -> str:
-        """Where the platform posts the result of a workflow."""
-        return f"{self.public_url}/api/calls"
+        """Where the platform posts the result of a workflow; with the key, where the host asks for it."""
+        key = f"?code={quote(self.function_key, safe='')}" if "function-key" in self.ways else ""
+        return f"{self.public_url}/api/calls{key}"
 
 
-def _auth(name: str) -> Auth:
-    known: tuple[Auth, ...] = get_args(Auth)
-    for auth in known:
-        if auth == name:
-            return auth
-    raise ConfigurationError(
-        f"{name!r} is no way to verify a request", field="DIALTONE_AUTH", fix=f"use one of {', '.join(known)}"
+def ways_of(environment: Mapping[str, str]) -> tuple[Way, ...]:
+    """The ways to verify a callback that DIALTONE_AUTH names. Raises `ConfigurationError`."""
+    text = environment.get("DIALTONE_AUTH") or "jwt"
+    known: tuple[Way, ...] = get_args(Way)
+    named = [name.strip() for name in text.split("+")]
+    ways = tuple(way for way in known if way in named)
+    if len(ways) != len(named):
+        raise ConfigurationError(
+            f"{text!r} is no way to verify a callback",
+            field="DIALTONE_AUTH",
+            fix=f"use one of {', '.join(known)}, or several joined by +",
+        )
+    if "loopback" in ways and len(ways) > 1:
+        raise ConfigurationError(
+            "loopback verifies nothing and stands alone", field="DIALTONE_AUTH", fix="leave it out, or the others"
+        )
+    return ways
+
+
+def is_private(url: str) -> bool:
+    """Whether nobody on the way can change what an address gives: https, or this machine."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return bool(parts.hostname) and (
+        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"))
     )
+
+
+def _metadata(url: str) -> str:
+    if not is_private(url):
+        raise ConfigurationError(
+            "it is not an https address", field="DIALTONE_JWT_METADATA", fix=f"leave it out for {JWT_METADATA}"
+        )
+    return url
+
+
+def _names(environment: Mapping[str, str]) -> tuple[str, ...]:
+    names = _list(environment, "DIALTONE_CERTIFICATE_NAMES") or ("*.skype.com",)
+    for name in names:
+        first, *others = name.split(".")
+        if not all([first, *others]) or len(others) < 2 or any("*" in label for label in others) or "*" in first[1:]:
+            raise ConfigurationError(
+                f"{name!r} is no pattern of names",
+                field="DIALTONE_CERTIFICATE_NAMES",
+                fix="write names as edge.example.com, or *.example.com for all that have one label more",
+            )
+    return names
+
+
+def _revocation(environment: Mapping[str, str]) -> Revocation:
+    text = environment.get("DIALTONE_CERTIFICATE_REVOCATION") or "require"
+    known: tuple[Revocation, ...] = get_args(Revocation)
+    for policy in known:
+        if policy == text:
+            return policy
+    raise ConfigurationError(
+        f"{text!r} is no policy", field="DIALTONE_CERTIFICATE_REVOCATION", fix=f"use one of {', '.join(known)}"
+    )
+
+
+def _list(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(each.strip() for each in environment.get(name, "").split(",") if each.strip())
+
+
+def _text(environment: Mapping[str, str], name: str, required: bool, fix: str) -> str:
+    return _required(environment, name, fix) if required else environment.get(name, "")
 
 
 def _required(environment: Mapping[str, str], name: str, fix: str) -> str:

@@ -6,10 +6,18 @@
    to run an activity looks first whether it was taken already.
 3. The sound of a recording is stored before its turn, under a name that a retry gives again.
 4. What fails before the insert leaves nothing behind that matters; the platform tries again.
+5. A notification takes no turn: the bot's handler is told, then it is stored, and a repetition finds it. The roster of
+   a group call is read by each of its turns, if the bot asks for notifications.
+6. The notification that a call is terminated takes the turn that ends it, by the same insert; it and the outcome of the
+   last workflow race, and whoever comes second changes nothing. A recording or a transfer that is under way is not cut
+   off: its outcome, which says what became of it, ends the call, or the sweeper does.
+7. A state of the call that cannot follow the one before is logged, and taken.
 
-At least once, not exactly once: an activity that ran before its turn could be stored.
+At least once, not exactly once: an activity that ran before its turn could be stored, and a handler of notifications
+that ran before its notification was.
 """
 
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -21,13 +29,24 @@ from typing import Final
 from dialtone.appstate import AppStateCodec, keys_from_setting
 from dialtone.channels import skype
 from dialtone.dialogs import CallBot, Event, History, Lost, StoredRecording, Turn, finish_activity, take_turn
-from dialtone.errors import ConfigurationError, DependencyError
-from dialtone.protocol import Conversation, ConversationResult, RecordOutcome
-from dialtone.storage import CallRecord, Recording, Storage, TurnRow, open_storage
+from dialtone.errors import BadMessage, ConfigurationError, DependencyError
+from dialtone.media.sound import fault_of
+from dialtone.protocol import (
+    CallStateChange,
+    Conversation,
+    ConversationResult,
+    RecordingFormat,
+    RecordOutcome,
+    RosterUpdate,
+    states,
+)
+from dialtone.storage import CallRecord, NoteRow, Recording, Storage, TurnRow, open_storage
 from functions.http import about_call, log
 from functions.settings import Settings, settings
 
 LOST: Final = "lost"
+_NOT_CUT_OFF: Final = frozenset({"record", "transfer"})
+"""Rule 6."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +73,14 @@ class Turns:
         incoming = skype.parse(headers, body)
         message = incoming.message
         about_call(message.id)
+        if isinstance(message, CallStateChange | RosterUpdate):
+            return await self._notified(message, incoming.message_id)
         before = await self._history(message)
+        if before is not None and not states.may_follow(before.state, message.call_state):
+            log.warning("the call cannot be %s after it was %s", message.call_state, before.state)
         recording = await self._store_recording(before, incoming)
-        event = Event(message, self.clock(), _seed(incoming.message_id), recording)
+        roster = await self._roster(before)
+        event = Event(message, self.clock(), _seed(incoming.message_id), recording, roster)
         kind = message.operation_outcome.type if isinstance(message, ConversationResult) else "conversation"
         return await self._take(before, event, kind=kind, message_id=incoming.message_id)
 
@@ -66,18 +90,66 @@ class Turns:
         A call is lost when its last turn is older than the setting says; the turn is taken once, however many sweep.
         """
         latest = await self.storage.calls.latest(record.call_id)
-        if latest is None or latest.done:
-            # The process died between the turn and the index, or between the index and the first turn.
-            ended, outcome = (latest.at, _outcome(latest)) if latest else (self.clock(), "failed")
-            await self.storage.calls.close(replace(record, ended=ended, outcome=outcome))
+        if latest is None:
+            # The process died between the index and the first turn.
+            await self.storage.calls.close(replace(record, ended=self.clock(), outcome="failed"))
             return True
-        if self.clock() - latest.at < self.settings.sweep_after:
+        if not latest.done and self.clock() - latest.at < self.settings.sweep_after:
             return False
         rows = await self.storage.calls.history(record.call_id, latest.sequence)
+        if latest.done:
+            # The process died between the turn that ended the call and the index; what came after did not end it.
+            end = next(row for row in rows if row.done)
+            await self.storage.calls.close(replace(record, ended=end.at, outcome=_outcome(end)))
+            return True
         before = History.from_rows([row.entries for row in rows], call_id=record.call_id, sequence=latest.sequence)
         log.warning("the callback after turn %d did not come; the call is lost", latest.sequence)
         await self._take(before, Event(Lost(), self.clock()), kind=LOST, message_id=f"{LOST}-{latest.sequence + 1}")
         return True
+
+    async def _notified(self, notification: CallStateChange | RosterUpdate, message_id: str) -> Reply:
+        """Rule 5. Raises `BadMessage` for a call that has no turn."""
+        calls = self.storage.calls
+        if await calls.latest(notification.id) is None:
+            raise BadMessage(
+                "no call has this id", field="id", code="CALL_UNKNOWN", fix="begin a call with a Conversation"
+            )
+        if not await calls.noted(notification.id, message_id):
+            await self._tell(notification)
+            if isinstance(notification, RosterUpdate):
+                await calls.put_roster(notification.id, notification.identities)
+            body = notification.to_json()
+            await calls.note(NoteRow(notification.id, message_id, notification.type, body, self.clock()))
+        if isinstance(notification, CallStateChange) and notification.current_state in states.TERMINAL:
+            await self._end(notification, message_id)
+        return Reply(b"", 202)
+
+    async def _tell(self, notification: CallStateChange | RosterUpdate) -> None:
+        if self.bot.notified is None:
+            return
+        try:
+            await self.bot.notified(notification)
+        except DependencyError:
+            raise
+        except Exception:
+            log.exception("the handler of notifications failed")
+
+    async def _end(self, change: CallStateChange, message_id: str) -> None:
+        """Rule 6. A turn that somebody else takes meanwhile is not the end of it: then the next one is taken."""
+        calls = self.storage.calls
+        while (latest := await calls.latest(change.id)) is not None and not latest.done:
+            if _awaits(latest.reply) in _NOT_CUT_OFF:
+                log.info("the call is over; the outcome of its last action is waited for")
+                return
+            rows = await calls.history(change.id, latest.sequence)
+            before = History.from_rows([row.entries for row in rows], call_id=change.id, sequence=latest.sequence)
+            await self._take(before, Event(change, self.clock()), kind=change.type, message_id=message_id)
+
+    async def _roster(self, before: History | None) -> tuple[str, ...] | None:
+        """Rule 5."""
+        if before is None or not before.facts.is_multiparty or self.bot.notified is None:
+            return None
+        return await self.storage.calls.roster(before.facts.call_id)
 
     async def _history(self, message: Conversation | ConversationResult) -> History | None:
         if isinstance(message, Conversation):
@@ -94,32 +166,44 @@ class Turns:
         return History.from_rows([row.entries for row in rows], call_id=message.id, sequence=state.sequence)
 
     async def _store_recording(self, before: History | None, incoming: skype.Incoming) -> StoredRecording | None:
+        """Whatever sound comes with a record outcome is stored, even if it is faulty or the recording failed."""
         message = incoming.message
-        if before is None or not isinstance(message, ConversationResult) or not incoming.audio:
+        if before is None or not isinstance(message, ConversationResult):
             return None
         outcome = message.operation_outcome
-        if not isinstance(outcome, RecordOutcome) or not outcome.succeeded:
+        if not isinstance(outcome, RecordOutcome):
+            return None
+        if not incoming.audio:
+            if outcome.succeeded:
+                log.warning("the platform recorded and sent no sound")
             return None
         caller = before.facts.caller
+        kind = _format(incoming.format, outcome.format)
         stored = await self.storage.recordings.save(
             Recording(
                 call_id=message.id,
                 operation_id=outcome.id,
                 caller=caller.identity if caller else "",
                 seconds=outcome.length_of_recording_in_secs,
-                format=str(incoming.format or outcome.format or "wma"),
+                format=kind,
                 reason=str(outcome.completion_reason),
                 started=before.facts.started,
+                fault=str(fault_of(incoming.audio, kind, outcome.length_of_recording_in_secs)),
             ),
             incoming.audio,
         )
-        return StoredRecording(stored.path, stored.size)
+        if stored.fault:
+            log.warning("the sound of a recording is stored with a fault, %s: %d bytes", stored.fault, stored.size)
+        return StoredRecording(stored.path, stored.size, stored.fault)
 
     async def _take(self, before: History | None, event: Event, *, kind: str, message_id: str) -> Reply:
         turn = take_turn(self.bot, before, event)
         looked = False
         while turn.activity is not None:
             if not looked and (taken := await self._taken(turn.history)) is not None:
+                if before is None:
+                    # Whoever took the turn may have died before the call was listed.
+                    await self._list(turn, taken)
                 return self._answered_before(taken, message_id)
             looked = True
             turn = await self._run_activity(turn, event)
@@ -154,6 +238,7 @@ class Turns:
             turn.actions,
             callback=self.settings.callback_url,
             app_state=self.codec.encode(history.facts.call_id, history.sequence, whole),
+            subscriptions=self.bot.subscriptions(multiparty=history.facts.is_multiparty),
             loopback_http=self.settings.auth == "loopback",
         )
 
@@ -228,6 +313,17 @@ def _outcome(last: TurnRow) -> str:
     if last.event == LOST:
         return "lost"
     return "failed" if last.failed else "completed"
+
+
+def _awaits(reply: bytes) -> str:
+    """The last action of a reply."""
+    return str(json.loads(reply)["actions"][-1]["action"]) if reply else ""
+
+
+def _format(*told: RecordingFormat | None) -> str:
+    """The first format that the contract knows; else its default, for the sound must be kept under some name."""
+    known = (str(each) for each in told if each not in (None, RecordingFormat.UNKNOWN))
+    return next(known, str(RecordingFormat.WMA))
 
 
 def _seed(message_id: str) -> int:

@@ -43,6 +43,21 @@ param appStateKeyUri string
 @description('The bot to run, as module:attribute.')
 param bot string
 
+@description('How callbacks are verified: jwt, certificate, or jwt+certificate.')
+param auth string
+
+@description('App id of the bot, the audience of its tokens. Needed with jwt.')
+param appId string
+
+@description('Roots of client certificates: PEM, or the path of a file in the package. Needed with certificate.')
+param certificateRoots string
+
+@description('Issuers between client certificates and a root: PEM, or the path of a file in the package.')
+param certificateIntermediates string
+
+@description('What becomes of client certificates that could not be checked for revocation: require or allow.')
+param certificateRevocation string
+
 @description('Seconds without a callback after which a call is swept.')
 param sweepAfterSeconds int
 
@@ -72,6 +87,11 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
     httpsOnly: true
     keyVaultReferenceIdentity: identityId
     siteConfig: { minTlsVersion: '1.2' }
+    // The front end hands the certificate to the app, which verifies it. Only Required is sure to prove that the caller
+    // holds its key, so a certificate that stands alone needs it; it then keeps callers of other routes out too. No
+    // exclusion paths: they renegotiate TLS, which refuses bodies over 100 KB.
+    clientCertEnabled: contains(auth, 'certificate')
+    clientCertMode: auth == 'certificate' ? 'Required' : 'Optional'
     functionAppConfig: {
       deployment: {
         storage: {
@@ -107,9 +127,13 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
     AZURE_CLIENT_ID: identityClientId
+    DIALTONE_APP_ID: appId
     DIALTONE_APPSTATE_KEY: '@Microsoft.KeyVault(SecretUri=${appStateKeyUri})'
-    DIALTONE_AUTH: 'function-key'
+    DIALTONE_AUTH: auth
     DIALTONE_BOT: bot
+    DIALTONE_CERTIFICATE_INTERMEDIATES: certificateIntermediates
+    DIALTONE_CERTIFICATE_REVOCATION: certificateRevocation
+    DIALTONE_CERTIFICATE_ROOTS: certificateRoots
     DIALTONE_PUBLIC_URL: 'https://${app.properties.defaultHostName}'
     DIALTONE_STORAGE_ACCOUNT: storageName
     DIALTONE_SWEEP_AFTER: string(sweepAfterSeconds)

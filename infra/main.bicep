@@ -16,6 +16,22 @@ param location string
 @description('The bot to run, as module:attribute.')
 param bot string = 'bots.reception:bot'
 
+@description('How callbacks are verified: jwt, certificate, or jwt+certificate.')
+param auth string = 'jwt'
+
+@description('App id of the bot, the audience of its tokens. Needed with jwt.')
+param appId string = ''
+
+@description('Roots of client certificates: PEM, or the path of a file in the package. Needed with certificate.')
+param certificateRoots string = ''
+
+@description('Issuers between client certificates and a root: PEM, or the path of a file in the package.')
+param certificateIntermediates string = ''
+
+@allowed(['require', 'allow'])
+@description('What becomes of client certificates that could not be checked for revocation: require or allow.')
+param certificateRevocation string = 'require'
+
 @minValue(60)
 @description('Seconds without a callback after which a call is swept.')
 param sweepAfterSeconds int = 3600
@@ -145,6 +161,11 @@ module functions 'functions.bicep' = {
     insightsConnectionString: monitoring.outputs.insightsConnectionString
     appStateKeyUri: vault.outputs.appStateKeyUri
     bot: bot
+    auth: auth
+    appId: appId
+    certificateRoots: certificateRoots
+    certificateIntermediates: certificateIntermediates
+    certificateRevocation: certificateRevocation
     sweepAfterSeconds: sweepAfterSeconds
     maximumInstances: functionsMaximumInstances
   }

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Sets up this folder for development; what is up to date already is left alone, which takes no time.
 #
-#   scripts/setup.sh            .venv (Python, from pyproject.toml and constraints.txt) and node_modules (Azurite)
+#   scripts/setup.sh            .venv (Python, from pyproject.toml and constraints.txt), node_modules (Azurite) and
+#                               bench/node/node_modules (the Node calling SDK, for benchmarks and compliance tests)
 #   scripts/setup.sh python313  .venv-313 with Microsoft's Functions runtime, where a Python 3.13 is to be found;
 #                               prints the path of its python on standard output, or nothing
 #
-# PYTHON names the Python for .venv. With AZURITE_BIN set, node_modules is not needed and not made.
+# PYTHON names the Python for .venv. With AZURITE_BIN set, node_modules is not needed and not made, and where there is no
+# npm then, the Node calling SDK is left out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -50,18 +52,29 @@ venv() {
   sums pyproject.toml constraints.txt >"$folder/.setup"
 }
 
+# node_packages FOLDER WHAT
+node_packages() {
+  local modules=$1/node_modules lists=("$1/package.json" "$1/package-lock.json")
+  if ! fresh "$modules/.setup" "${lists[@]}"; then
+    command -v npm >/dev/null || fail "npm was not found; it installs $2" \
+      "install Node.js 20 or newer, or set AZURITE_BIN to an Azurite that is installed"
+    say "$modules: Node.js $(node --version), installing $2 at the versions of ${lists[1]}"
+    npm ci --prefix "$1" --loglevel=error >&2
+    sums "${lists[@]}" >"$modules/.setup"
+  fi
+}
+
 setup() {
   if ! { is_python .venv/bin/python True && fresh .venv/.setup pyproject.toml constraints.txt; }; then
     local python
     python=$(find_python)
     venv .venv "$python" -e '.[dev]'
   fi
-  if [ -z "${AZURITE_BIN:-}" ] && ! fresh node_modules/.setup package.json package-lock.json; then
-    command -v npm >/dev/null || fail "npm was not found; it installs Azurite, the storage emulator" \
-      "install Node.js 20 or newer, or set AZURITE_BIN to an Azurite that is installed"
-    say "node_modules: Node.js $(node --version), installing Azurite at the versions of package-lock.json"
-    npm ci --loglevel=error >&2
-    sums package.json package-lock.json >node_modules/.setup
+  if [ -z "${AZURITE_BIN:-}" ]; then
+    node_packages . "Azurite, the storage emulator"
+  fi
+  if [ -z "${AZURITE_BIN:-}" ] || command -v npm >/dev/null; then
+    node_packages bench/node "the Node calling SDK"
   fi
 }
 

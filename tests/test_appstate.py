@@ -53,6 +53,7 @@ def test_the_limit_is_met_to_the_character() -> None:
         lengths.add(len(state))
         decoded = CODEC.decode("call-7", state).history
         assert decoded == (None if state[0] == "s" else noisy(length))
+    assert LIMIT == 1024
     assert max(lengths) in (LIMIT, LIMIT - 1)
     assert min(lengths) == len("s7..") + 22
 

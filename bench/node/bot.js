@@ -9,6 +9,7 @@
 // PORT  the port to bind on 127.0.0.1; 0, the default, takes a free one. `ready PORT` on stdout names it.
 // AUTH  "off" takes every request unverified. The SDK has no setting for that, so the connector's own
 //       verification step is replaced. Anything else leaves the SDK's JWT check in place.
+// VERIFY_ENDPOINT  OpenID metadata of the tokens' issuer, instead of the one that the SDK knows.
 
 const express = require('express');
 const calling = require('botbuilder-calling');
@@ -21,6 +22,13 @@ const listener = server.listen(Number(process.env.PORT || 0), '127.0.0.1', () =>
     callbackUrl: `http://127.0.0.1:${port}/api/menu`,
     appId: process.env.APP_ID || 'bench',
     appPassword: process.env.APP_PASSWORD || '',
+    endpoint: process.env.VERIFY_ENDPOINT && {
+      refreshEndpoint: process.env.VERIFY_ENDPOINT,
+      refreshScope: 'none',
+      verifyEndpoint: process.env.VERIFY_ENDPOINT,
+      verifyIssuer: 'none', // never read: the issuer is the one of the metadata
+      stateEndpoint: process.env.VERIFY_ENDPOINT,
+    },
   });
   if (process.env.AUTH === 'off') {
     connector.verifyBotFramework = (req, res) => {

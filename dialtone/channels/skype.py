@@ -1,33 +1,39 @@
 """The Skype channel: the calling contract as it is on the wire.
 
 Requests (Skype Calling API, "Programming notes"):
-  1. A body with `participants` begins a call (Conversation); any other is a ConversationResult.
+  1. A body with `type` and without `callState` is a notification, of the form of 2016, which has an appState, or of
+     2017. Any other with `participants` begins a call (Conversation); what is left is a ConversationResult.
   2. A result with a recording is multipart/form-data: the JSON part is found by its name `conversationResult` or its
-     content type, the sound by its name `recordedAudio` or by being the audio part. The document's own Content-Type
-     header, which has `, application/json` after the boundary, is read too.
+     content type, the sound by its name `recordedAudio` or by being the audio part; a name counts for more. The
+     document's own Content-Type header, which has `, application/json` after the boundary, is read too.
   3. `X-Microsoft-Skype-Message-ID` is the same on each retry of a callback; without it the body itself identifies it.
+  4. JSON is UTF-8, whatever the Content-Type header calls it; a header that names another charset is refused.
 
-Replies: 200 with a workflow, or 200 without a body when there is nothing to say.
+Replies: 200 with a workflow, or 200 without a body when there is nothing to say; 202 without a body to a notification
+(Microsoft's BotBuilder-RealTimeMediaCalling).
 """
 
 import hashlib
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from dialtone.channels.multipart import Part, parameter, split
 from dialtone.errors import BadMessage, WorkflowError
 from dialtone.protocol import (
     Action,
+    CallStateChange,
     ContractViolation,
     Conversation,
     ConversationResult,
     PlayPrompt,
     Prompt,
     RecordingFormat,
+    RosterUpdate,
     Workflow,
     WorkflowLinks,
+    read_notification,
     rules,
 )
 
@@ -42,29 +48,33 @@ AUDIO_TYPES: Final = {
     RecordingFormat.MP3: "audio/mpeg",
 }
 _FORMATS: Final = {kind: form for form, kind in AUDIO_TYPES.items()}
-_BOUNDARY: Final = re.compile(r'boundary\s*=\s*(?:"([^"]+)"|([^\s;,]+))', re.IGNORECASE)
+_UTF_8: Final = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
+"""Charsets that are UTF-8, or a part of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A request of the platform, read: `audio` is the sound of a recording, `format` what its part says it is."""
+    """A request of the platform, read.
 
-    message: Conversation | ConversationResult
+    `audio` is the sound of a recording, a view of the request's body; `format` is what its part says it is.
+    """
+
+    message: Conversation | ConversationResult | CallStateChange | RosterUpdate
     message_id: str
     chain_id: str
-    audio: bytes | None = None
+    audio: memoryview | None = None
     format: RecordingFormat | None = None
 
 
 def parse(headers: Mapping[str, str], body: bytes) -> Incoming:
     """Read a request. Header names are lower case. Raises `BadMessage`."""
     content_type = headers.get("content-type", "")
-    audio: bytes | None = None
+    audio: memoryview | None = None
     form: RecordingFormat | None = None
-    text = body
     if content_type.lower().startswith("multipart/"):
-        text, audio, form = _parts(content_type, body)
-    data = _json(text)
+        data, audio, form = _parts(content_type, body)
+    else:
+        data = _json(body, parameter(content_type, "charset"))
     try:
         message = _message(data)
     except ContractViolation as violation:
@@ -78,15 +88,28 @@ def parse(headers: Mapping[str, str], body: bytes) -> Incoming:
     )
 
 
-def render(actions: Sequence[Action], *, callback: str, app_state: str, loopback_http: bool = False) -> bytes:
+def render(
+    actions: Sequence[Action],
+    *,
+    callback: str,
+    app_state: str,
+    subscriptions: Sequence[str] = (),
+    loopback_http: bool = False,
+) -> bytes:
     """The reply: a workflow, or nothing. Raises `WorkflowError` for illegal links or an appState that is too long.
 
-    The actions are the engine's, which has checked each of them as it was queued. `loopback_http` allows a callback on
-    this machine to be http, for a bot under development.
+    The actions are the engine's, which has checked each of them as it was queued. What `subscriptions` names is
+    notified to the callback's address too. `loopback_http` allows a callback on this machine to be http, for a bot
+    under development.
     """
     if not actions:
         return b""
-    workflow = Workflow(actions=list(actions), links=WorkflowLinks(callback=callback), app_state=app_state)
+    workflow = Workflow(
+        actions=list(actions),
+        links=WorkflowLinks(callback=callback, notification=callback if subscriptions else None),
+        app_state=app_state,
+        notification_subscriptions=list(subscriptions) or None,
+    )
     try:
         rules.check_envelope(workflow, loopback_http=loopback_http)
     except ContractViolation as violation:
@@ -94,8 +117,12 @@ def render(actions: Sequence[Action], *, callback: str, app_state: str, loopback
     return workflow.to_json()
 
 
-def _message(data: dict[str, Any]) -> Conversation | ConversationResult:
+def _message(data: dict[str, Any]) -> Conversation | ConversationResult | CallStateChange | RosterUpdate:
     names = {name.casefold() for name in data}
+    if "type" in names and "callstate" not in names:
+        notification = read_notification(data)
+        rules.check_notification(notification)
+        return notification
     if "participants" in names or not names & {"operationoutcome", "appstate"}:
         conversation = Conversation.from_wire(data)
         rules.check_conversation(conversation)
@@ -105,7 +132,11 @@ def _message(data: dict[str, Any]) -> Conversation | ConversationResult:
     return result
 
 
-def _json(text: bytes) -> dict[str, Any]:
+def _json(text: bytes, charset: str) -> dict[str, Any]:
+    if charset.lower() not in _UTF_8:
+        raise BadMessage(
+            f"the charset {charset[:40]!r} is not UTF-8", field="Content-Type", code="CHARSET", fix="post JSON in UTF-8"
+        )
     if not text.strip():
         raise BadMessage(
             "the request has no body", code="BODY_EMPTY", fix="post a Conversation or a ConversationResult"
@@ -125,21 +156,11 @@ def _json(text: bytes) -> dict[str, Any]:
     return data
 
 
-def _parts(content_type: str, body: bytes) -> tuple[bytes, bytes | None, RecordingFormat | None]:
-    found = _BOUNDARY.search(content_type)
-    if found is None:
-        raise BadMessage(
-            "the multipart body has no boundary", field="Content-Type", code="NO_BOUNDARY", fix="name the boundary"
-        )
-    boundary = found[1] or found[2]
-    text: bytes | None = None
-    audio: bytes | None = None
-    form: RecordingFormat | None = None
-    for name, kind, data in _decoded(boundary.encode(), body):
-        if name == "conversationResult" or (text is None and kind.startswith("application/json")):
-            text = data
-        elif name == "recordedAudio" or (audio is None and kind.startswith("audio/")):
-            audio, form = data, _FORMATS.get(kind)
+def _parts(content_type: str, body: bytes) -> tuple[dict[str, Any], memoryview | None, RecordingFormat | None]:
+    """Rule 2."""
+    parts = split(content_type, body)
+    text = _find(parts, "conversationResult", lambda kind: kind == "application/json")
+    audio = _find(parts, "recordedAudio", lambda kind: kind.startswith("audio/"))
     if text is None:
         raise BadMessage(
             "the multipart body has no JSON part",
@@ -147,30 +168,14 @@ def _parts(content_type: str, body: bytes) -> tuple[bytes, bytes | None, Recordi
             code="MISSING:conversationResult",
             fix="send the result as a part named conversationResult of type application/json",
         )
-    return text, audio, form
+    data = _json(bytes(text.content), text.charset)
+    return (data, audio.content, _FORMATS.get(audio.media_type)) if audio else (data, None, None)
 
 
-def _decoded(boundary: bytes, body: bytes) -> list[tuple[str, str, bytes]]:
-    """Name, media type and content of each part."""
-    # Only a recording needs it, and a cold start should not pay for it.
-    from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder
-
-    decoder = MultipartDecoder(boundary)
-    parts: list[tuple[str, str, list[bytes]]] = []
-    try:
-        decoder.receive_data(body)
-        decoder.receive_data(None)
-        while not isinstance(event := decoder.next_event(), Epilogue):
-            if isinstance(event, Field | File):
-                kind = event.headers.get("content-type", "").partition(";")[0].strip().lower()
-                parts.append((event.name or "", kind, []))
-            elif isinstance(event, Data):
-                parts[-1][2].append(event.data)
-    except ValueError as error:
-        raise BadMessage(
-            f"the multipart body cannot be read: {error}", code="BAD_MULTIPART", fix="end it with the closing boundary"
-        ) from None
-    return [(name, kind, b"".join(chunks)) for name, kind, chunks in parts]
+def _find(parts: Sequence[Part], name: str, is_type: Callable[[str], bool]) -> Part | None:
+    named = (part for part in parts if part.name == name)
+    typed = (part for part in parts if is_type(part.media_type))
+    return next(named, None) or next(typed, None)
 
 
 def prompts_of(action: Action) -> list[Prompt]:

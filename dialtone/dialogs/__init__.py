@@ -7,18 +7,21 @@ from dialtone.dialogs.history import CallFacts, History
 from dialtone.dialogs.prompts import Prompt
 from dialtone.dialogs.requests import StoredRecording
 from dialtone.dialogs.turn import Activity, Event, Lost, Turn
+from dialtone.protocol import CallStateChange, RosterUpdate
 
 __all__ = [
     "Activity",
     "Call",
     "CallBot",
     "CallFacts",
+    "CallStateChange",
     "Event",
     "History",
     "Lost",
     "Prompt",
     "Recognition",
     "Recording",
+    "RosterUpdate",
     "StoredRecording",
     "Turn",
     "finish_activity",

@@ -7,10 +7,19 @@ from typing import Any, TypeVar
 from dialtone.dialogs.call import Call
 from dialtone.dialogs.prompts import APOLOGY, Prompt
 from dialtone.errors import DialogError
-from dialtone.protocol import ContractViolation, rules
+from dialtone.protocol import (
+    CALL_STATE_CHANGE,
+    ROSTER_UPDATE,
+    CallStateChange,
+    ContractViolation,
+    RosterUpdate,
+    rules,
+)
 
 Dialog = Callable[..., Awaitable[Any]]
 DialogT = TypeVar("DialogT", bound=Dialog)
+Notified = Callable[[CallStateChange | RosterUpdate], Awaitable[None]]
+NotifiedT = TypeVar("NotifiedT", bound=Notified)
 
 INCOMING = "/"
 
@@ -30,6 +39,7 @@ class CallBot:
                 f"the apology cannot be spoken: {violation.message}", field="apology", fix=violation.fix
             ) from None
         self.apology = apology
+        self.notified: Notified | None = None
         self._dialogs: dict[str, Dialog] = {}
 
     def incoming(self, dialog: DialogT) -> DialogT:
@@ -58,6 +68,38 @@ class CallBot:
             return dialog
 
         return register
+
+    def on_notification(self, handler: NotifiedT) -> NotifiedT:
+        """Register the one function that is told what happens between two turns, and ask the platform for it.
+
+        It is called with a `CallStateChange` or, in a group call, a `RosterUpdate`, whose `id` is the call's. It takes
+        no part in the dialog: it may do whatever an async function may do, as what is given to `call.run` does, and
+        what it raises is logged. It runs at least once for each notification: a process that dies before the
+        notification is in the journal runs it again when the platform repeats it, and so may copies that come at
+        the same time.
+
+        With or without it, a `CallStateChange` to terminated ends the call; with it, `call.participants` follows the
+        roster. Raises `DialogError` for a second handler and for a function that is not `async`.
+        """
+        is_async = iscoroutinefunction(handler)
+        if not is_async:
+            raise DialogError(
+                f"{getattr(handler, '__qualname__', handler)!r} is not an async function",
+                field="on_notification",
+                fix="write the handler as `async def name(notification): ...`",
+            )
+        if self.notified is not None:
+            raise DialogError(
+                "there are two handlers of notifications", field="on_notification", fix="call one from the other"
+            )
+        self.notified = handler
+        return handler
+
+    def subscriptions(self, *, multiparty: bool) -> tuple[str, ...]:
+        """What the workflows of a call subscribe to: nothing unless there is a handler of notifications."""
+        if self.notified is None:
+            return ()
+        return (CALL_STATE_CHANGE, ROSTER_UPDATE) if multiparty else (CALL_STATE_CHANGE,)
 
     def start(self, name: str, call: Call, args: dict[str, Any]) -> Awaitable[Any]:
         """Begin a dialog. Raises `DialogError` for a name that is not registered."""

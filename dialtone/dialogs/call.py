@@ -9,7 +9,7 @@ given the same answers; what it wants of the outside world it asks by `run`, `no
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, TypeVar
 
 from dialtone import protocol
 from dialtone.dialogs.history import CallFacts, dumps
@@ -41,16 +41,20 @@ T = TypeVar("T")
 Choices = Mapping[str, str | Sequence[str]]
 """Name of each choice, and what selects it: a key ("1") and words, in any order. A word has two letters or more."""
 
+NO_AUDIO: Final = "noAudio"
+
 CONFIRM: Choices = {"yes": ("1", "yes", "yep", "sure", "ok", "true"), "no": ("2", "no", "nope", "not", "false")}
 """The words and keys of the Node calling SDK."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What the caller left. False when nothing was recorded.
+    """What the caller left. True only if sound was stored, whatever is wrong with it.
 
-    `seconds` is the length of the sound, `reason` why it ended, `path` the blob in the recordings container and
-    `size` its bytes.
+    `seconds` is the length that the platform said, `reason` why it ended, `path` the blob in the recordings container
+    and `size` its bytes. `fault` says what is wrong with the sound, empty when nothing is known to be: `truncated`,
+    `wrongFormat` or `wrongLength`, of sound that was stored as it came (`dialtone.media.sound.Fault`); `noAudio` when
+    the platform says that it recorded and sent no sound: then nothing was stored, and the recording is false.
     """
 
     seconds: float
@@ -58,9 +62,10 @@ class Recording:
     format: RecordingFormat
     path: str
     size: int
+    fault: str = ""
 
     def __bool__(self) -> bool:
-        return self.seconds > 0
+        return bool(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +99,18 @@ class Call:
 
     @property
     def participants(self) -> Sequence[Participant]:
-        """Who was in the call when it began."""
-        return self._facts.participants
+        """Who is in the call.
+
+        Those that it began with; in a group call of a bot that asks for notifications (`CallBot.on_notification`),
+        those who were there when the last question was answered, as far as the platform had told by then. Of
+        somebody who joined later only the identity is known.
+        """
+        began, roster = self._facts.participants, self._run.roster
+        if roster is None:
+            return began
+        known = {member.identity.casefold(): member for member in began}
+        joined = (Participant(identity=identity, originator=False) for identity in roster)
+        return tuple(known.get(member.identity.casefold(), member) for member in joined)
 
     @property
     def language(self) -> str | None:
@@ -257,8 +272,9 @@ class Call:
             answer = await request
             reason = RecordingCompletionReason(answer.reason)
             if answer.ok:
-                seconds, name, path, size = answer.value
-                return Recording(seconds, reason, RecordingFormat(name or encoding), path, size)
+                seconds, name, path, size, *known = answer.value
+                fault = known[0] if known else "" if path else NO_AUDIO
+                return Recording(seconds, reason, RecordingFormat(name or encoding), path, size, fault)
             if left:
                 silent = reason is RecordingCompletionReason.INITIAL_SILENCE_TIMEOUT
                 self.say(HEARD_NOTHING if silent else RECORDING_PROBLEM)
@@ -353,12 +369,15 @@ def _notice(reason: str) -> Prompt:
 
 def _options(choices: Choices) -> list[protocol.RecognitionOption]:
     options = []
-    for name, selectors in choices.items():
+    for index, (name, selectors) in enumerate(choices.items()):
         words = [selectors] if isinstance(selectors, str) else list(selectors)
         keys = [word for word in words if word in rules.DTMF]
         if len(keys) > 1:
             raise WorkflowError(
-                f"the choice {name!r} has two keys", field=name, fix="the contract allows one key for a choice"
+                f"the choice {name!r} has {len(keys)} keys, 1 is allowed",
+                field=f"recognize.choices.{index}.dtmfVariation",
+                fix="make it a choice for each key",
+                code="CHOICE_KEYS",
             )
         spoken = [word for word in words if word not in rules.DTMF]
         options.append(

@@ -15,6 +15,7 @@
 7. A dialog that does more than `run.STEPS` things in one turn is cut off; it cannot catch that.
 8. An action that is refused is an entry of the history too: when the dialog is run again it is refused again.
 9. A dialog that waits is put aside by closing it. What its `finally` blocks do then does not count.
+10. Once the platform has reported that the call is over, whatever comes after changes nothing and gets no actions.
 
 Nothing here touches network, clock, environment or randomness: time and chance come with the event.
 """
@@ -26,10 +27,11 @@ from typing import Any, Final
 from dialtone import protocol
 from dialtone.dialogs.bot import INCOMING, CallBot
 from dialtone.dialogs.history import CallFacts, History, dumps
-from dialtone.dialogs.requests import OVER, Code, entry
+from dialtone.dialogs.requests import Code, entry
 from dialtone.dialogs.run import Run
 from dialtone.dialogs.turn import Event, Turn
-from dialtone.protocol import Conversation, ConversationResult
+from dialtone.protocol import CallState, CallStateChange, Conversation, ConversationResult
+from dialtone.protocol.states import OVER
 
 RESULT_MAX: Final = 32_768
 """Characters that the result of an activity may have as JSON: it is kept in the history, and in the row of its turn."""
@@ -43,12 +45,13 @@ def take_turn(bot: CallBot, history: History | None, event: Event) -> Turn:
     message = event.message
     if isinstance(message, Conversation):
         history = History(CallFacts.of(message, event.at), INCOMING)
-        if message.call_state in OVER:
-            return Turn(replace(history, sequence=0, done=True))
     assert history is not None, "only a Conversation begins a call"
-    history = replace(history, sequence=history.sequence + 1)
+    before = history.state
+    history = replace(history, sequence=history.sequence + 1, state=_state_after(before, message))
+    if isinstance(message, Conversation) and history.state in OVER:
+        return Turn(replace(history, done=True))
     if history.done:
-        return Turn(history, _after_the_end(history, message))
+        return Turn(history, [] if before in OVER else _after_the_end(history, message))
     return Run(bot, history, event, event_taken=isinstance(message, Conversation)).take()
 
 
@@ -72,6 +75,17 @@ def finish_activity(bot: CallBot, turn: Turn, event: Event, *, result: Any = Non
     done = entry(mark, Code.UNANSWERED, reason) if reason else entry(mark, Code.ANSWERED, "", result)
     history = replace(turn.history, entries=(*turn.history.entries, done), pending="")
     return Run(bot, history, event, event_taken=True, after=activity).take()
+
+
+def _state_after(before: CallState, message: object) -> CallState:
+    """The state of the call, as far as the platform has told; one that is not understood tells nothing."""
+    if isinstance(message, (Conversation, ConversationResult)):
+        reported = message.call_state
+    elif isinstance(message, CallStateChange):
+        reported = message.current_state
+    else:
+        return before
+    return before if reported is CallState.UNKNOWN or before in OVER else reported
 
 
 def _after_the_end(history: History, message: object) -> list[protocol.Action]:

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from dialtone.errors import AppStateRejected
-from dialtone.protocol import Conversation, ModalityType, Participant
+from dialtone.protocol import CallState, Conversation, ModalityType, Participant
 
 Entry = list[Any]
-"""One outcome: [fingerprint of the request, code, reason, value, how the call ended]; falsy tails are left out."""
+"""One outcome: [fingerprint of the request, code, reason, value, how the call ended, who was in the call if that had
+changed]; falsy tails are left out.
+"""
 
 VERSION: Final = 1
 AUDIO_ONLY: Final = (ModalityType.AUDIO,)
@@ -61,7 +63,9 @@ class History:
     """Everything a turn needs to know of the turns before it.
 
     `sequence` is the number of the last turn that was taken (-1 before the first); `pending` the fingerprint of the
-    request that its workflow asked, empty when the dialog is over (`done`).
+    request that its workflow asked, empty when the dialog is over (`done`); `state` the state of the call that the
+    platform last reported. `roster` has the identities of those who were in the call when the dialog began, if they
+    were not those of its facts any more.
     """
 
     facts: CallFacts
@@ -72,6 +76,8 @@ class History:
     pending: str = ""
     answered: bool = False
     done: bool = False
+    state: CallState = CallState.INCOMING
+    roster: tuple[str, ...] | None = None
 
     def to_json(self) -> str:
         """The history without its call id and sequence, which travel beside it."""
@@ -86,10 +92,12 @@ class History:
             "m": [str(modality) for modality in facts.modalities] if facts.modalities != AUDIO_ONLY else None,
             "d": self.dialog,
             "a": self.args,
+            "r": self.roster,
             "e": self.entries,
             "q": self.pending,
             "n": int(self.answered),
             "x": int(self.done),
+            "c": self._odd_state(),
         }
         return dumps({name: value for name, value in document.items() if value})
 
@@ -124,7 +132,13 @@ class History:
             pending=document.get("q") or "",
             answered=bool(document.get("n")),
             done=bool(document.get("x")),
+            state=CallState(state) if (state := document.get("c")) else _usual_state(sequence),
+            roster=tuple(roster) if (roster := document.get("r")) else None,
         )
+
+    def _odd_state(self) -> str:
+        """The state, when it is not the one that a call is in nearly always: only that is worth its characters."""
+        return "" if self.state is _usual_state(self.sequence) else str(self.state)
 
     def row_json(self, before: "History | None", whole: str) -> tuple[str, bool]:
         """What the journal's row of this turn keeps, and whether the history begins anew with it.
@@ -139,12 +153,13 @@ class History:
             "q": self.pending,
             "n": int(self.answered),
             "x": int(self.done),
+            "c": self._odd_state(),
         }
         return dumps({name: value for name, value in added.items() if value}), False
 
     def restarted(self, before: "History") -> bool:
         """Whether the dialog was replaced since `before`."""
-        begun, begun_before = (self.dialog, self.args), (before.dialog, before.args)
+        begun, begun_before = (self.dialog, self.args, self.roster), (before.dialog, before.args, before.roster)
         return begun != begun_before or self.entries[: len(before.entries)] != before.entries
 
     @classmethod
@@ -153,8 +168,12 @@ class History:
         whole, *added = (json.loads(row) for row in rows)
         for row in added:
             whole["e"] = [*whole.get("e", ()), *row.get("e", ())]
-            whole |= {name: row.get(name) for name in ("q", "n", "x")}
+            whole |= {name: row.get(name) for name in ("q", "n", "x", "c")}
         return cls._from_document(whole, call_id=call_id, sequence=sequence)
+
+
+def _usual_state(sequence: int) -> CallState:
+    return CallState.ESTABLISHED if sequence > 0 else CallState.INCOMING
 
 
 def dumps(value: object) -> str:

@@ -13,7 +13,7 @@ A platform's outcome becomes an `Entry` of the history by `entry_of`:
 """
 
 from base64 import urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
@@ -22,17 +22,14 @@ from zlib import crc32
 
 from dialtone import protocol
 from dialtone.dialogs.history import Entry
-from dialtone.protocol import CallState, ConversationResult, RecordingCompletionReason
+from dialtone.protocol import ConversationResult, RecordingCompletionReason
+from dialtone.protocol.states import OVER
 
 HUNG_UP: Final = "callerHungUp"
 LOST: Final = "lost"
 TRANSFERRED: Final = "transferred"
 
-OVER: Final = frozenset({CallState.TERMINATED, CallState.TERMINATING})
-"""States after which nothing can be done with a call."""
-
-
-_DEFAULTS: Final[list[Any]] = [None, "", None, ""]
+_DEFAULTS: Final[list[Any]] = [None, "", None, "", None]
 """Of an entry's parts after the fingerprint; the code is never left out."""
 
 
@@ -54,6 +51,8 @@ class Answer(NamedTuple):
     reason: str
     value: Any
     ended: str
+    roster: list[str] | None = None
+    """Who was in the call when the outcome came, if that had changed."""
 
     @property
     def ok(self) -> bool:
@@ -63,8 +62,8 @@ class Answer(NamedTuple):
     @classmethod
     def of(cls, entry: Entry) -> "Answer":
         """Read an entry."""
-        code, reason, value, ended = entry[1:] + _DEFAULTS[len(entry) - 1 :]
-        return cls(Code(code), reason, value, ended)
+        code, reason, value, ended, roster = entry[1:] + _DEFAULTS[len(entry) - 1 :]
+        return cls(Code(code), reason, value, ended, roster)
 
 
 @dataclass(slots=True)
@@ -102,6 +101,11 @@ def entry(mark: str, code: Code, reason: str = "", value: Any = None, ended: str
     return parts
 
 
+def with_roster(parts: Entry, roster: Sequence[str]) -> Entry:
+    """An entry that also says who was in the call when the outcome came."""
+    return [*parts, *_DEFAULTS[len(parts) - 1 : -1], list(roster)]
+
+
 def entry_of(request: Request, result: ConversationResult, recording: "StoredRecording | None") -> Entry:
     """The outcome of a request. Rules 1 to 4."""
     outcome = result.operation_outcome
@@ -113,11 +117,9 @@ def entry_of(request: Request, result: ConversationResult, recording: "StoredRec
         return _recognized(request, outcome, over)
     if isinstance(outcome, protocol.RecordOutcome):
         return _recorded(mark, outcome, over, recording)
-    if isinstance(outcome, protocol.TransferOutcome):
-        code = Code.ANSWERED if outcome.succeeded else Code.UNANSWERED
-        return entry(mark, code, outcome.failure_reason or "", ended=TRANSFERRED if outcome.succeeded else over)
-    code = Code.ANSWERED if outcome.succeeded else Code.FAILED
-    return entry(mark, code, "", None if outcome.succeeded else [outcome.type, outcome.failure_reason or ""], over)
+    # What is left is a transfer.
+    code = Code.ANSWERED if outcome.succeeded else Code.UNANSWERED
+    return entry(mark, code, outcome.failure_reason or "", ended=TRANSFERRED if outcome.succeeded else over)
 
 
 def _recognized(request: Request, outcome: protocol.RecognizeOutcome, over: str) -> Entry:
@@ -139,14 +141,20 @@ def _recorded(mark: str, outcome: protocol.RecordOutcome, over: str, recording: 
         over = HUNG_UP
     if not outcome.succeeded:
         return entry(mark, Code.UNANSWERED, str(reason), None, over)
-    stored = [recording.path, recording.size] if recording else ["", 0]
+    stored: list[Any] = [recording.path, recording.size] if recording else ["", 0]
+    if recording and recording.fault:
+        stored.append(recording.fault)
     value = [outcome.length_of_recording_in_secs, str(outcome.format or ""), *stored]
     return entry(mark, Code.ANSWERED, str(reason), value, over)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRecording:
-    """Where the sound of a record outcome was stored: a path in the recordings container, and its size in bytes."""
+    """Where the sound of a record outcome was stored: a path in the recordings container, and its size in bytes.
+
+    `fault` says what is wrong with it, empty if nothing is known to be.
+    """
 
     path: str
     size: int
+    fault: str = ""

@@ -10,21 +10,36 @@ from random import Random
 from typing import Any, Final, NoReturn, cast
 
 from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
 
 from dialtone import protocol
 from dialtone.dialogs.bot import CallBot
 from dialtone.dialogs.call import Call
 from dialtone.dialogs.history import Entry, History, dumps
-from dialtone.dialogs.requests import HUNG_UP, LOST, OVER, Answer, Code, Request, entry, entry_of, fingerprint
+from dialtone.dialogs.requests import (
+    HUNG_UP,
+    LOST,
+    Answer,
+    Code,
+    Request,
+    entry,
+    entry_of,
+    fingerprint,
+    with_roster,
+)
 from dialtone.dialogs.turn import Activity, Build, Event, Lost, Queued, Turn
 from dialtone.errors import ActionFailed, CallEnded, DialogError, ReplayMismatch, WorkflowError
-from dialtone.protocol import ContractViolation, ConversationResult, rules
+from dialtone.protocol import CallStateChange, ContractViolation, ConversationResult, rules
 from dialtone.protocol.model import violation_of
+from dialtone.protocol.states import OVER
 
 STEPS: Final = 1000
 """Things that a dialog may do in one turn: queue an action, ask, look at the clock."""
 
 _AUDIO: Final = protocol.ModalityType.AUDIO
+_ACTION: Final = {"digits": "recognize"}
+"""Kinds of request that are not named as their action is."""
+
 _SAID: Final = frozenset({"answer", "playPrompt"})
 _REFUSED: Final = fingerprint("refused", "")
 _NOT_RUN: Final = frozenset({"answerOutcome", "workflowValidationOutcome", protocol.MISSPELT_VALIDATION})
@@ -63,6 +78,7 @@ class Run:
         self._cursor = 0
         self._queue: list[Queued] = list(self._carried)
         self._answered = history.answered
+        self._roster = history.roster
         self._ended_before = self._ended = after.ended if after else ""
         self._suspended = False
         self._mismatch: ReplayMismatch | None = None
@@ -91,6 +107,11 @@ class Run:
     def random(self) -> float:
         """A random number, the same one whenever the dialog is run again."""
         return self._recall("random", self._chance)
+
+    @property
+    def roster(self) -> tuple[str, ...] | None:
+        """Identities of those who are in the call; None while they are those that it began with."""
+        return self._roster
 
     def replace(self, dialog: str, args: dict[str, Any]) -> NoReturn:
         """Unwind the dialog and go on with another."""
@@ -144,7 +165,7 @@ class Run:
     def _enqueue(self, kind: str, build: Build) -> None:
         try:
             self._check_order(kind)
-            action = self._checked(build, len(self._queue))
+            action = self._checked(kind, build, len(self._queue))
         except WorkflowError as refusal:
             value = [self._placed, refusal.message, refusal.field, refusal.fix]
             self._entries.append(entry(_REFUSED, Code.REFUSED, refusal.code, value))
@@ -199,7 +220,15 @@ class Run:
             raise self._mismatched("was replaced before it asked what its history answers")
         dialog, args = self._replaced
         history = self._history
-        self._history = replace(history, dialog=dialog, args=args, entries=(), answered=self._answered, pending="")
+        self._history = replace(
+            history,
+            dialog=dialog,
+            args=args,
+            entries=(),
+            answered=self._answered,
+            pending="",
+            roster=self._roster,
+        )
         self._entries, self._cursor, self._placed, self._replaced = [], 0, 0, None
         self._carried, self._ended_before = tuple(self._queue), self._ended
         self._suspended = False
@@ -281,15 +310,28 @@ class Run:
         self._event_taken = True
         message = self._event.message
         if isinstance(message, ConversationResult):
-            self._entries.append(entry_of(request, message, self._event.recording))
+            outcome = entry_of(request, message, self._event.recording)
+            roster = self._event.roster
+            if roster is not None and self._is_new(roster):
+                outcome = with_roster(outcome, roster)
+            self._entries.append(outcome)
         else:
-            self._entries.append(entry(mark, Code.UNANSWERED, "", None, LOST))
+            ended = LOST if isinstance(message, Lost) else HUNG_UP
+            self._entries.append(entry(mark, Code.UNANSWERED, "", None, ended))
+
+    def _is_new(self, roster: tuple[str, ...]) -> bool:
+        known = self._roster
+        if known is None:
+            known = tuple(member.identity for member in self._history.facts.participants)
+        return {identity.casefold() for identity in roster} != {identity.casefold() for identity in known}
 
     def _platform_answer(self, mark: str) -> Answer:
         answer = self._next_entry(mark)
         self._queue.clear()
         self._carried = ()
         self._ended = answer.ended
+        if answer.roster is not None:
+            self._roster = tuple(answer.roster)
         if answer.code is not Code.FAILED or answer.value[0] not in _NOT_RUN:
             self._answered = True
         if answer.ended and not answer.ok:
@@ -320,19 +362,23 @@ class Run:
 
     def _actions(self) -> list[protocol.Action]:
         """What is queued, as the contract has it, with the answer first: legal, since each action was checked."""
-        built = [item.built or self._checked(item.build, index) for index, item in enumerate(self._queue)]
+        built = [item.built or self._checked(item.kind, item.build, index) for index, item in enumerate(self._queue)]
         if built and not self._answered and built[0].action not in ("answer", "reject", "hangup"):
             built.insert(0, protocol.Answer(operation_id=self._operation("a"), accept_modality_types=[_AUDIO]))
         return built
 
-    def _checked(self, build: Build, index: int) -> protocol.Action:
+    def _checked(self, kind: str, build: Build, index: int) -> protocol.Action:
+        """The action, which is legal. Raises a `WorkflowError` whose field begins with the action's name."""
+        name = _ACTION.get(kind, kind)
         try:
             action = build(self._operation(str(index)))
             rules.check_action(action)
         except ValidationError as error:
-            raise WorkflowError.from_violation(violation_of(error)) from None
+            violation = violation_of(error)
+            violation.field = ".".join(to_camel(part) for part in violation.field.split("."))
+            raise WorkflowError.from_violation(violation.under(name)) from None
         except ContractViolation as violation:
-            raise WorkflowError.from_violation(violation) from None
+            raise WorkflowError.from_violation(violation.under(name)) from None
         return action
 
     def _operation(self, part: str) -> str:
@@ -363,7 +409,7 @@ class Run:
         message = self._event.message
         if isinstance(message, Lost):
             self._ended = LOST
-        elif message.call_state in OVER:
+        elif isinstance(message, CallStateChange) or message.call_state in OVER:
             self._ended = HUNG_UP
         elif isinstance(message, ConversationResult) and message.operation_outcome.type not in _NOT_RUN:
             self._answered = True

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from dialtone import protocol
 from dialtone.dialogs.history import History
 from dialtone.dialogs.requests import StoredRecording
-from dialtone.protocol import Conversation, ConversationResult
+from dialtone.protocol import CallStateChange, Conversation, ConversationResult
 
 Build = Callable[[str], protocol.Action]
 """Makes an action, given its operationId."""
@@ -30,14 +30,16 @@ class Lost:
 class Event:
     """Something that happened: the platform's message, and what the engine may not find out by itself.
 
-    `at` is the time in seconds since 1970, UTC; `seed` feeds `call.random`; `recording` says where the sound that came
-    with a record outcome was stored.
+    A `CallStateChange` is one that ended the call. `at` is the time in seconds since 1970, UTC; `seed` feeds
+    `call.random`; `recording` says where the sound that came with a record outcome was stored; `roster` has the
+    identities of those who are in the call now, as far as the platform has told, None if it has not.
     """
 
-    message: Conversation | ConversationResult | Lost
+    message: Conversation | ConversationResult | CallStateChange | Lost
     at: float
     seed: int = 0
     recording: StoredRecording | None = None
+    roster: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

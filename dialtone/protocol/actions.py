@@ -1,5 +1,6 @@
 """Actions: what a bot asks of the platform in a workflow. Limits and defaults are in `dialtone.protocol.rules`."""
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BeforeValidator, Field, SerializeAsAny
@@ -124,23 +125,45 @@ class Transfer(Action):
     replaces_context: str | None = None
 
 
+class PlaceCall(Action):
+    """Ring `target`; without modalities, for audio only.
+
+    It is in Microsoft's C# contract (its 2017 branch) with rules of its own and an outcome, but without a rank among
+    the actions, so no workflow may have it (`rules.check_actions`).
+    """
+
+    kind = "placeCall"
+    action: str = "placeCall"
+    source: Participant
+    target: Participant
+    subject: str | None = None
+    modality_types: list[ModalityType] | None = None
+    app_id: str
+    participant_leg_metadata: str | None = None
+
+
 ACTIONS: Final[dict[str, type[Action]]] = {
-    model.kind: model for model in (Answer, Reject, Hangup, PlayPrompt, Record, Recognize, Transfer)
+    model.kind: model for model in (Answer, Reject, Hangup, PlayPrompt, Record, Recognize, Transfer, PlaceCall)
 }
-_FOLDED: Final = {kind.casefold(): model for kind, model in ACTIONS.items()}
 
 
-def _read_action(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    kind = value.get("action")
-    if kind is None:
-        raise rule_error("MISSING:action", "action is required")
-    # The platform's chooser ignores case here; its validation then wants the exact name (rules.check_action).
-    model = _FOLDED.get(kind.casefold()) if isinstance(kind, str) else None
-    if model is None:
-        raise rule_error("ACTION_UNSUPPORTED", f"the action is none of {', '.join(ACTIONS)}")
-    return model.model_validate(value)
+def reader(actions: Mapping[str, type[Action]]) -> Callable[[Any], Any]:
+    """A validator that reads an action as the one of `actions` that its name says."""
+    folded = {kind.casefold(): model for kind, model in actions.items()}
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        kind = value.get("action")
+        if kind is None:
+            raise rule_error("MISSING:action", "action is required")
+        # The platform's chooser ignores case here; its validation then wants the exact name (rules.check_action).
+        model = folded.get(kind.casefold()) if isinstance(kind, str) else None
+        if model is None:
+            raise rule_error("ACTION_UNSUPPORTED", f"the action is none of {', '.join(actions)}")
+        return model.model_validate(value)
+
+    return read
 
 
-AnyAction = Annotated[SerializeAsAny[Action], BeforeValidator(_read_action)]
+AnyAction = Annotated[SerializeAsAny[Action], BeforeValidator(reader(ACTIONS))]

@@ -140,3 +140,30 @@ class ContentSharingRole(ContractEnum):
     NONE = "none"
     PRESENTER = "presenter"
     ATTENDEE = "attendee"
+
+
+class ResolutionFormat(ContractEnum):
+    """Largest picture that a video subscription asks for; the platform's default is sd360p."""
+
+    UNKNOWN = "unknown"
+    SD360P = "sd360p"
+    SD540P = "sd540p"
+    HD720P = "hd720p"
+    HD1080P = "hd1080p"
+
+
+class VideoSubscriptionMode(ContractEnum):
+    """Who chooses the participant of a video subscription (its form of 2016)."""
+
+    UNKNOWN = "unknown"
+    MANUAL = "manual"
+    AUTO = "auto"
+
+
+class JoinCallCompletionReason(ContractEnum):
+    """Why an attempt to join a call ended."""
+
+    UNKNOWN = "unknown"
+    COMPLETED = "completed"
+    TEMPORARY_SYSTEM_FAILURE = "temporarySystemFailure"
+    PERMANENT_FAILURE = "permanentFailure"

@@ -2,7 +2,7 @@
 
 1. Names are written in exact camelCase and members without a value are left out.
 2. Names are read case-insensitively (Microsoft's C# contract does, and an older SDK writes some names differently);
-   a member that is not known is kept and written back.
+   a member that is not known is kept and written back, and what is in it stays as it is.
 3. What a message may contain beyond its shape is not decided here but in `dialtone.protocol.rules`.
 """
 
@@ -15,6 +15,9 @@ from pydantic_core import PydanticCustomError
 from dialtone.protocol.violation import ContractViolation
 
 _RULE = "contract:"
+
+_OPAQUE = frozenset({"mediaConfiguration"})
+"""Members whose value is somebody else's: its names are not those of the contract."""
 
 _NAMES: dict[str, str] = {}
 """Each name of the contract, as it is written and in lower case, to how it is written. Models add theirs."""
@@ -69,14 +72,25 @@ def _exact_names(value: Any) -> Any:
     """Rule 2: JSON values with the contract's names as the contract writes them."""
     if isinstance(value, dict):
         names = _NAMES
-        return {
-            names.get(name) or names.get(name.casefold(), name): (
-                _exact_names(member) if isinstance(member, dict | list) else member
-            )
-            for name, member in value.items()
-        }
+        exact = {}
+        for name, member in value.items():
+            written = names.get(name) or names.get(name.casefold())
+            if isinstance(member, dict | list):
+                ours = written is not None and written not in _OPAQUE
+                exact[written or name] = _exact_names(member) if ours else _as_it_is(member)
+            else:
+                exact[written or name] = member
+        return exact
     if isinstance(value, list):
         return [_exact_names(member) if isinstance(member, dict | list) else member for member in value]
+    return value
+
+
+def _as_it_is(value: Any) -> Any:
+    """The value itself, which was walked through: RecursionError for one that could not be written back."""
+    for member in value.values() if isinstance(value, dict) else value:
+        if isinstance(member, dict | list):
+            _as_it_is(member)
     return value
 
 

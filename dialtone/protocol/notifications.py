@@ -1,6 +1,10 @@
-"""Notifications: what the platform tells between two results."""
+"""Notifications: what the platform tells between two results.
 
-from typing import Any
+They go to the workflow's `links.notification`; until 2017 they went to its callback, with the members that results
+have (`appId`, `appState`, `links`).
+"""
+
+from typing import Any, Final
 
 from dialtone.protocol.enums import CallState, ContentSharingRole, ModalityType
 from dialtone.protocol.model import ContractModel
@@ -8,10 +12,13 @@ from dialtone.protocol.violation import ContractViolation
 
 
 class Notification(ContractModel):
-    """What every notification has."""
+    """What every notification has: the call's id, and what it is about."""
 
     id: str
     type: str
+    app_id: str | None = None
+    app_state: str | None = None
+    links: dict[str, str] | None = None
 
 
 class CallStateChange(Notification):
@@ -33,18 +40,26 @@ class RosterParticipant(ContractModel):
 
 
 class RosterUpdate(Notification):
-    """Who is in the call now."""
+    """Who is in the call now: an entry for each stream, so that a participant may have several."""
 
     participants: list[RosterParticipant]
 
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """The participants, each once. Identities are compared without case."""
+        return tuple({member.identity.casefold(): member.identity for member in self.participants}.values())
 
-NOTIFICATIONS: dict[str, type[Notification]] = {
-    "callStateChange": CallStateChange,
-    "rosterUpdate": RosterUpdate,
+
+CALL_STATE_CHANGE: Final = "callStateChange"
+ROSTER_UPDATE: Final = "rosterUpdate"
+
+NOTIFICATIONS: Final[dict[str, type[CallStateChange] | type[RosterUpdate]]] = {
+    CALL_STATE_CHANGE: CallStateChange,
+    ROSTER_UPDATE: RosterUpdate,
 }
 
 
-def read_notification(data: dict[str, Any]) -> Notification:
+def read_notification(data: dict[str, Any]) -> CallStateChange | RosterUpdate:
     """Read a notification by its type.
 
     Raises `ContractViolation`: `MISSING:type`, `NOTIFICATION_UNSUPPORTED`, or what its model misses.

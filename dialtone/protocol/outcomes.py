@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, SerializeAsAny
 
 from dialtone.protocol.enums import (
     DigitCollectionCompletionReason,
+    JoinCallCompletionReason,
     ModalityType,
     OutcomeValue,
     RecognitionCompletionReason,
@@ -83,9 +84,23 @@ class WorkflowValidationOutcome(Outcome):
 
 
 class PlaceCallOutcome(Outcome):
-    """Outcome of a placeCall action."""
+    """Outcome of a placeCall action; a success names what the other side accepted."""
 
     accepted_modality_types: list[ModalityType] | None = None
+
+
+class AnswerAppHostedMediaOutcome(Outcome):
+    """Outcome of an answerAppHostedMedia action; after a success the bot's reply has no actions."""
+
+
+class VideoSubscriptionOutcome(Outcome):
+    """Outcome of a videoSubscription action."""
+
+
+class JoinCallAppHostedMediaOutcome(Outcome):
+    """Outcome of a joinCallAppHostedMedia action."""
+
+    completion_reason: JoinCallCompletionReason | None = None
 
 
 MISSPELT_VALIDATION: Final = "worfklowValidationOutcome"
@@ -102,6 +117,9 @@ OUTCOMES: Final[dict[str, type[Outcome]]] = {
     MISSPELT_VALIDATION: WorkflowValidationOutcome,
     "workflowValidationOutcome": WorkflowValidationOutcome,
     "placeCallOutcome": PlaceCallOutcome,
+    "answerAppHostedMediaOutcome": AnswerAppHostedMediaOutcome,
+    "videoSubscriptionOutcome": VideoSubscriptionOutcome,
+    "joinCallAppHostedMediaOutcome": JoinCallAppHostedMediaOutcome,
 }
 
 

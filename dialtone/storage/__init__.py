@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dialtone.errors import ConfigurationError
 from dialtone.storage.backend import Backend
-from dialtone.storage.calls import CALLS_TABLE, INDEX_TABLE, CallRecord, CallStore, TurnRow
+from dialtone.storage.calls import CALLS_TABLE, INDEX_TABLE, CallRecord, CallStore, NoteRow, TurnRow
 from dialtone.storage.failures import SETTING
 from dialtone.storage.keys import call_key
 from dialtone.storage.prompts import PROMPTS_CONTAINER, PromptStore, ResolvedPrompt
@@ -20,6 +20,7 @@ __all__ = [
     "RECORDINGS_CONTAINER",
     "CallRecord",
     "CallStore",
+    "NoteRow",
     "PromptStore",
     "Recording",
     "RecordingStore",

@@ -62,9 +62,12 @@ class Container(Protocol):
         """Create it if it is not there."""
 
     async def put(
-        self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str], *, overwrite: bool
+        self, name: str, data: bytes | memoryview, content_type: str, metadata: Mapping[str, str], *, overwrite: bool
     ) -> bool:
-        """Write a blob in one piece; False, and nothing written, when it is there and may not be overwritten."""
+        """Write a blob; False, and nothing written, when it is there and may not be overwritten.
+
+        All of it is there, or nothing, whatever breaks and however many write it at once.
+        """
 
     async def head(self, name: str) -> Blob | None:
         """What is known of a blob."""

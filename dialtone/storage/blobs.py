@@ -1,16 +1,30 @@
-"""A container of an Azure storage account."""
+"""A container of an Azure storage account.
+
+How a blob is written:
+  1. A small one in one request. A larger one in blocks, which nobody sees before all are committed, in one request too.
+  2. Blocks that are not in the list that is committed are gone with the commit. Their names are random, so that of two
+     who write the same blob neither commits a block of the other; who comes second finds its blocks gone, or the blob
+     there.
+  3. A block is copied when it is sent, and the next one after it: beyond `data` itself, writing takes little memory.
+"""
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from io import BytesIO
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, Final
 
 from dialtone.storage.backend import Blob
 from dialtone.storage.failures import guard
 
 if TYPE_CHECKING:
-    from azure.storage.blob.aio import BlobServiceClient, ContainerClient
+    from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClient
 
     from dialtone.storage.account import AzureAccount
+
+SMALL_BYTES: Final = 1_048_576
+"""What aiohttp sends in one piece."""
+BLOCK_BYTES: Final = 4 * 1_048_576
 
 
 class AzureContainer:
@@ -29,7 +43,7 @@ class AzureContainer:
             await _create(container)
 
     async def put(
-        self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str], *, overwrite: bool
+        self, name: str, data: bytes | memoryview, content_type: str, metadata: Mapping[str, str], *, overwrite: bool
     ) -> bool:
         """See `Container`.
 
@@ -40,14 +54,21 @@ class AzureContainer:
 
         container = await self._client()
         settings = ContentSettings(content_type=content_type)
-        arguments: dict[str, Any] = {"content_settings": settings, "metadata": dict(metadata), "overwrite": overwrite}
+        about: dict[str, Any] = {"content_settings": settings, "metadata": dict(metadata)}
+
+        async def write() -> None:
+            if len(data) <= SMALL_BYTES:
+                await container.upload_blob(name, bytes(data), overwrite=overwrite, **about)
+            else:
+                await _write_blocks(container.get_blob_client(name), memoryview(data), about, overwrite=overwrite)
+
         async with guard(f"writing a blob of container {self._name}", size=len(data)):
             try:
                 try:
-                    await container.upload_blob(name, data, **arguments)
+                    await write()
                 except ResourceNotFoundError:
                     await _create(container)
-                    await container.upload_blob(name, data, **arguments)
+                    await write()
             except ResourceExistsError:
                 return False
         return True
@@ -104,6 +125,31 @@ class AzureContainer:
         if self._container is None or self._service is not service:
             self._service, self._container = service, service.get_container_client(self._name)
         return self._container
+
+
+async def _write_blocks(blob: "BlobClient", data: memoryview, about: Mapping[str, Any], *, overwrite: bool) -> None:
+    """Rules 1 to 3. Raises ResourceExistsError when the blob is there and may not be overwritten."""
+    from azure.core import MatchConditions
+    from azure.core.exceptions import HttpResponseError, ResourceExistsError
+    from azure.storage.blob import BlobBlock, StorageErrorCode
+
+    if not overwrite and await blob.exists():
+        raise ResourceExistsError("the blob is there already")
+    writer = token_hex(8)
+    blocks: list[BlobBlock] = []
+    for start in range(0, len(data), BLOCK_BYTES):
+        block = data[start : start + BLOCK_BYTES]
+        # The names of a blob's blocks must be of one length.
+        blocks.append(BlobBlock(f"{writer}{len(blocks):05}"))
+        await blob.stage_block(blocks[-1].id, BytesIO(block), len(block))
+    condition = None if overwrite else MatchConditions.IfMissing
+    try:
+        await blob.commit_block_list(blocks, match_condition=condition, **about)
+    except HttpResponseError as error:
+        code = getattr(error, "error_code", None)
+        if code == StorageErrorCode.INVALID_BLOCK_LIST and not overwrite and await blob.exists():
+            raise ResourceExistsError("the blob was written by somebody else meanwhile") from error
+        raise
 
 
 async def _create(container: "ContainerClient") -> None:

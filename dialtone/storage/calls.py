@@ -6,19 +6,23 @@ Journal (table `calls`)
   3. A text or a reply that is longer than one property may be goes on in `<name>_1`, `<name>_2` and so on. A row has
      1,000,000 bytes at most, where two bytes count for each UTF-16 unit of a text.
 
+  4. A notification is a row of its call, `note-` and its Message-ID, inserted, never updated; the one row `roster` has
+     who is in the call now. Both keys are behind those of all turns.
+
 Lists (table `callindex`)
-  4. A call has a row among the calls of its day, the UTC day of its start, from its start for ever, and a row among
+  5. A call has a row among the calls of its day, the UTC day of its start, from its start for ever, and a row among
      the open calls from its start to its end. Both lists are spread over 8 partitions and sorted by start, the newest
      first.
-  5. Nothing makes both rows, or the journal and the lists, change as one. The end is written to the day before the row
+  6. Nothing makes both rows, or the journal and the lists, change as one. The end is written to the day before the row
      among the open calls is removed, so a crash in between leaves a call open that has ended, never the other way
      round. Whoever sweeps the open calls asks the journal what became of them and closes them again.
 
 Source: Azure Table Storage, "Understanding the Table service data model" (limits of properties and rows).
 """
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,6 +39,8 @@ _ASCII_PIECE: Final = 30_000
 _TEXT_PIECE: Final = 15_000
 _BYTES_PIECE: Final = 60_000
 _TEXTS: Final = ("message_id", "event", "entries", "content_type", "failed")
+_NOTE: Final = "note-"
+_ROSTER: Final = "roster"
 _DAY: Final = re.compile(r"[0-9]{8}")
 
 
@@ -60,6 +66,17 @@ class TurnRow:
     at: float
     done: bool
     failed: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRow:
+    """One notification of a call: the callback that brought it, its type, its body, and when it came (Unix seconds)."""
+
+    call_id: str
+    message_id: str
+    event: str
+    body: bytes
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +130,48 @@ class CallStore:
         """The turns that make the history at turn `upto`, oldest first: from the last one with `reset`, or from 0."""
         rows = await self._turns.scan(call_key(call_id), first=turn_key(upto), last=lambda row: bool(row["reset"]))
         return [_turn_of_entity(call_id, row) for row in reversed(rows)]
+
+    async def note(self, row: NoteRow) -> bool:
+        """Add a notification; False, and nothing written, when its Message-ID is there already."""
+        entity: dict[str, Any] = {
+            "PartitionKey": call_key(row.call_id),
+            "RowKey": _note_key(row.message_id),
+            "at": row.at,
+        }
+        for name in ("message_id", "event", "body"):
+            _pack(entity, name, getattr(row, name))
+        return await self._turns.insert(entity)
+
+    async def noted(self, call_id: str, message_id: str) -> bool:
+        """Whether a notification is there."""
+        return await self._turns.get(call_key(call_id), _note_key(message_id)) is not None
+
+    async def notes(self, call_id: str) -> list[NoteRow]:
+        """The notifications of a call, in the order that they came."""
+        rows = await self._turns.scan(call_key(call_id), first=_NOTE)
+        notes = [
+            NoteRow(
+                call_id=call_id,
+                message_id=_text(row, "message_id"),
+                event=_text(row, "event"),
+                body=b"".join(_pieces(row, "body")),
+                at=float(row["at"]),
+            )
+            for row in rows
+            if row["RowKey"].startswith(_NOTE)
+        ]
+        return sorted(notes, key=lambda note: note.at)
+
+    async def put_roster(self, call_id: str, identities: Sequence[str]) -> None:
+        """Say who is in a call now."""
+        entity: dict[str, Any] = {"PartitionKey": call_key(call_id), "RowKey": _ROSTER}
+        _pack(entity, "identities", json.dumps(identities))
+        await self._turns.put(entity)
+
+    async def roster(self, call_id: str) -> tuple[str, ...] | None:
+        """Who is in a call now; None while nothing was said."""
+        row = await self._turns.get(call_key(call_id), _ROSTER)
+        return None if row is None else tuple(json.loads(_text(row, "identities")))
 
     async def open(self, record: CallRecord) -> None:
         """List a call that has started. Doing it twice is once; a call that has ended is not opened again."""
@@ -176,6 +235,10 @@ class _Rows:
             row["ended"] = record.ended
             row["outcome"] = record.outcome
         self.of_day: Entity = row | {"PartitionKey": f"day-{day_of(record.started)}-{number}"}
+
+
+def _note_key(message_id: str) -> str:
+    return f"{_NOTE}{call_key(message_id)}"
 
 
 def _row_key(record: CallRecord) -> str:

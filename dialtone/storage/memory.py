@@ -65,12 +65,12 @@ class MemoryContainer:
         """Nothing to do."""
 
     async def put(
-        self, name: str, data: bytes, content_type: str, metadata: Mapping[str, str], *, overwrite: bool
+        self, name: str, data: bytes | memoryview, content_type: str, metadata: Mapping[str, str], *, overwrite: bool
     ) -> bool:
         """See `Container`."""
         if name in self._blobs and not overwrite:
             return False
-        self._blobs[name] = (Blob(name, len(data), str(next(self._etags)), dict(metadata)), data)
+        self._blobs[name] = (Blob(name, len(data), str(next(self._etags)), dict(metadata)), bytes(data))
         return True
 
     async def head(self, name: str) -> Blob | None:

@@ -1,9 +1,10 @@
 """What callers said, kept as files: container `recordings`, blob `yyyy/mm/dd/<call>/<operation>.<format>`.
 
 The day is the UTC day on which the call started, so that a retry after midnight finds the same blob. A blob is written
-once and in one piece. What it is stands in its metadata, in percent-encoded ASCII, each value cut at 1000 characters.
+once and whole. What it is stands in its metadata, in percent-encoded ASCII, each value cut at 1000 characters.
 """
 
+import asyncio
 import builtins
 import hashlib
 from dataclasses import dataclass, replace
@@ -23,8 +24,8 @@ _VALUE_MAX: Final = 1000
 @dataclass(frozen=True, slots=True)
 class Recording:
     """One recording. `seconds` is its length, `format` is `wav`, `wma` or `mp3`, `reason` says why it ended, `started`
-    is the start of the call in Unix seconds. `size` (bytes), `sha256` (hexadecimal) and `path` are known once it is
-    stored.
+    is the start of the call in Unix seconds, `fault` says what is wrong with the sound, if anything. `size` (bytes),
+    `sha256` (hexadecimal) and `path` are known once it is stored.
     """
 
     call_id: str
@@ -34,6 +35,7 @@ class Recording:
     format: str
     reason: str
     started: float
+    fault: str = ""
     size: int = 0
     sha256: str = ""
     path: str = ""
@@ -60,10 +62,11 @@ class RecordingStore:
         day = day_of(recording.started)
         name = f"{call_key(recording.operation_id)}.{recording.format}"
         path = f"{day[:4]}/{day[4:6]}/{day[6:]}/{call_key(recording.call_id)}/{name}"
-        data = bytes(audio)
-        stored = replace(recording, size=len(data), sha256=hashlib.sha256(data).hexdigest(), path=path)
+        # Other calls go on while the sum of a long recording is made.
+        digest = await asyncio.to_thread(hashlib.sha256, audio)
+        stored = replace(recording, size=len(audio), sha256=digest.hexdigest(), path=path)
         content_type = _CONTENT_TYPES[recording.format]
-        if await self._container.put(path, data, content_type, _metadata(stored), overwrite=False):
+        if await self._container.put(path, audio, content_type, _metadata(stored), overwrite=False):
             return stored
         blob = await self._container.head(path)
         if blob is None:
@@ -104,6 +107,7 @@ def _metadata(recording: Recording) -> dict[str, str]:
         "format": recording.format,
         "reason": recording.reason,
         "started": repr(recording.started),
+        "fault": recording.fault,
         "sha256": recording.sha256,
     }
     # An account refuses metadata with an empty value.
@@ -120,6 +124,7 @@ def _recording(blob: Blob) -> Recording:
         format=values["format"],
         reason=values.get("reason", ""),
         started=float(values["started"]),
+        fault=values.get("fault", ""),
         size=blob.size,
         sha256=values["sha256"],
         path=blob.name,

@@ -14,6 +14,7 @@ from dialtone.channels.skype import AUDIO_TYPES, Incoming, parse, prompts_of, re
 from dialtone.errors import BadMessage, WorkflowError
 from dialtone.protocol import (
     Answer,
+    CallStateChange,
     Conversation,
     ConversationResult,
     Hangup,
@@ -23,6 +24,7 @@ from dialtone.protocol import (
     RecordingFormat,
     RecordOutcome,
     Reject,
+    RosterUpdate,
 )
 
 CALL: dict[str, Any] = {
@@ -65,6 +67,11 @@ def read_parts(
     return parse({"content-type": content_type}, multipart(*parts, closed=closed))
 
 
+def sound_of(incoming: Incoming) -> bytes:
+    assert incoming.audio is not None
+    return bytes(incoming.audio)
+
+
 def refused(headers: dict[str, str], body: bytes) -> BadMessage:
     with pytest.raises(BadMessage) as caught:
         parse(headers, body)
@@ -82,10 +89,41 @@ def test_a_conversation() -> None:
     assert (incoming.audio, incoming.format, incoming.chain_id) == (None, None, "call-7")
 
 
-@pytest.mark.parametrize("content_type", ["", "text/plain", "APPLICATION/JSON"])
-def test_json_is_read_whatever_it_is_called(content_type: str) -> None:
-    assert isinstance(parse({"content-type": content_type}, b"\xef\xbb\xbf" + wire(RESULT)).message, ConversationResult)
-    assert isinstance(parse({}, wire(RESULT)).message, ConversationResult)
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        "application/json;charset=UTF-8",
+        'APPLICATION/JSON; Charset="utf-8"',
+        "application/json; charset=utf8; odata=verbose",
+        "application/json; charset=us-ascii",
+        "application/json; charset=",
+        "text/json",
+        "text/json; charset=utf-8",
+        "text/plain",
+        "application/octet-stream",
+        "application/vnd.microsoft.call+json",
+        "",
+        None,
+    ],
+)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_json_is_read_whatever_it_is_called(content_type: str | None, mark: bytes) -> None:
+    headers = {} if content_type is None else {"content-type": content_type}
+    assert isinstance(parse(headers, mark + wire(RESULT)).message, ConversationResult)
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16le", "ISO-8859-1", '"windows-1252"', "utf-7", "x\r\ny"])
+def test_another_charset_is_refused_by_its_name(charset: str) -> None:
+    kind = f"application/json; charset={charset}"
+    error = refused({"content-type": kind}, wire(RESULT))
+    assert (error.code, error.field) == ("CHARSET", "Content-Type")
+    assert charset.strip('"').split()[0] in error.message
+    assert error.message.isprintable()
+    part = JSON_PART.replace(b"utf-8", charset.strip('"').split()[0].encode())
+    body = multipart((part, wire(RESULT)), BOTH[1])
+    assert refused({"content-type": "multipart/form-data; boundary=b1"}, body).code == "CHARSET"
 
 
 def test_a_body_with_participants_begins_a_call_even_if_it_has_an_appstate() -> None:
@@ -107,6 +145,8 @@ def test_a_body_with_participants_begins_a_call_even_if_it_has_an_appstate() -> 
         (wire(CALL | {"subject": "\ud800"}), "NOT_JSON", ""),
         (wire(CALL | {"x": {"\udfff": 1}}), "NOT_JSON", ""),
         (b"[]", "WRONG_TYPE", ""),
+        (b"7", "WRONG_TYPE", ""),
+        (b"null", "WRONG_TYPE", ""),
         (b'"call-7"', "WRONG_TYPE", ""),
         (b'{"hello": 1}', "MISSING:id", "id"),
         (wire(CALL | {"participants": []}), "PARTICIPANTS_EMPTY", "participants"),
@@ -149,7 +189,7 @@ def test_a_recording() -> None:
     incoming = read_parts(*BOTH)
     assert isinstance(incoming.message, ConversationResult)
     assert isinstance(incoming.message.operation_outcome, RecordOutcome)
-    assert (incoming.audio, incoming.format) == (SOUND, RecordingFormat.WAV)
+    assert (sound_of(incoming), incoming.format) == (SOUND, RecordingFormat.WAV)
     assert incoming.message_id == hashlib.sha256(multipart(*BOTH)).hexdigest()
 
 
@@ -160,25 +200,29 @@ def test_a_recording() -> None:
         "Multipart/Form-Data; BOUNDARY = b1",
         'multipart/form-data; charset=utf-8; boundary="b1"; x=y',
         'multipart/form-data; boundary="b1", application/json; charset=utf-8',
+        'multipart/form-data; boundary="b1", application/json; charset=utf-16',
         "multipart/form-data; boundary=b1, application/json",
         "multipart/mixed; boundary=b1",
     ],
 )
 def test_content_types_of_a_recording(content_type: str) -> None:
-    assert read_parts(*BOTH, content_type=content_type).audio == SOUND
+    assert sound_of(read_parts(*BOTH, content_type=content_type)) == SOUND
 
 
 JSON_BY_TYPE = b"Content-Disposition: form-data\r\ncontent-type: Application/JSON"
 JSON_BY_NAME = b"content-disposition: form-data; name=conversationResult"
 JSON_WITHOUT_QUOTES = b"Content-Disposition: form-data; name=conversationResult\r\nContent-Type: text/plain"
+JSON_WITHOUT_NAME = b"Content-Type: application/json; charset=utf-8"
+JSON_AS_FILE = b'Content-Disposition: form-data; name="conversationResult"; filename="result.json"'
 AUDIO_BY_TYPE = b"Content-Disposition: form-data; name=sound\r\nContent-Type: AUDIO/WAV; rate=16000"
 AUDIO_BY_NAME = b"Content-Disposition: form-data; name=recordedAudio"
+JSON_PARTS = [JSON_PART, JSON_BY_TYPE, JSON_BY_NAME, JSON_WITHOUT_QUOTES, JSON_WITHOUT_NAME, JSON_AS_FILE]
 AUDIO_AS_FILE = (
     b'Content-Disposition: form-data; name="recordedAudio"; filename="a.bin"\r\nContent-Type: application/octet-stream'
 )
 
 
-@pytest.mark.parametrize("json_part", [JSON_PART, JSON_BY_TYPE, JSON_BY_NAME, JSON_WITHOUT_QUOTES])
+@pytest.mark.parametrize("json_part", JSON_PARTS)
 @pytest.mark.parametrize(
     ("audio_part", "form"),
     [
@@ -186,6 +230,8 @@ AUDIO_AS_FILE = (
         (AUDIO_BY_TYPE, RecordingFormat.WAV),
         (AUDIO_BY_NAME, None),
         (AUDIO_AS_FILE, None),
+        (AUDIO_AS_FILE.replace(b"application/octet-stream", b"audio/wav"), RecordingFormat.WAV),
+        (b"Content-Type: audio/wav", RecordingFormat.WAV),
         (AUDIO_PART.replace(b"wav", b"x-ms-wma"), RecordingFormat.WMA),
         (AUDIO_PART.replace(b"wav", b"mpeg"), RecordingFormat.MP3),
         (AUDIO_PART.replace(b"wav", b"ogg"), None),
@@ -198,7 +244,7 @@ def test_parts_are_found_by_name_or_type_in_any_order(
     parts = [(json_part, wire(RESULT)), (audio_part, SOUND)]
     incoming = read_parts(*(parts if json_first else parts[::-1]))
     assert incoming.message.id == "call-7"
-    assert (incoming.audio, incoming.format) == (SOUND, form)
+    assert (sound_of(incoming), incoming.format) == (SOUND, form)
 
 
 def test_other_parts_are_left_alone_and_the_names_decide() -> None:
@@ -206,7 +252,14 @@ def test_other_parts_are_left_alone_and_the_names_decide() -> None:
     others = [(note + b"text/plain", b"hello"), (note + b"application/json", b"{}"), (note + b"audio/mpeg", b"noise")]
     incoming = read_parts(*others, *BOTH, *others)
     assert incoming.message.id == "call-7"
-    assert incoming.audio == SOUND
+    assert sound_of(incoming) == SOUND
+
+
+def test_the_sound_is_a_view_of_the_body() -> None:
+    body = multipart(*BOTH)
+    incoming = parse({"content-type": "multipart/form-data; boundary=b1"}, body)
+    assert incoming.audio is not None
+    assert incoming.audio.obj is body
 
 
 def test_a_multipart_body_without_sound() -> None:
@@ -226,7 +279,7 @@ def test_a_multipart_body_without_sound() -> None:
         ("multipart/form-data; boundary=b2", multipart(*BOTH), "BAD_MULTIPART"),
         ("multipart/form-data; boundary=b1", b"", "BAD_MULTIPART"),
         ("multipart/form-data; boundary=b1", wire(RESULT), "BAD_MULTIPART"),
-        ("multipart/form-data; boundary=b1", multipart((b"Content-Type: application/json", b"{}")), "BAD_MULTIPART"),
+        ("multipart/form-data; boundary=b1", multipart((b"Content-Type: application/json", b"{}")), "MISSING:id"),
         ("multipart/form-data; boundary=b1", multipart((b"\xff\xfe: x", b"{}")), "BAD_MULTIPART"),
         ("multipart/form-data; boundary=b1", multipart((JSON_PART, b"")), "BODY_EMPTY"),
         ("multipart/form-data; boundary=b1", multipart((JSON_PART, b"{")), "NOT_JSON"),
@@ -238,24 +291,24 @@ def test_a_multipart_body_that_is_refused(content_type: str, body: bytes, code: 
 
 def test_sound_that_looks_like_a_boundary() -> None:
     sound = b"\r\n--b\r\n--b10\r\n\r\n-- b1\r\n--B1--\r\n\n--\r\r\n\r\n--" + SOUND + b"\r\n--\r\n"
-    assert read_parts(BOTH[0], (AUDIO_PART, sound)).audio == sound
+    assert sound_of(read_parts(BOTH[0], (AUDIO_PART, sound))) == sound
 
 
 @pytest.mark.parametrize("sound", [b"", b"\r\n", b"\r", b"\n", b"-", b"--", b"\r\n--", b"\x00" * 10])
 def test_sound_is_neither_cut_nor_stripped(sound: bytes) -> None:
-    assert read_parts(BOTH[0], (AUDIO_PART, sound)).audio == sound
+    assert sound_of(read_parts(BOTH[0], (AUDIO_PART, sound))) == sound
 
 
 def test_sound_over_one_mebibyte_is_whole() -> None:
     sound = bytes(range(256)) * 6144
     assert len(sound) == 1_572_864
-    assert read_parts(BOTH[0], (AUDIO_PART, sound)).audio == sound
+    assert sound_of(read_parts(BOTH[0], (AUDIO_PART, sound))) == sound
 
 
 @given(st.binary(max_size=400))
 def test_any_sound_comes_through(sound: bytes) -> None:
     if b"\r\n--b1" not in b"\r\n" + sound:
-        assert read_parts(BOTH[0], (AUDIO_PART, sound)).audio == sound
+        assert sound_of(read_parts(BOTH[0], (AUDIO_PART, sound))) == sound
 
 
 VALUES = st.text(max_size=60) | st.sampled_from(
@@ -362,3 +415,47 @@ def test_prompts_of_an_action() -> None:
 
 def test_media_types_of_every_format() -> None:
     assert AUDIO_TYPES.keys() == set(RecordingFormat) - {RecordingFormat.UNKNOWN}
+
+
+NOTIFICATION: dict[str, Any] = {"id": "call-7", "type": "callStateChange", "currentState": "hold"}
+STREAM = {"identity": "8:nora", "mediaType": "audio", "mediaStreamDirection": "sendrecv"}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (NOTIFICATION, CallStateChange),
+        (NOTIFICATION | {"appState": "s", "appId": "a", "links": {"call": "https://svc.test/"}}, CallStateChange),
+        ({"ID": "call-7", "TYPE": "rosterUpdate", "Participants": [STREAM]}, RosterUpdate),
+        (CALL | {"type": "novel"}, Conversation),
+    ],
+)
+def test_a_notification_is_told_from_a_call_and_a_result(body: dict[str, Any], kind: type) -> None:
+    incoming = parse({"x-microsoft-skype-message-id": "n1"}, json.dumps(body).encode())
+    assert isinstance(incoming.message, kind)
+    assert (incoming.message.id, incoming.message_id) == ("call-7", "n1")
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (NOTIFICATION | {"type": "weather"}, "NOTIFICATION_UNSUPPORTED"),
+        ({"id": "call-7", "type": "callStateChange"}, "MISSING:currentState"),
+        ({"id": "call-7", "type": "rosterUpdate", "participants": []}, "PARTICIPANTS_EMPTY"),
+        (NOTIFICATION | {"id": " "}, "ID_BLANK"),
+        (NOTIFICATION | {"type": None}, "MISSING:type"),
+    ],
+)
+def test_a_bad_notification_is_refused(body: dict[str, Any], code: str) -> None:
+    with pytest.raises(BadMessage) as caught:
+        parse({}, json.dumps(body).encode())
+    assert caught.value.code == code
+
+
+def test_a_workflow_that_subscribes() -> None:
+    hang_up = Hangup(operation_id="h")
+    text = render([hang_up], callback="https://bot.test/c", app_state="s", subscriptions=("callStateChange",))
+    workflow = json.loads(text)
+    assert workflow["notificationSubscriptions"] == ["callStateChange"]
+    assert workflow["links"] == {"callback": "https://bot.test/c", "notification": "https://bot.test/c"}
+    assert "notification" not in json.loads(render([hang_up], callback="https://bot.test/c", app_state="s"))["links"]

@@ -3,16 +3,20 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from jsonschema import Draft202012Validator
+
 from dialtone import ActionFailed, ActivityFailed
 from dialtone.dialogs import Call, CallBot, Event, History, Lost, StoredRecording, Turn, finish_activity, take_turn
 from dialtone.errors import DialogError, WorkflowError
-from dialtone.protocol import Action, Conversation, ConversationResult, PlayPrompt, rules
+from dialtone.protocol import Action, CallStateChange, Conversation, ConversationResult, PlayPrompt, rules
+from dialtone.protocol.schema import contract_schema
 
 Json = dict[str, Any]
 KEYS = {"yes": "1", "no": ("2", "no thanks")}
 APOLOGY = "I'm sorry. Something went wrong. Please call again later."
 CALL_ID = "call-7"
 START = 1_700_000_000.0
+WORKFLOW = Draft202012Validator(contract_schema() | {"anyOf": [{"$ref": "#/$defs/Workflow"}]})
 
 PLAYED: Json = {"type": "playPromptOutcome", "outcome": "success"}
 HUNG_UP: Json = {"type": "hangupOutcome", "outcome": "success"}
@@ -107,9 +111,15 @@ class Line:
         """The call begins."""
         return self.take(conversation(**changes))
 
-    def send(self, outcome: Json, state: str = "established", recording: StoredRecording | None = None) -> Turn:
-        """The platform reports an outcome."""
-        return self.take(result(outcome, state), recording)
+    def send(
+        self,
+        outcome: Json,
+        state: str = "established",
+        recording: StoredRecording | None = None,
+        roster: tuple[str, ...] | None = None,
+    ) -> Turn:
+        """The platform reports an outcome; `roster` is what it has told of who is there."""
+        return self.take(result(outcome, state), recording, roster)
 
     def hang_up(self) -> Turn:
         """The caller hangs up while a question is asked."""
@@ -119,11 +129,21 @@ class Line:
         """The callback does not come."""
         return self.take(Lost())
 
-    def take(self, message: Conversation | ConversationResult | Lost, recording: StoredRecording | None = None) -> Turn:
+    def end(self) -> Turn:
+        """The platform notifies that the call is terminated, before any outcome."""
+        change = {"id": CALL_ID, "type": "callStateChange", "currentState": "terminated", "stateChangeCode": "0"}
+        return self.take(CallStateChange.from_wire(change))
+
+    def take(
+        self,
+        message: Conversation | ConversationResult | CallStateChange | Lost,
+        recording: StoredRecording | None = None,
+        roster: tuple[str, ...] | None = None,
+    ) -> Turn:
         """A turn, its activities run."""
         before = self.turns[-1].history if self.turns else None
         number = len(self.turns)
-        event = Event(message, START + 10 * number, seed=self.seed + number, recording=recording)
+        event = Event(message, START + 10 * number, seed=self.seed + number, recording=recording, roster=roster)
         if before is not None:
             read = History.from_json(before.to_json(), call_id=CALL_ID, sequence=before.sequence)
             assert read == before, "what appState carries is the history"
@@ -147,6 +167,7 @@ class Line:
         assert history.done == (not history.pending)
         if turn.actions:
             rules.check_actions(turn.actions)
+            assert WORKFLOW.is_valid({"actions": [action.to_wire() for action in turn.actions]})
         for operation in (identifier for action in turn.actions for identifier in operations(action)):
             assert operation not in self._operations, "operation ids are unique in a call"
             self._operations.add(operation)

@@ -62,10 +62,13 @@ async def world(value: Any) -> Any:
 
 
 class Player:
-    """Runs a program. What came of each word is said, so that another path is another workflow."""
+    """Runs a program. What came of each word is said, so that another path is another workflow. `world` is what an
+    activity runs.
+    """
 
-    def __init__(self, programs: list[Program]) -> None:
+    def __init__(self, programs: list[Program], world: Callable[[Any], Awaitable[Any]] = world) -> None:
         self.programs = programs
+        self.world = world
 
     def dialog(self, number: int) -> Callable[..., Awaitable[None]]:
         async def dialog(call: Call, seen: Any = None) -> None:
@@ -96,7 +99,7 @@ class Player:
                 try:
                     await self.play(call, args[0], number)
                 except CallEnded as end:
-                    await call.run(world, end.reason)
+                    await call.run(self.world, end.reason)
                     await self.play(call, args[1], number)
                     raise
             case "if":
@@ -110,13 +113,13 @@ class Player:
             case "transfer":
                 return await call.transfer(args[0])
             case "run":
-                return await call.run(world, args[0])
+                return await call.run(self.world, args[0])
             case "now":
                 return call.now()
             case "random":
                 return call.random()
             case "change":
-                (await call.run(world, [1, 2])).pop()
+                (await call.run(self.world, [1, 2])).pop()
             case "replace":
                 if number + 1 < len(self.programs):
                     call.replace(NAMES[number + 1], seen=args[0])

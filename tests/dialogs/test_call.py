@@ -96,7 +96,7 @@ def test_choose_options() -> None:
     [
         ({}, "CHOICES_EMPTY"),
         ({"a": ()}, "CHOICE_EMPTY"),
-        ({"a": ("1", "2")}, "WORKFLOW"),
+        ({"a": ("1", "2")}, "CHOICE_KEYS"),
         ({"a": "1", "b": "1"}, "CHOICE_DTMF_DUPLICATE"),
         ({"a": "word", "b": "word"}, "CHOICE_SPEECH_DUPLICATE"),
         ({"a": tuple("efghij")}, "CHOICE_SPEECH_TOO_MANY"),

@@ -164,7 +164,11 @@ def test_a_refusal_that_is_caught_is_the_same_again_on_replay() -> None:
 
     line = Line(dialog)
     first = line.ring()
-    assert said(first) == ["PROMPT_EMPTY prompts.0.value add a text", "Hello.", "a call is transferred to a Skype user"]
+    assert said(first) == [
+        "PROMPT_EMPTY playPrompt.prompts.0.value add a text",
+        "Hello.",
+        "a call is transferred to a Skype user",
+    ]
     assert said(line.send(chose("yes"))) == ["yes"]
     assert asked(line.send(chose("no")))["playPrompt"]["prompts"][0]["value"] == "And then?"
     assert kinds(line.send(chose("no"))) == ["hangup"]
@@ -181,7 +185,7 @@ def test_a_value_of_the_wrong_type_is_refused_with_its_name() -> None:
 
     turn = Line(dialog).ring()
     assert isinstance(turn.error, WorkflowError)
-    assert (turn.error.code, turn.error.field) == ("WRONG_TYPE", "max_duration_in_seconds")
+    assert (turn.error.code, turn.error.field) == ("WRONG_TYPE", "record.maxDurationInSeconds")
 
 
 def test_whoever_hangs_up_ends_the_dialog_at_its_await() -> None:

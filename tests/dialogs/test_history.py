@@ -8,7 +8,7 @@ import pytest
 
 from dialtone.dialogs.history import AUDIO_ONLY, CallFacts, History, dumps
 from dialtone.errors import AppStateRejected
-from dialtone.protocol import ModalityType, Participant
+from dialtone.protocol import CallState, ModalityType, Participant
 from tests.dialogs.line import CALL_ID, START, conversation
 
 FACTS = CallFacts.of(conversation(), START)
@@ -99,16 +99,28 @@ def read(found: list[str], sequence: int) -> History:
 def test_a_row_keeps_what_its_turn_added() -> None:
     first = replace(BEGUN, entries=(["aaaa", 1],), pending="bbbb")
     second = replace(first, sequence=1, entries=(*first.entries, ["bbbb", 1, "", "yes"]), pending="cccc", answered=True)
+    second = replace(second, state=CallState.ESTABLISHED)
     third = replace(second, sequence=2, pending="", done=True)
     journal = rows(first, second, third)
     assert journal[1:] == ['{"e":[["bbbb",1,"","yes"]],"q":"cccc","n":1}', '{"n":1,"x":1}']
     assert [read(journal[: number + 1], number) for number in range(3)] == [first, second, third]
 
 
+@pytest.mark.parametrize(("sequence", "usual"), [(0, CallState.INCOMING), (1, CallState.ESTABLISHED)])
+@pytest.mark.parametrize("state", list(CallState))
+def test_only_a_state_that_is_not_the_usual_one_is_written(sequence: int, usual: CallState, state: CallState) -> None:
+    history = replace(BEGUN, sequence=sequence, state=state)
+    assert ("c" in json.loads(history.to_json())) == (state is not usual)
+    assert History.from_json(history.to_json(), call_id=CALL_ID, sequence=sequence) == history
+    journal = rows(BEGUN, replace(history, sequence=1), replace(BEGUN, sequence=2, state=state, done=True))
+    assert read(journal, 2).state is state
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"dialog": "other"},
+        {"roster": ("8:nora",)},
         {"args": {"number": 1}},
         {"entries": ()},
         {"entries": (["bbbb", 1],)},

@@ -72,7 +72,7 @@ def test_a_prompt_that_cannot_be_said_is_refused_where_it_is_said(prompt: Prompt
             call.say("Second.")
 
     assert said(Line(dialog).ring()) == ["Second."]
-    assert (refused[0].code, refused[0].field[:10]) == (code, "prompts.1.")
+    assert (refused[0].code, refused[0].field[:21]) == (code, "playPrompt.prompts.1.")
 
 
 def test_say_without_anything_is_refused() -> None:

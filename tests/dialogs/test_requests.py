@@ -123,6 +123,10 @@ def test_an_entry_keeps_what_it_was_given(code: Code, reason: str, value: Any, e
     assert written[:2] == ["abcd", int(code)]
 
 
+def test_codes_stay_what_calls_in_progress_have_stored() -> None:
+    assert {code.name: int(code) for code in Code} == {"UNANSWERED": 0, "ANSWERED": 1, "FAILED": 2, "REFUSED": 3}
+
+
 def test_an_entry_leaves_its_empty_tail_out() -> None:
     assert entry("abcd", Code.UNANSWERED) == ["abcd", 0]
     assert entry("abcd", Code.ANSWERED, "r") == ["abcd", 1, "r"]

@@ -1,5 +1,4 @@
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +7,11 @@ import pytest
 
 import function_app
 from functions import calls as calls_module
-from functions.http import anyone, loopback, platform, route
+from functions.http import anyone, platform, route
 from functions.settings import settings
 from functions.turn import turns
+from functions.verify import loopback, verifiers
+from tests.functions.app import functions, handler
 from tests.functions.rig import JSON, conversation
 
 ENVIRONMENT = {
@@ -27,27 +28,17 @@ ENVIRONMENT = {
 def _settings(monkeypatch: pytest.MonkeyPatch) -> Any:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    settings.cache_clear()
-    turns.cache_clear()
+    for cached in (settings, turns, verifiers):
+        cached.cache_clear()
     yield
-    settings.cache_clear()
-    turns.cache_clear()
+    for cached in (settings, turns, verifiers):
+        cached.cache_clear()
 
 
 def request(
     body: bytes, *, url: str = "http://127.0.0.1:7071/api/calls", headers: dict[str, str] | None = None
 ) -> func.HttpRequest:
     return func.HttpRequest("POST", url, headers={"Content-Type": JSON} | (headers or {}), body=body)
-
-
-@cache
-def functions() -> dict[str, Any]:
-    """The functions by name; an app gives them only once."""
-    return {str(found.get_function_name()): found for found in function_app.app.get_functions()}
-
-
-def handler(name: str) -> Any:
-    return functions()[name].get_user_function()
 
 
 async def test_a_call_is_answered() -> None:
@@ -80,14 +71,14 @@ async def test_bad_input_is_a_400_that_says_what_to_do(body: bytes, code: str, f
 
 async def test_without_verification_only_this_machine_is_served() -> None:
     response = await handler("calls")(request(conversation(), url="https://bot.example.com/api/calls"))
-    assert response.status_code == 401
+    assert response.status_code == 403
     assert json.loads(response.get_body())["error"]["field"] == "DIALTONE_AUTH"
 
 
 async def test_verification_cannot_be_off_in_azure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEBSITE_INSTANCE_ID", "0")
     response = await handler("calls")(request(conversation()))
-    assert response.status_code == 401
+    assert response.status_code == 403
 
 
 async def test_an_error_that_is_not_ours_tells_nothing(
@@ -120,11 +111,6 @@ def test_every_route_has_a_verifier() -> None:
 def test_a_route_cannot_be_registered_without_a_verifier() -> None:
     with pytest.raises(TypeError, match="verifier"):
         route(func.Blueprint(), "open", "GET")  # type: ignore[call-arg,no-untyped-call]
-
-
-def test_platform_routes_need_the_function_key() -> None:
-    (trigger, *_) = functions()["calls"].get_raw_bindings()
-    assert json.loads(trigger)["authLevel"] == "FUNCTION"
 
 
 def test_the_function_app_stays_small() -> None:

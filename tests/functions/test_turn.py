@@ -325,3 +325,45 @@ def test_a_bot_is_loaded_by_name() -> None:
 def test_a_dialog_must_be_async() -> None:
     with pytest.raises(DialogError):
         CallBot().incoming(lambda call: None)  # type: ignore[type-var]
+
+
+async def test_the_list_tells_the_end_of_a_failed_call_though_callbacks_came_after_it() -> None:
+    bot = CallBot()
+
+    @bot.incoming
+    async def dialog(call: Call) -> None:
+        await call.choose("Press 1.", {"a": "1"})
+        raise KeyError("menu")
+
+    rig = Rig(bot)
+    first = await rig.post(conversation(), message_id="m0")
+    rig.backend.fail = lambda operation: operation == "put callindex"
+    sorry = await rig.post(result(first, chose("a")), message_id="m1")
+    failed_at = rig.now
+    rig.now += 5
+    await rig.post(result(sorry, HUNG_UP, state="terminated"), message_id="m2")
+    rig.backend.fail = lambda operation: False
+    for record in await rig.storage.calls.open_calls(started_before=rig.now + 1):
+        assert await rig.turns.lost(record)
+    (record,) = await rig.storage.calls.calls_of_day("20231114")
+    assert (record.outcome, record.ended) == ("failed", failed_at)
+
+
+async def test_a_retry_that_finds_the_turn_before_its_activity_lists_the_call() -> None:
+    bot = CallBot()
+
+    async def look_up() -> int:
+        return 1
+
+    @bot.incoming
+    async def dialog(call: Call) -> None:
+        await call.run(look_up)
+        await call.choose("Press 1.", {"a": "1"})
+
+    rig = Rig(bot)
+    rig.backend.fail = lambda operation: operation == "insert callindex"
+    with pytest.raises(StorageUnavailable):
+        await rig.post(conversation(), message_id="m0")
+    rig.backend.fail = lambda operation: False
+    await rig.post(conversation(), message_id="m0")
+    assert len(await rig.storage.calls.open_calls(started_before=rig.now + 1)) == 1

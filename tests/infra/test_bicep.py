@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from functions.settings import Settings as FunctionSettings
 from media_worker.settings import Settings
 from tests.infra.bicep import FILES, INFRA, body, declarations, decorators, faults, parse, root, text, value, walk
 
@@ -22,8 +23,12 @@ FUNCTION_SETTINGS = {
     "AzureWebJobsStorage__credential",
     "AzureWebJobsStorage__tableServiceUri",
     "DIALTONE_APPSTATE_KEY",
+    "DIALTONE_APP_ID",
     "DIALTONE_AUTH",
     "DIALTONE_BOT",
+    "DIALTONE_CERTIFICATE_INTERMEDIATES",
+    "DIALTONE_CERTIFICATE_REVOCATION",
+    "DIALTONE_CERTIFICATE_ROOTS",
     "DIALTONE_PUBLIC_URL",
     "DIALTONE_STORAGE_ACCOUNT",
     "DIALTONE_SWEEP_AFTER",
@@ -106,8 +111,37 @@ def test_the_parameters_file_fits() -> None:
 def test_the_functions_get_the_settings_that_they_read() -> None:
     settings = body("functions.bicep", "resource", "settings")["properties"]
     assert settings.keys() == FUNCTION_SETTINGS
-    assert settings["DIALTONE_AUTH"] == "function-key"
     assert settings["DIALTONE_APPSTATE_KEY"].startswith("'@Microsoft.KeyVault(SecretUri=")
+
+
+def default(parameter: str) -> Any:
+    return body("main.bicep", "parameter", parameter)
+
+
+def test_callbacks_are_verified_by_default_and_as_the_functions_understand_it() -> None:
+    given = json.loads((INFRA / "main.parameters.json").read_text())["parameters"]
+    settings = body("functions.bicep", "resource", "settings")["properties"]
+    passed = body("main.bicep", "module", "functions")["params"]
+    environment = {
+        "DIALTONE_APP_ID": "a",
+        "DIALTONE_BOT": "b:b",
+        "DIALTONE_PUBLIC_URL": "https://b.test",
+        "DIALTONE_APPSTATE_KEY": "a2V5",
+    }
+    for name, parameter in settings.items():
+        if name in ("DIALTONE_AUTH", "DIALTONE_APP_ID") or name.startswith("DIALTONE_CERTIFICATE_"):
+            assert passed[parameter] == parameter
+            assert given[parameter]["value"] == f"${{{name}={default(parameter)}}}"
+            environment[name] = environment.get(name) or default(parameter)
+    understood = FunctionSettings.from_environment(environment)
+    assert (understood.ways, understood.certificate_revocation) == (("jwt",), "require")
+
+
+def test_a_certificate_that_stands_alone_is_proved_by_the_handshake() -> None:
+    app = body("functions.bicep", "resource", "app")["properties"]
+    assert app["clientCertEnabled"] == "contains(auth, 'certificate')"
+    assert app["clientCertMode"] == "auth == 'certificate' ? 'Required' : 'Optional'"
+    assert "clientCertExclusionPaths" not in app
 
 
 def test_no_other_setting_is_named_anywhere() -> None:

@@ -13,6 +13,7 @@ from dialtone.protocol import (
     Conversation,
     ConversationResult,
     Hangup,
+    MediaWorkflow,
     PlayPrompt,
     Prompt,
     Recognize,
@@ -220,3 +221,12 @@ KEPT = st.recursive(
 def test_any_unknown_member_comes_back(extra: dict[str, Any]) -> None:
     conversation = Conversation.from_wire(CONVERSATION | extra)
     assert json.loads(conversation.to_json()) == CONVERSATION | {"isMultiparty": False} | extra
+
+
+@pytest.mark.parametrize("blob", [{"ID": 1, "Participants": [{"Identity": 2}]}, {"mpUri": {"callstate": []}}])
+def test_what_is_in_an_opaque_or_unknown_member_stays_as_it_is(blob: dict[str, Any]) -> None:
+    action = {"operationId": "m", "action": "answerAppHostedMedia", "mediaConfiguration": blob}
+    assert MediaWorkflow.from_wire({"Actions": [action], "novel": blob}).to_wire() == {
+        "actions": [action],
+        "novel": blob,
+    }

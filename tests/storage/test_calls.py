@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialtone.errors import BotError, StorageUnavailable
-from dialtone.storage import CALLS_TABLE, CallRecord, CallStore, Storage, TurnRow
+from dialtone.storage import CALLS_TABLE, CallRecord, CallStore, NoteRow, Storage, TurnRow
 from dialtone.storage.calls import ROW_MAX_BYTES, _entity_of_turn, _turn_of_entity
 from dialtone.storage.memory import MemoryTable
 
@@ -223,3 +223,41 @@ def test_every_property_is_within_the_limits(entries: str, event: str, reply: by
             assert len(value.encode("utf-16-le", "surrogatepass")) <= 65_536
         elif isinstance(value, bytes):
             assert len(value) <= 65_536
+
+
+class TestNotes:
+    async def test_a_note_is_kept_once(self, storage: Storage) -> None:
+        note = NoteRow(CALL, "m-1", "callStateChange", b'{"id":"8d3b"}', START)
+        assert not await storage.calls.noted(CALL, "m-1")
+        assert await storage.calls.note(note)
+        assert not await storage.calls.note(replace(note, body=b"another"))
+        assert await storage.calls.noted(CALL, "m-1")
+        assert not await storage.calls.noted("another", "m-1")
+        assert await storage.calls.notes(CALL) == [note]
+
+    async def test_notes_come_in_the_order_of_time_and_may_be_long(self, storage: Storage) -> None:
+        notes = [NoteRow(CALL, message, "rosterUpdate", b"x" * 200_000, START + at) for at, message in enumerate("cab")]
+        for note in notes:
+            await storage.calls.note(note)
+        await storage.calls.put_roster(CALL, ["8:nora"])
+        assert await storage.calls.notes(CALL) == notes
+
+    async def test_the_roster_is_the_last_one(self, storage: Storage) -> None:
+        assert await storage.calls.roster(CALL) is None
+        for roster in (("8:nora",), tuple(f"8:user-{number}" for number in range(5000)), ("8:ü", "28:bot")):
+            await storage.calls.put_roster(CALL, roster)
+            assert await storage.calls.roster(CALL) == roster
+
+    async def test_turns_do_not_see_them(self, storage: Storage) -> None:
+        await storage.calls.note(NoteRow(CALL, "m-1", "callStateChange", b"{}", START))
+        await storage.calls.put_roster(CALL, ["8:nora"])
+        await storage.calls.insert(turn(0, reset=True))
+        await storage.calls.insert(turn(1))
+        assert await storage.calls.latest(CALL) == turn(1)
+        assert await storage.calls.history(CALL, 1) == [turn(0, reset=True), turn(1)]
+
+    @pytest.mark.parametrize("message_id", NASTY_IDS)
+    async def test_any_message_id(self, storage: Storage, message_id: str) -> None:
+        note = NoteRow(CALL, message_id, "callStateChange", b"{}", START)
+        assert await storage.calls.note(note)
+        assert await storage.calls.notes(CALL) == [note]

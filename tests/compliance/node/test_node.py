@@ -1,0 +1,123 @@
+"""Microsoft's Node calling SDK at the other end of the simulator's line, and the same menu as a Dialtone bot.
+
+Each script here is followed by the same caller on both bots, in virtual time and with the same seed, and both must tell
+the same story: what was heard, pressed, recognized and recorded, and who hung up. So the SDK, which was written for the
+real platform, is a judge of the simulator, and the simulator is a judge of both bots.
+"""
+
+import os
+import re
+import shutil
+import socket
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dialtone.program import Program
+from simulator.call import CallReport, http_client, place_call
+from simulator.clock import VirtualClock
+from simulator.script import read_script_file
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+NODE_BOT = ROOT / "bench" / "node"
+SCRIPTS = sorted(HERE.glob("*.yaml"))
+SEED = 7
+TOLD = {
+    "heard": ("text", "cut"),
+    "beep": ("seconds",),
+    "pressed": ("key",),
+    "spoke": ("text",),
+    "recognized": ("ok", "reason", "choice"),
+    "recorded": ("seconds", "format", "bytes", "reason"),
+    "hung_up": ("by",),
+    "call.ended": ("by", "turns", "recordings"),
+}
+"""What of each kind of event is the caller's and the bot's doing, and not the way in which the bot says it."""
+
+
+def _ready(pattern: str) -> Any:
+    return lambda printed: found.groups() if (found := re.search(pattern, printed)) else None
+
+
+@pytest.fixture(scope="module")
+def node_bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a bot on the Node SDK. Its check of the platform's token is off: the simulator signs none."""
+    node = shutil.which("node")
+    if node is None and not os.environ.get("CI"):
+        pytest.skip("node was not found: install Node.js 20 or newer to try the simulator on the Node calling SDK")
+    assert node is not None, "node was not found"
+    assert (NODE_BOT / "node_modules" / "botbuilder-calling").is_dir(), "the SDK is not installed: make setup"
+    program = Program(
+        "node",
+        [node, "bot.js"],
+        directory=NODE_BOT,
+        log=tmp_path_factory.mktemp("node") / "log",
+        environment={"AUTH": "off", "PORT": "0"},
+        ready=_ready(r"ready (\d+)\n"),
+    )
+    (port,) = program.start()
+    yield f"http://127.0.0.1:{port}/api/menu"
+    program.stop()
+
+
+@pytest.fixture(scope="module")
+def our_bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of bench/menu.py, hosted as functions with storage in memory."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    program = Program(
+        "devhost",
+        [sys.executable, "-m", "devhost", "--port", str(port), "--no-timers", "--worker", "registry"],
+        directory=ROOT,
+        log=tmp_path_factory.mktemp("devhost") / "log",
+        environment={
+            "DIALTONE_BOT": "bench.menu:bot",
+            "DIALTONE_PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "DIALTONE_AUTH": "loopback",
+            "DIALTONE_APPSTATE_KEY": b64encode(bytes(32)).decode(),
+            "DIALTONE_STORAGE": "memory",
+            "DIALTONE_STORAGE_ACCOUNT": "",
+        },
+        ready=_ready(r"devhost: ready (\S+) "),
+    )
+    (address,) = program.start()
+    yield f"{address}/api/calls"
+    program.stop()
+
+
+async def ring(script: Path, bot: str) -> CallReport:
+    async with http_client() as http:
+        return await place_call(read_script_file(script), bot, clock=VirtualClock(), http=http, seed=SEED)
+
+
+def story(report: CallReport) -> list[dict[str, Any]]:
+    """The call without what each bot is free to choose: ids, links, the JSON on the wire."""
+    told = []
+    for event in report.events:
+        if event["kind"] in TOLD:
+            told.append({"kind": event["kind"]} | {name: event.get(name) for name in TOLD[event["kind"]]})
+    return told
+
+
+def reasons(report: CallReport) -> list[str]:
+    return list(report.events[-1]["reasons"])
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+async def test_both_bots_tell_the_same_story(script: Path, node_bot: str, our_bot: str) -> None:
+    theirs, ours = await ring(script, node_bot), await ring(script, our_bot)
+    assert (theirs.ok, reasons(theirs)) == (True, [])
+    assert (ours.ok, reasons(ours)) == (True, [])
+    assert story(ours) == story(theirs)
+    assert [recording.data for recording in ours.recordings] == [recording.data for recording in theirs.recordings]
+
+
+def test_the_scripts_have_a_recording_and_both_ways_to_hang_up() -> None:
+    expected = [read_script_file(path).expect for path in SCRIPTS]
+    assert {expect.ended_by for expect in expected} == {"bot", "caller"}
+    assert any(expect.recordings for expect in expected)
