@@ -12,7 +12,7 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
 @route(blueprint, "calls", "POST", verifier=platform)
 async def calls(req: func.HttpRequest) -> func.HttpResponse:
-    """POST /api/calls."""
+    """Take the first request of a call, the result of a workflow, or a notification; answer with the next workflow."""
     body = req.get_body()
     limit = settings().max_body
     if len(body) > limit:
