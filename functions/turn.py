@@ -20,6 +20,7 @@ that ran before its notification was.
 import json
 import logging
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -208,7 +209,9 @@ class Turns:
             looked = True
             turn = await self._run_activity(turn, event)
         if turn.error is not None:
-            log.error("the dialog failed", exc_info=turn.error)
+            # An exception's text may hold what the caller typed.
+            told = turn.history.without_typed("".join(traceback.format_exception(turn.error)))
+            log.error("the dialog failed\n%s", told)
         whole = turn.history.to_json()
         body = await self._render(turn, whole)
         row = self._row(before, turn, event, whole, body, kind=kind, message_id=message_id)

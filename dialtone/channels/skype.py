@@ -29,6 +29,8 @@ from dialtone.protocol import (
     ConversationResult,
     PlayPrompt,
     Prompt,
+    Recognize,
+    Record,
     RecordingFormat,
     RosterUpdate,
     Workflow,
@@ -180,6 +182,7 @@ def _find(parts: Sequence[Part], name: str, is_type: Callable[[str], bool]) -> P
 
 def prompts_of(action: Action) -> list[Prompt]:
     """The prompts that an action plays: its own, or those that go before a question."""
-    nested = getattr(action, "play_prompt", None)
-    played = action if isinstance(action, PlayPrompt) else nested
-    return played.prompts if isinstance(played, PlayPrompt) else []
+    if isinstance(action, PlayPrompt):
+        return action.prompts
+    played = action.play_prompt if isinstance(action, Recognize | Record) else None
+    return played.prompts if played is not None else []

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from dialtone.errors import AppStateRejected
 from dialtone.protocol import CallState, Conversation, ModalityType, Participant
+from dialtone.protocol.rules import DTMF
 
 Entry = list[Any]
 """One outcome: [fingerprint of the request, code, reason, value, how the call ended, who was in the call if that had
@@ -78,6 +79,14 @@ class History:
     done: bool = False
     state: CallState = CallState.INCOMING
     roster: tuple[str, ...] | None = None
+
+    def without_typed(self, text: str) -> str:
+        """A text in which what the caller typed, three keys or more, is replaced by asterisks."""
+        for entry in self.entries:
+            value = entry[3] if len(entry) > 3 else None
+            if isinstance(value, str) and len(value) > 2 and DTMF.issuperset(value):
+                text = text.replace(value, "*" * len(value))
+        return text
 
     def to_json(self) -> str:
         """The history without its call id and sequence, which travel beside it."""

@@ -299,8 +299,8 @@ async def test_nothing_of_the_caller_is_logged(rig: Rig, caplog: pytest.LogCaptu
 
     @bot.incoming
     async def dialog(call: Call) -> None:
-        await call.digits("Your number, please.", maximum=8)
-        raise ValueError
+        number = await call.digits("Your number, please.", maximum=8)
+        raise ValueError(f"{number} is nobody's")
 
     rig = Rig(bot)
     first = await rig.post(conversation(), message_id="m0")
@@ -311,6 +311,7 @@ async def test_nothing_of_the_caller_is_logged(rig: Rig, caplog: pytest.LogCaptu
     await rig.post(result(first, typed), message_id="m1")
     await rig.post(result(first, typed), message_id="m2")
     assert "86753091" not in caplog.text
+    assert "ValueError: ******** is nobody's" in caplog.text
     assert "call-7" in caplog.text
 
 
