@@ -21,7 +21,6 @@ Nothing here touches network, clock, environment or randomness: time and chance 
 """
 
 import json
-from dataclasses import replace
 from typing import Any, Final
 
 from dialtone import protocol
@@ -47,9 +46,9 @@ def take_turn(bot: CallBot, history: History | None, event: Event) -> Turn:
         history = History(CallFacts.of(message, event.at), INCOMING)
     assert history is not None, "only a Conversation begins a call"
     before = history.state
-    history = replace(history, sequence=history.sequence + 1, state=_state_after(before, message))
+    history = history._replace(sequence=history.sequence + 1, state=_state_after(before, message))
     if isinstance(message, Conversation) and history.state in OVER:
-        return Turn(replace(history, done=True))
+        return Turn(history._replace(done=True))
     if history.done:
         return Turn(history, [] if before in OVER else _after_the_end(history, message))
     return Run(bot, history, event, event_taken=isinstance(message, Conversation)).take()
@@ -73,7 +72,7 @@ def finish_activity(bot: CallBot, turn: Turn, event: Event, *, result: Any = Non
     # The text of an exception is anything: it may be huge, and hold what UTF-8 cannot say.
     reason = error[:RESULT_MAX].encode(errors="replace").decode()
     done = entry(mark, Code.UNANSWERED, reason) if reason else entry(mark, Code.ANSWERED, "", result)
-    history = replace(turn.history, entries=(*turn.history.entries, done), pending="")
+    history = turn.history._replace(entries=(*turn.history.entries, done), pending="")
     return Run(bot, history, event, event_taken=True, after=activity).take()
 
 

@@ -5,9 +5,9 @@ It is written as compact JSON so that a usual call fits into the platform's appS
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from dialtone.errors import AppStateRejected
 from dialtone.protocol import CallState, Conversation, ModalityType, Participant
@@ -59,8 +59,7 @@ class CallFacts:
         return datetime.fromtimestamp(self.started, UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(NamedTuple):
     """Everything a turn needs to know of the turns before it.
 
     `sequence` is the number of the last turn that was taken (-1 before the first); `pending` the fingerprint of the
@@ -71,7 +70,7 @@ class History:
 
     facts: CallFacts
     dialog: str
-    args: dict[str, Any] = field(default_factory=dict)
+    args: dict[str, Any] = {}  # A dialog is given a copy.
     entries: tuple[Entry, ...] = ()
     sequence: int = -1
     pending: str = ""

@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import replace
 from random import Random
 from typing import Any, Final, NoReturn, cast
 
@@ -220,8 +219,7 @@ class Run:
             raise self._mismatched("was replaced before it asked what its history answers")
         dialog, args = self._replaced
         history = self._history
-        self._history = replace(
-            history,
+        self._history = history._replace(
             dialog=dialog,
             args=args,
             entries=(),
@@ -429,7 +427,7 @@ class Run:
         return Turn(self._kept(done=True), actions, error=error)
 
     def _kept(self, *, pending: str = "", done: bool = False) -> History:
-        return replace(self._history, entries=tuple(self._entries), pending=pending, done=done)
+        return self._history._replace(entries=tuple(self._entries), pending=pending, done=done)
 
 
 def _where(dialog: Coroutine[Any, Any, Any]) -> str:

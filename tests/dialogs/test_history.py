@@ -27,7 +27,7 @@ FULL = History(
 )
 
 
-@pytest.mark.parametrize("history", [BEGUN, FULL, replace(FULL, pending="", done=True), replace(BEGUN, dialog="")])
+@pytest.mark.parametrize("history", [BEGUN, FULL, FULL._replace(pending="", done=True), BEGUN._replace(dialog="")])
 def test_round_trip(history: History) -> None:
     read = History.from_json(history.to_json(), call_id=CALL_ID, sequence=history.sequence)
     assert read == history
@@ -97,10 +97,10 @@ def read(found: list[str], sequence: int) -> History:
 
 
 def test_a_row_keeps_what_its_turn_added() -> None:
-    first = replace(BEGUN, entries=(["aaaa", 1],), pending="bbbb")
-    second = replace(first, sequence=1, entries=(*first.entries, ["bbbb", 1, "", "yes"]), pending="cccc", answered=True)
-    second = replace(second, state=CallState.ESTABLISHED)
-    third = replace(second, sequence=2, pending="", done=True)
+    first = BEGUN._replace(entries=(["aaaa", 1],), pending="bbbb")
+    second = first._replace(sequence=1, entries=(*first.entries, ["bbbb", 1, "", "yes"]), pending="cccc", answered=True)
+    second = second._replace(state=CallState.ESTABLISHED)
+    third = second._replace(sequence=2, pending="", done=True)
     journal = rows(first, second, third)
     assert journal[1:] == ['{"e":[["bbbb",1,"","yes"]],"q":"cccc","n":1}', '{"n":1,"x":1}']
     assert [read(journal[: number + 1], number) for number in range(3)] == [first, second, third]
@@ -109,10 +109,10 @@ def test_a_row_keeps_what_its_turn_added() -> None:
 @pytest.mark.parametrize(("sequence", "usual"), [(0, CallState.INCOMING), (1, CallState.ESTABLISHED)])
 @pytest.mark.parametrize("state", list(CallState))
 def test_only_a_state_that_is_not_the_usual_one_is_written(sequence: int, usual: CallState, state: CallState) -> None:
-    history = replace(BEGUN, sequence=sequence, state=state)
+    history = BEGUN._replace(sequence=sequence, state=state)
     assert ("c" in json.loads(history.to_json())) == (state is not usual)
     assert History.from_json(history.to_json(), call_id=CALL_ID, sequence=sequence) == history
-    journal = rows(BEGUN, replace(history, sequence=1), replace(BEGUN, sequence=2, state=state, done=True))
+    journal = rows(BEGUN, history._replace(sequence=1), BEGUN._replace(sequence=2, state=state, done=True))
     assert read(journal, 2).state is state
 
 
@@ -128,8 +128,8 @@ def test_only_a_state_that_is_not_the_usual_one_is_written(sequence: int, usual:
     ],
 )
 def test_a_row_keeps_the_whole_when_the_dialog_was_replaced(changes: dict[str, Any]) -> None:
-    before = replace(BEGUN, entries=(["aaaa", 1],))
-    after = replace(before, sequence=1, **changes)
+    before = BEGUN._replace(entries=(["aaaa", 1],))
+    after = before._replace(sequence=1, **changes)
     assert after.restarted(before)
     journal = rows(before, after)
     assert journal == [after.to_json()]
@@ -137,8 +137,8 @@ def test_a_row_keeps_the_whole_when_the_dialog_was_replaced(changes: dict[str, A
 
 
 def test_a_turn_that_only_adds_does_not_restart() -> None:
-    before = replace(BEGUN, entries=(["aaaa", 1],))
-    assert not replace(before, entries=(*before.entries, ["bbbb", 1]), pending="x", answered=True).restarted(before)
+    before = BEGUN._replace(entries=(["aaaa", 1],))
+    assert not before._replace(entries=(*before.entries, ["bbbb", 1]), pending="x", answered=True).restarted(before)
 
 
 def test_the_first_row_keeps_the_whole() -> None:

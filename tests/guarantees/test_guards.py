@@ -109,7 +109,7 @@ def file_a_recording_under_today(patch: Patch) -> None:
 
     async def today(self: Turns, before: History | None, incoming: skype.Incoming) -> StoredRecording | None:
         if before is not None:
-            before = replace(before, facts=replace(before.facts, started=self.clock()))
+            before = before._replace(facts=replace(before.facts, started=self.clock()))
         return await store(self, before, incoming)
 
     patch.setattr(Turns, "_store_recording", today)
@@ -128,7 +128,7 @@ def go_on_without_the_sound(patch: Patch) -> None:
 
 def go_on_after_the_end(patch: Patch) -> None:
     def endless(bot: CallBot, history: History | None, event: Event) -> Turn:
-        return take_turn(bot, replace(history, done=False) if history is not None else None, event)
+        return take_turn(bot, history._replace(done=False) if history is not None else None, event)
 
     patch.setattr("functions.turn.take_turn", endless)
 
