@@ -8,10 +8,8 @@ from copy import deepcopy
 from random import Random
 from typing import Any, Final, NoReturn, cast
 
-from pydantic import ValidationError
-from pydantic.alias_generators import to_camel
-
 from dialtone import protocol
+from dialtone.dialogs import workflow
 from dialtone.dialogs.bot import CallBot
 from dialtone.dialogs.call import Call
 from dialtone.dialogs.history import Entry, History, dumps
@@ -28,16 +26,11 @@ from dialtone.dialogs.requests import (
 )
 from dialtone.dialogs.turn import Activity, Build, Event, Lost, Queued, Turn
 from dialtone.errors import ActionFailed, CallEnded, DialogError, ReplayMismatch, WorkflowError
-from dialtone.protocol import CallStateChange, ContractViolation, ConversationResult, rules
-from dialtone.protocol.model import violation_of
+from dialtone.protocol import CallStateChange, ConversationResult
 from dialtone.protocol.states import OVER
 
 STEPS: Final = 1000
 """Things that a dialog may do in one turn: queue an action, ask, look at the clock."""
-
-_AUDIO: Final = protocol.ModalityType.AUDIO
-_ACTION: Final = {"digits": "recognize"}
-"""Kinds of request that are not named as their action is."""
 
 _SAID: Final = frozenset({"answer", "playPrompt"})
 _REFUSED: Final = fingerprint("refused", "")
@@ -163,31 +156,14 @@ class Run:
 
     def _enqueue(self, kind: str, build: Build) -> None:
         try:
-            self._check_order(kind)
-            action = self._checked(kind, build, len(self._queue))
+            workflow.check_order(kind, self._queue, answered=self._answered)
+            action = workflow.checked(kind, build, self._operation(str(len(self._queue))))
         except WorkflowError as refusal:
             value = [self._placed, refusal.message, refusal.field, refusal.fix]
             self._entries.append(entry(_REFUSED, Code.REFUSED, refusal.code, value))
             self._cursor += 1
             raise
         self._queue.append(Queued(kind, build, action))
-
-    def _check_order(self, kind: str) -> None:
-        last = self._queue[-1].kind if self._queue else ""
-        if last in ("hangup", "reject"):
-            raise WorkflowError(
-                f"{kind} comes after {last}",
-                field=kind,
-                fix=f"return from the dialog after {last}",
-                code="ACTION_ORDER",
-            )
-        if kind in ("answer", "reject") and (self._answered or self._queue):
-            raise WorkflowError(
-                f"{kind} must be the first action of a call",
-                field=kind,
-                fix=f"call it before anything else, or leave {kind} out",
-                code="ACTION_ORDER",
-            )
 
     def _step(self) -> None:
         self._steps += 1
@@ -300,7 +276,10 @@ class Run:
             return self._platform_answer(mark)
         assert request.build is not None
         self._enqueue(request.kind, request.build)
-        return Turn(self._kept(pending=mark), self._actions())
+        return Turn(
+            self._kept(pending=mark),
+            workflow.actions_of(self._queue, answered=self._answered, operation=self._operation),
+        )
 
     def _take_event(self, request: Request, mark: str) -> None:
         """Rule 2: the event answers the request that the last turn asked."""
@@ -358,27 +337,6 @@ class Run:
         )
         return self._mismatch
 
-    def _actions(self) -> list[protocol.Action]:
-        """What is queued, as the contract has it, with the answer first: legal, since each action was checked."""
-        built = [item.built or self._checked(item.kind, item.build, index) for index, item in enumerate(self._queue)]
-        if built and not self._answered and built[0].action not in ("answer", "reject", "hangup"):
-            built.insert(0, protocol.Answer(operation_id=self._operation("a"), accept_modality_types=[_AUDIO]))
-        return built
-
-    def _checked(self, kind: str, build: Build, index: int) -> protocol.Action:
-        """The action, which is legal. Raises a `WorkflowError` whose field begins with the action's name."""
-        name = _ACTION.get(kind, kind)
-        try:
-            action = build(self._operation(str(index)))
-            rules.check_action(action)
-        except ValidationError as error:
-            violation = violation_of(error)
-            violation.field = ".".join(to_camel(part) for part in violation.field.split("."))
-            raise WorkflowError.from_violation(violation.under(name)) from None
-        except ContractViolation as violation:
-            raise WorkflowError.from_violation(violation.under(name)) from None
-        return action
-
     def _operation(self, part: str) -> str:
         """An operationId: unique in the call, and the same when the turn is taken again."""
         return f"{self._history.sequence}-{part}"
@@ -392,15 +350,10 @@ class Run:
         return Turn(self._kept(done=True), self._closing())
 
     def _closing(self) -> list[protocol.Action]:
-        """Rule 4: what ends the call."""
+        """What ends the call; nothing when it is over."""
         if self._ended:
             return []
-        actions = self._actions()
-        if actions and actions[-1].action in ("hangup", "reject"):
-            return actions
-        if not actions and not self._answered:
-            return [protocol.Reject(operation_id=self._operation("z"))]
-        return [*actions, protocol.Hangup(operation_id=self._operation("z"))]
+        return workflow.closing(self._queue, answered=self._answered, operation=self._operation)
 
     def _fail(self, error: Exception, *, drop: bool) -> Turn:
         """Rule 6: the apology and the hang-up."""
