@@ -3,9 +3,10 @@
 import azure.functions as func
 
 from dialtone.errors import BodyTooLarge
-from functions.http import platform, route
+from functions.http import route
 from functions.settings import settings
 from functions.turn import turns
+from functions.verify import platform
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 

@@ -5,8 +5,9 @@ import json
 import azure.functions as func
 
 from dialtone import __version__
-from functions.http import anyone, route
+from functions.http import route
 from functions.turn import turns
+from functions.verify import anyone
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 import azure.functions as func
 
 from dialtone.errors import DialtoneError
-from functions.verify import Verifier, callback, host_asks_for_key
+from functions.verify import Verifier, host_asks_for_key, platform
 
 log: Final = logging.getLogger("dialtone")
 call_id: ContextVar[str] = ContextVar("call_id", default="-")
@@ -45,15 +45,6 @@ class CallIdFilter(logging.Filter):
 
 
 log.addFilter(CallIdFilter())
-
-
-async def platform(request: func.HttpRequest) -> None:
-    """Verify a callback of the calling platform, as DIALTONE_AUTH says (functions/verify.py)."""
-    await callback(request)
-
-
-async def anyone(_: func.HttpRequest) -> None:
-    """For routes that tell nothing and change nothing."""
 
 
 def route(

@@ -37,6 +37,7 @@ from typing import Final, Literal, Self, get_args
 from urllib.parse import quote, urlsplit
 
 from dialtone.errors import ConfigurationError
+from dialtone.protocol.rules import LOOPBACK
 
 Way = Literal["function-key", "jwt", "certificate", "loopback"]
 Revocation = Literal["require", "allow"]
@@ -112,7 +113,7 @@ class Settings:
     @property
     def callback_url(self) -> str:
         """Where the platform posts the result of a workflow; with the key, where the host asks for it."""
-        key = f"?code={quote(self.function_key, safe='')}" if "function-key" in self.ways else ""
+        key = f"?code={quote(self.function_key, safe='')}" if "function-key" in self.auth else ""
         return f"{self.public_url}/api/calls{key}"
 
 
@@ -141,9 +142,7 @@ def is_private(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:
         return False
-    return bool(parts.hostname) and (
-        parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"))
-    )
+    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK))
 
 
 def _metadata(url: str) -> str:

@@ -97,13 +97,13 @@ class Turns:
             return True
         if not latest.done and self.clock() - latest.at < self.settings.sweep_after:
             return False
-        rows = await self.storage.calls.history(record.call_id, latest.sequence)
         if latest.done:
             # The process died between the turn that ended the call and the index; what came after did not end it.
+            rows = await self.storage.calls.history(record.call_id, latest.sequence)
             end = next(row for row in rows if row.done)
             await self.storage.calls.close(replace(record, ended=end.at, outcome=_outcome(end)))
             return True
-        before = History.from_rows([row.entries for row in rows], call_id=record.call_id, sequence=latest.sequence)
+        before = await self._history_at(record.call_id, latest.sequence)
         log.warning("the callback after turn %d did not come; the call is lost", latest.sequence)
         await self._take(before, Event(Lost(), self.clock()), kind=LOST, message_id=f"{LOST}-{latest.sequence + 1}")
         return True
@@ -142,8 +142,7 @@ class Turns:
             if _awaits(latest.reply) in _NOT_CUT_OFF:
                 log.info("the call is over; the outcome of its last action is waited for")
                 return
-            rows = await calls.history(change.id, latest.sequence)
-            before = History.from_rows([row.entries for row in rows], call_id=change.id, sequence=latest.sequence)
+            before = await self._history_at(change.id, latest.sequence)
             await self._take(before, Event(change, self.clock()), kind=change.type, message_id=message_id)
 
     async def _roster(self, before: History | None) -> tuple[str, ...] | None:
@@ -158,13 +157,17 @@ class Turns:
         state = self.codec.decode(message.id, message.app_state)
         if state.history is not None:
             return History.from_json(state.history, call_id=message.id, sequence=state.sequence)
-        rows = await self.storage.calls.history(message.id, state.sequence)
-        if not rows or rows[-1].sequence != state.sequence:
+        return await self._history_at(message.id, state.sequence)
+
+    async def _history_at(self, call_id: str, sequence: int) -> History:
+        """The history at a turn, from the journal."""
+        rows = await self.storage.calls.history(call_id, sequence)
+        if not rows or rows[-1].sequence != sequence:
             raise DependencyError(
-                f"the journal lacks turn {state.sequence}, which this bot has answered",
+                f"the journal lacks turn {sequence}, which this bot has answered",
                 fix="look whether rows of the table `calls` were deleted",
             )
-        return History.from_rows([row.entries for row in rows], call_id=message.id, sequence=state.sequence)
+        return History.from_rows([row.entries for row in rows], call_id=call_id, sequence=sequence)
 
     async def _store_recording(self, before: History | None, incoming: skype.Incoming) -> StoredRecording | None:
         """Whatever sound comes with a record outcome is stored, even if it is faulty or the recording failed."""

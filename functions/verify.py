@@ -19,15 +19,14 @@ from urllib.parse import urlsplit
 import azure.functions as func
 
 from dialtone.errors import ConfigurationError, Forbidden
+from dialtone.protocol.rules import LOOPBACK
 from functions.settings import Settings, Way, settings, ways_of
 
 Verifier = Callable[[func.HttpRequest], Awaitable[None]]
 
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
-
-async def callback(request: func.HttpRequest) -> None:
-    """Verify a callback as DIALTONE_AUTH says.
+async def platform(request: func.HttpRequest) -> None:
+    """Verify a callback of the calling platform as DIALTONE_AUTH says.
 
     Raises `Unauthorized`, `Forbidden`, `DependencyError` when it could not be verified, and `ConfigurationError`.
     """
@@ -35,10 +34,14 @@ async def callback(request: func.HttpRequest) -> None:
         await verifier(request)
 
 
+async def anyone(_: func.HttpRequest) -> None:
+    """For routes that tell nothing and change nothing."""
+
+
 async def loopback(request: func.HttpRequest) -> None:
     """Take requests to this machine only. Raises `Forbidden`."""
     host = urlsplit(request.url).hostname
-    if os.environ.get("WEBSITE_INSTANCE_ID") or host not in _LOOPBACK:
+    if os.environ.get("WEBSITE_INSTANCE_ID") or host not in LOOPBACK:
         raise Forbidden(
             "verification is off, which is for this machine only",
             field="DIALTONE_AUTH",

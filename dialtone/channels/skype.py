@@ -22,6 +22,7 @@ from typing import Any, Final
 from dialtone.channels.multipart import Part, parameter, split
 from dialtone.errors import BadMessage, WorkflowError
 from dialtone.protocol import (
+    AUDIO_TYPES,
     Action,
     CallStateChange,
     ContractViolation,
@@ -44,11 +45,6 @@ CHAIN_ID: Final = "x-microsoft-skype-chain-id"
 MESSAGE_ID: Final = "x-microsoft-skype-message-id"
 CONTENT_TYPE: Final = "application/json; charset=utf-8"
 
-AUDIO_TYPES: Final = {
-    RecordingFormat.WMA: "audio/x-ms-wma",
-    RecordingFormat.WAV: "audio/wav",
-    RecordingFormat.MP3: "audio/mpeg",
-}
 _FORMATS: Final = {kind: form for form, kind in AUDIO_TYPES.items()}
 _UTF_8: Final = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
 """Charsets that are UTF-8, or a part of it."""

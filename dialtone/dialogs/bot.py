@@ -53,13 +53,7 @@ class CallBot:
         """
 
         def register(dialog: DialogT) -> DialogT:
-            is_async = iscoroutinefunction(dialog)
-            if not is_async:
-                raise DialogError(
-                    f"{getattr(dialog, '__qualname__', dialog)!r} is not an async function",
-                    field=name,
-                    fix="write the dialog as `async def name(call): ...`",
-                )
+            _must_be_async(dialog, name, "write the dialog as `async def name(call): ...`")
             if name in self._dialogs:
                 raise DialogError(
                     f"there are two dialogs named {name!r}", field=name, fix="give each dialog its own name"
@@ -81,13 +75,7 @@ class CallBot:
         With or without it, a `CallStateChange` to terminated ends the call; with it, `call.participants` follows the
         roster. Raises `DialogError` for a second handler and for a function that is not `async`.
         """
-        is_async = iscoroutinefunction(handler)
-        if not is_async:
-            raise DialogError(
-                f"{getattr(handler, '__qualname__', handler)!r} is not an async function",
-                field="on_notification",
-                fix="write the handler as `async def name(notification): ...`",
-            )
+        _must_be_async(handler, "on_notification", "write the handler as `async def name(notification): ...`")
         if self.notified is not None:
             raise DialogError(
                 "there are two handlers of notifications", field="on_notification", fix="call one from the other"
@@ -112,3 +100,9 @@ class CallBot:
                 fix=f"register it with @bot.incoming or @bot.dialog({name!r}); known are {known}",
             )
         return dialog(call, **args)
+
+
+def _must_be_async(function: object, field: str, fix: str) -> None:
+    if not iscoroutinefunction(function):
+        name = getattr(function, "__qualname__", function)
+        raise DialogError(f"{name!r} is not an async function", field=field, fix=fix)

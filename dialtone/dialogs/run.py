@@ -343,10 +343,10 @@ class Run:
 
     def _finish(self) -> Turn:
         """The dialog has returned."""
-        if self._mismatch is None and (self._cursor < len(self._entries) or not self._event_taken):
-            raise self._mismatched("ended before it asked what its history answers")
         if self._mismatch is not None:
             raise self._mismatch
+        if not self._live:
+            raise self._mismatched("ended before it asked what its history answers")
         return Turn(self._kept(done=True), self._closing())
 
     def _closing(self) -> list[protocol.Action]:

@@ -21,6 +21,7 @@ from dialtone.protocol.actions import (
 )
 from dialtone.protocol.conversation import Conversation, ConversationResult, Participant
 from dialtone.protocol.enums import (
+    AUDIO_TYPES,
     CallState,
     ContentSharingRole,
     DigitCollectionCompletionReason,
@@ -78,6 +79,7 @@ from dialtone.protocol.workflow import Workflow, WorkflowLinks
 
 __all__ = [
     "ACTIONS",
+    "AUDIO_TYPES",
     "CALL_STATE_CHANGE",
     "MEDIA_ACTIONS",
     "MISSPELT_VALIDATION",

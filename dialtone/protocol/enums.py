@@ -6,7 +6,7 @@ Written in exact camelCase, read case-insensitively; a value that is not known r
 """
 
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 
 
 class ContractEnum(StrEnum):
@@ -71,6 +71,14 @@ class RecordingFormat(ContractEnum):
     WMA = "wma"
     WAV = "wav"
     MP3 = "mp3"
+
+
+AUDIO_TYPES: Final = {
+    RecordingFormat.WAV: "audio/wav",
+    RecordingFormat.WMA: "audio/x-ms-wma",
+    RecordingFormat.MP3: "audio/mpeg",
+}
+"""Media type of a recording in each format (Microsoft's C# contract)."""
 
 
 class SayAs(ContractEnum):

@@ -5,7 +5,6 @@ Journal (table `calls`)
   2. Row keys are turned round, so that the latest turn is the first row.
   3. A text or a reply that is longer than one property may be goes on in `<name>_1`, `<name>_2` and so on. A row has
      1,000,000 bytes at most, where two bytes count for each UTF-16 unit of a text.
-
   4. A notification is a row of its call, `note-` and its Message-ID, inserted, never updated; the one row `roster` has
      who is in the call now. Both keys are behind those of all turns.
 

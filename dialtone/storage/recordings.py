@@ -12,12 +12,13 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from dialtone.errors import BotError, StorageUnavailable
+from dialtone.protocol import AUDIO_TYPES
 from dialtone.storage.backend import Blob, Container
 from dialtone.storage.keys import call_key, day_of
 
 RECORDINGS_CONTAINER: Final = "recordings"
 
-_CONTENT_TYPES: Final = {"wav": "audio/wav", "wma": "audio/x-ms-wma", "mp3": "audio/mpeg"}
+_CONTENT_TYPES: Final = {str(form): kind for form, kind in AUDIO_TYPES.items()}
 _VALUE_MAX: Final = 1000
 
 
@@ -52,7 +53,8 @@ class RecordingStore:
 
         Raises BotError when the format is not one of the three.
         """
-        if recording.format not in _CONTENT_TYPES:
+        content_type = _CONTENT_TYPES.get(recording.format)
+        if content_type is None:
             raise BotError(
                 f"{recording.format!r} is not a format of recordings",
                 field="format",
@@ -65,7 +67,6 @@ class RecordingStore:
         # Other calls go on while the sum of a long recording is made.
         digest = await asyncio.to_thread(hashlib.sha256, audio)
         stored = replace(recording, size=len(audio), sha256=digest.hexdigest(), path=path)
-        content_type = _CONTENT_TYPES[recording.format]
         if await self._container.put(path, audio, content_type, _metadata(stored), overwrite=False):
             return stored
         blob = await self._container.head(path)

@@ -28,6 +28,7 @@ from uuid import UUID
 import httpx
 
 from dialtone.protocol import (
+    AUDIO_TYPES,
     CallState,
     ContractViolation,
     Conversation,
@@ -36,7 +37,6 @@ from dialtone.protocol import (
     Outcome,
     OutcomeValue,
     Participant,
-    RecordingFormat,
     Reject,
     Workflow,
     rules,
@@ -49,11 +49,6 @@ from simulator.script import Script
 
 USER_AGENT: Final = "Microsoft-Skype/3.0,(Calling/1.0)"
 JSON_TYPE: Final = "application/json; charset=utf-8"
-AUDIO_TYPES: Final = {
-    RecordingFormat.WMA: "audio/x-ms-wma",
-    RecordingFormat.WAV: "audio/wav",
-    RecordingFormat.MP3: "audio/mpeg",
-}
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialtone.channels import skype
-from dialtone.channels.skype import AUDIO_TYPES, Incoming, parse, prompts_of, render
+from dialtone.channels.skype import Incoming, parse, prompts_of, render
 from dialtone.errors import BadMessage, WorkflowError
 from dialtone.protocol import (
+    AUDIO_TYPES,
     Answer,
     CallStateChange,
     Conversation,

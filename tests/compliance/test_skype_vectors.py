@@ -16,6 +16,7 @@ from dialtone.channels import skype
 from dialtone.errors import BadMessage
 from dialtone.media import frames
 from dialtone.protocol import (
+    AUDIO_TYPES,
     Answer,
     CallStateChange,
     ContractViolation,
@@ -265,7 +266,7 @@ async def recording_callback() -> None:
 
 
 async def media_types() -> None:
-    kinds = {form: skype.AUDIO_TYPES[RecordingFormat(form)] for form in BY_ID["X02"]["input"]["formats"]}
+    kinds = {form: AUDIO_TYPES[RecordingFormat(form)] for form in BY_ID["X02"]["input"]["formats"]}
     assert kinds == BY_ID["X02"]["expect"]
 
 

@@ -7,10 +7,10 @@ import pytest
 
 import function_app
 from functions import calls as calls_module
-from functions.http import anyone, platform, route
+from functions.http import route
 from functions.settings import settings
 from functions.turn import turns
-from functions.verify import loopback, verifiers
+from functions.verify import anyone, loopback, platform, verifiers
 from tests.functions.app import functions, handler
 from tests.functions.rig import JSON, conversation
 

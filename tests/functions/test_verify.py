@@ -12,10 +12,10 @@ import azure.functions as func
 import pytest
 import pytest_asyncio
 
-from functions.http import anyone, platform, route
+from functions.http import route
 from functions.settings import settings
 from functions.turn import turns
-from functions.verify import host_asks_for_key, verifiers
+from functions.verify import anyone, host_asks_for_key, platform, verifiers
 from tests.fakes import ROOT
 from tests.functions.app import handler
 from tests.functions.authority import SERVER, Places, root, the_issuer, the_root
