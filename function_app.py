@@ -2,9 +2,10 @@
 
 import azure.functions as func
 
-from functions import calls, health, sweeper
+from functions import calls, health, signals, sweeper
 
 app = func.FunctionApp()
 app.register_functions(calls.blueprint)
 app.register_functions(health.blueprint)
+app.register_functions(signals.blueprint)
 app.register_functions(sweeper.blueprint)

@@ -1,7 +1,24 @@
 """Dialtone: a calling-bot kit for Azure."""
 
-from dialtone.dialogs import Call, CallBot, CallStateChange, Prompt, Recognition, Recording, RosterUpdate
-from dialtone.errors import ActionFailed, ActivityFailed, CallEnded, DialtoneError
+from dialtone.dialogs import (
+    Call,
+    CallBot,
+    CallStateChange,
+    Defaults,
+    DialogResult,
+    Library,
+    Notices,
+    Prompt,
+    Recognition,
+    Recording,
+    ResumeReason,
+    RosterUpdate,
+    Signal,
+    User,
+    translations,
+)
+from dialtone.dialogs.outside import signal_url
+from dialtone.errors import ActionFailed, ActivityFailed, CallEnded, Canceled, DialtoneError
 
 __version__ = "0.1.0"
 
@@ -12,10 +29,20 @@ __all__ = [
     "CallBot",
     "CallEnded",
     "CallStateChange",
+    "Canceled",
+    "Defaults",
+    "DialogResult",
     "DialtoneError",
+    "Library",
+    "Notices",
     "Prompt",
     "Recognition",
     "Recording",
+    "ResumeReason",
     "RosterUpdate",
+    "Signal",
+    "User",
     "__version__",
+    "signal_url",
+    "translations",
 ]

@@ -12,6 +12,8 @@
     │   ├── BadMessage             not JSON, a member missing, of the wrong type or against a rule (400)
     │   ├── AppStateRejected       appState is missing, was tampered with, or belongs to another call (400)
     │   ├── BodyTooLarge           the body is over the limit (400)
+    │   ├── CallUnknown            no call has the id that is named (404)
+    │   ├── CallOver               the call that is named has ended (409)
     │   └── Unauthorized           the request carries no proof that it comes from the platform (401)
     │       └── Forbidden            its proof is not good enough, or not for us (403)
     └── DependencyError          something we rely on failed; the platform tries again (503)
@@ -19,6 +21,8 @@
 
     CallEnded                    not an error: the call is over. A BaseException, as asyncio.CancelledError is,
                                  so that `except Exception` in a dialog does not swallow it.
+    Canceled                     not an error: the caller took the cancel choice of a question; ends the dialog that
+                                 does not catch it.
 
 Each carries what to do (`fix`), the status of the HTTP reply, and whether trying again may help.
 """
@@ -140,6 +144,20 @@ class BodyTooLarge(PlatformError):
     code = "BODY_TOO_LARGE"
 
 
+class CallUnknown(PlatformError):
+    """No call has the id that is named."""
+
+    code = "CALL_UNKNOWN"
+    http_status = 404
+
+
+class CallOver(PlatformError):
+    """The call that is named has ended."""
+
+    code = "CALL_OVER"
+    http_status = 409
+
+
 class Unauthorized(PlatformError):
     """The request carries no proof that it comes from the platform; the reply asks for a bearer token."""
 
@@ -174,3 +192,11 @@ class CallEnded(BaseException):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Canceled(Exception):
+    """The caller took the cancel choice of a question; raised at its `await`.
+
+    A dialog that was begun by `call.begin` and does not catch it ends with the resume reason `canceled`; the
+    outermost one ends as if it had returned.
+    """

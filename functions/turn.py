@@ -3,9 +3,10 @@
 1. A turn is stored before it is answered; the insert of its row decides. Whoever finds the row taken answers with what
    is in it, byte for byte: a retry, a parallel copy, a late copy of an older callback.
 2. The usual turn reads nothing. Only a history that did not fit into appState is read back, and a turn that is about
-   to run an activity looks first whether it was taken already.
+   to run an activity, or to save data, looks first whether it was taken already.
 3. The sound of a recording is stored before its turn, under a name that a retry gives again.
-4. What fails before the insert leaves nothing behind that matters; the platform tries again.
+4. What fails before the insert leaves nothing behind that matters; the platform tries again. What the dialog changed of
+   its data is saved before the insert too: a retry saves the same again.
 5. A notification takes no turn: the bot's handler is told, then it is stored, and a repetition finds it. The roster of
    a group call is read by each of its turns, if the bot asks for notifications.
 6. The notification that a call is terminated takes the turn that ends it, by the same insert; it and the outcome of the
@@ -29,10 +30,13 @@ from typing import Final
 
 from dialtone.appstate import AppStateCodec, keys_from_setting
 from dialtone.channels import skype
-from dialtone.dialogs import CallBot, Event, History, Lost, StoredRecording, Turn, finish_activity, take_turn
+from dialtone.dialogs import CallBot, Event, History, Lost, StoredRecording, Turn, take_turn
+from dialtone.dialogs.bot import ON_ERROR
+from dialtone.dialogs.outside import complete
 from dialtone.errors import BadMessage, ConfigurationError, DependencyError
 from dialtone.media.sound import fault_of
 from dialtone.protocol import (
+    Action,
     CallStateChange,
     Conversation,
     ConversationResult,
@@ -41,8 +45,10 @@ from dialtone.protocol import (
     RosterUpdate,
     states,
 )
+from dialtone.signals import SignalKeys
 from dialtone.storage import CallRecord, NoteRow, Recording, Storage, TurnRow, open_storage
 from functions.http import about_call, log
+from functions.outside import CallOutside
 from functions.settings import Settings, settings
 
 LOST: Final = "lost"
@@ -201,16 +207,18 @@ class Turns:
         return StoredRecording(stored.path, stored.size, stored.fault)
 
     async def _take(self, before: History | None, event: Event, *, kind: str, message_id: str) -> Reply:
+        await self._tell_receivers(event)
         turn = take_turn(self.bot, before, event)
-        looked = False
-        while turn.activity is not None:
-            if not looked and (taken := await self._taken(turn.history)) is not None:
+        if turn.activity is not None or turn.changes:
+            if (taken := await self._taken(turn.history)) is not None:
                 if before is None:
                     # Whoever took the turn may have died before the call was listed.
                     await self._list(turn, taken)
                 return self._answered_before(taken, message_id)
-            looked = True
-            turn = await self._run_activity(turn, event)
+            turn = await complete(self.bot, turn, event, self._outside(turn.history.facts.call_id))
+        for change in turn.changes:
+            bag, owner = change.key
+            await self.storage.data.save(bag, owner, change.values, change.removed, emptied=change.emptied)
         if turn.error is not None:
             # An exception's text may hold what the caller typed.
             told = turn.history.without_typed("".join(traceback.format_exception(turn.error)))
@@ -223,40 +231,42 @@ class Turns:
     async def _taken(self, history: History) -> TurnRow | None:
         return await self.storage.calls.get(history.facts.call_id, history.sequence)
 
-    async def _run_activity(self, turn: Turn, event: Event) -> Turn:
-        assert turn.activity is not None
-        try:
-            result = await turn.activity.run()
-        except DependencyError:
-            raise
-        except Exception as error:
-            log.warning("an activity of the dialog raised %s", type(error).__name__)
-            return finish_activity(self.bot, turn, event, error=f"{type(error).__name__}: {error}")
-        return finish_activity(self.bot, turn, event, result=result)
+    def _outside(self, call_id: str) -> CallOutside:
+        keys = SignalKeys(keys_from_setting(self.settings.appstate_key))
+        return CallOutside(call_id, self.storage, keys, self.settings.public_url)
+
+    async def _tell_receivers(self, event: Event) -> None:
+        for receiver in self.bot.receivers:
+            try:
+                await receiver(event)
+            except DependencyError:
+                raise
+            except Exception:
+                log.exception("a function that is told events failed")
 
     async def _render(self, turn: Turn, whole: str) -> bytes:
-        if not turn.actions:
-            return b""
         history = turn.history
-        caller = history.facts.caller
-        await self._put_prompts(turn, caller.language_id if caller else None)
+        actions = await self.bot.sent(history.facts.call_id, turn.actions)
+        if not actions:
+            return b""
+        await self._put_prompts(actions)
         return skype.render(
-            turn.actions,
+            actions,
             callback=self.settings.callback_url,
             app_state=self.codec.encode(history.facts.call_id, history.sequence, whole),
             subscriptions=self.bot.subscriptions(multiparty=history.facts.is_multiparty),
             loopback_http=self.settings.auth == "loopback",
         )
 
-    async def _put_prompts(self, turn: Turn, culture: str | None) -> None:
-        """Replace the texts of named prompts by what operators have uploaded."""
-        prompts = [prompt for action in turn.actions for prompt in skype.prompts_of(action) if prompt.blob_name]
-        if not prompts:
-            return
-        found = await self.storage.prompts.resolve({prompt.blob_name or "" for prompt in prompts}, culture)
-        for prompt in prompts:
-            if (uploaded := found.get(prompt.blob_name or "")) is not None:
-                prompt.value, prompt.file_uri = uploaded.text, uploaded.file_uri
+    async def _put_prompts(self, actions: list[Action]) -> None:
+        """Replace the texts of named prompts by what operators have uploaded, each in its language."""
+        prompts = [prompt for action in actions for prompt in skype.prompts_of(action) if prompt.blob_name]
+        for culture in {prompt.blob_culture for prompt in prompts}:
+            spoken = [prompt for prompt in prompts if prompt.blob_culture == culture]
+            found = await self.storage.prompts.resolve({prompt.blob_name or "" for prompt in spoken}, culture)
+            for prompt in spoken:
+                if (uploaded := found.get(prompt.blob_name or "")) is not None:
+                    prompt.value, prompt.file_uri = uploaded.text, uploaded.file_uri
 
     def _row(
         self, before: History | None, turn: Turn, event: Event, whole: str, body: bytes, *, kind: str, message_id: str
@@ -275,7 +285,7 @@ class Turns:
             status=200,
             at=event.at,
             done=history.done,
-            failed=type(turn.error).__name__ if turn.error else "",
+            failed=_failed(turn),
         )
 
     async def _commit(self, before: History | None, turn: Turn, row: TurnRow) -> Reply:
@@ -312,6 +322,14 @@ class Turns:
         else:
             log.info("turn %d is answered again", row.sequence)
         return Reply(row.reply, row.status, row.content_type)
+
+
+def _failed(turn: Turn) -> str:
+    """What the call failed with: in this turn, or in the one after which the dialog `on_error` began."""
+    if turn.error is not None:
+        return type(turn.error).__name__
+    history = turn.history
+    return str(history.args.get("error", "")).partition(":")[0] if history.dialog == ON_ERROR else ""
 
 
 def _outcome(last: TurnRow) -> str:

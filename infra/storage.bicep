@@ -16,7 +16,7 @@ param tags object
 param recordingRetentionDays int
 
 var containers = ['prompts', 'recordings', 'deployments']
-var tables = ['calls', 'callindex']
+var tables = ['calls', 'callindex', 'calldata']
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   name: name

@@ -37,7 +37,7 @@ def drawn() -> dict[str, str]:
 
 def test_the_drawing_is_the_tree() -> None:
     tree = {found.__name__: found.__base__.__name__ for found in CLASSES if found.__base__ is not None}
-    roots = {"DialtoneError": "", "CallEnded": ""}
+    roots = {"DialtoneError": "", "CallEnded": "", "Canceled": ""}
     assert drawn() == tree | roots
 
 

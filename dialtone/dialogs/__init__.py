@@ -1,29 +1,50 @@
 """The programming model: bots, calls, and the replay engine that runs them. Pure: no network, clock or disk."""
 
+from dialtone.dialogs.asking import Recognition, Recording
 from dialtone.dialogs.bot import CallBot
-from dialtone.dialogs.call import Call, Recognition, Recording
+from dialtone.dialogs.call import Call, Signal
+from dialtone.dialogs.data import BagChange, BagKey
 from dialtone.dialogs.engine import finish_activity, take_turn
 from dialtone.dialogs.history import CallFacts, History
+from dialtone.dialogs.language import translations
+from dialtone.dialogs.library import Library
+from dialtone.dialogs.options import Defaults, Notices
 from dialtone.dialogs.prompts import Prompt
-from dialtone.dialogs.requests import StoredRecording
-from dialtone.dialogs.turn import Activity, Event, Lost, Turn
+from dialtone.dialogs.requests import Load, Look, Place, StoredRecording
+from dialtone.dialogs.results import DialogResult, ResumeReason
+from dialtone.dialogs.turn import Activity, Event, Lost, Placed, Turn
+from dialtone.dialogs.user import User
 from dialtone.protocol import CallStateChange, RosterUpdate
 
 __all__ = [
     "Activity",
+    "BagChange",
+    "BagKey",
     "Call",
     "CallBot",
     "CallFacts",
     "CallStateChange",
+    "Defaults",
+    "DialogResult",
     "Event",
     "History",
+    "Library",
+    "Load",
+    "Look",
     "Lost",
+    "Notices",
+    "Place",
+    "Placed",
     "Prompt",
     "Recognition",
     "Recording",
+    "ResumeReason",
     "RosterUpdate",
+    "Signal",
     "StoredRecording",
     "Turn",
+    "User",
     "finish_activity",
     "take_turn",
+    "translations",
 ]

@@ -1,69 +1,158 @@
-"""A bot: the dialogs that its calls run."""
+"""A bot: the dialogs that its calls run, and what is done around them."""
 
 from collections.abc import Awaitable, Callable
-from inspect import iscoroutinefunction
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from dialtone.dialogs.call import Call
+from dialtone.dialogs.language import Localize
+from dialtone.dialogs.library import ROOT, Dialog, DialogT, Library, must_be_async
+from dialtone.dialogs.options import DEFAULTS, NOTICES, Defaults, Notices
 from dialtone.dialogs.prompts import APOLOGY, Prompt
-from dialtone.errors import DialogError
+from dialtone.dialogs.stack import Around
+from dialtone.dialogs.turn import Event
+from dialtone.errors import DialogError, WorkflowError
 from dialtone.protocol import (
     CALL_STATE_CHANGE,
     ROSTER_UPDATE,
+    Action,
     CallStateChange,
     ContractViolation,
+    Participant,
     RosterUpdate,
     rules,
 )
 
-Dialog = Callable[..., Awaitable[Any]]
-DialogT = TypeVar("DialogT", bound=Dialog)
+if TYPE_CHECKING:
+    from dialtone.dialogs.user import User
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Awaitable[object]])
 Notified = Callable[[CallStateChange | RosterUpdate], Awaitable[None]]
-NotifiedT = TypeVar("NotifiedT", bound=Notified)
+Receive = Callable[[Event], Awaitable[None]]
+Send = Callable[[str, list[Action]], Awaitable[list[Action]]]
+LookupUser = Callable[[Participant | None], "Awaitable[User | None]"]
 
-INCOMING = "/"
+INCOMING: Final = "/"
+OUTGOING: Final = "/outgoing"
+ON_ERROR: Final = "/error"
 
 
-class CallBot:
+class CallBot(Library):
     """Holds the dialogs of a bot; it has no state of its own, so that any process can take any turn.
 
-    `apology` is what a caller hears, before the call is hung up, when a dialog fails. Raises `DialogError` for one
-    that cannot be spoken.
+    `apology` is what a caller hears, before the call is hung up, when a dialog fails and no `on_error` dialog helps.
+    `notices` are said before a question is asked again; `defaults` are what questions take where they do not say it;
+    `localize` translates every text (see `dialtone.translations`). Raises `DialogError` for a notice or an
+    apology that cannot be spoken.
     """
 
-    def __init__(self, *, apology: Prompt = APOLOGY) -> None:
-        try:
-            rules.check_prompt(apology.to_protocol())
-        except ContractViolation as violation:
-            raise DialogError(
-                f"the apology cannot be spoken: {violation.message}", field="apology", fix=violation.fix
-            ) from None
+    def __init__(
+        self,
+        *,
+        apology: Prompt = APOLOGY,
+        notices: Notices = NOTICES,
+        defaults: Defaults = DEFAULTS,
+        localize: Localize | None = None,
+    ) -> None:
+        super().__init__(ROOT)
+        for name, prompt in [("apology", apology), *((f"notice {name}", prompt) for name, prompt in notices.all())]:
+            try:
+                rules.check_prompt(prompt.to_protocol())
+            except ContractViolation as violation:
+                raise DialogError(
+                    f"the {name} cannot be spoken: {violation.message}", field=name, fix=violation.fix
+                ) from None
         self.apology = apology
+        self.notices = notices
+        self.defaults = defaults
+        self.localize = localize
         self.notified: Notified | None = None
-        self._dialogs: dict[str, Dialog] = {}
+        self.user_lookup: LookupUser | None = None
+        self.wrappers: list[Around] = []
+        self.receivers: list[Receive] = []
+        self.senders: list[Send] = []
 
     def incoming(self, dialog: DialogT) -> DialogT:
-        """Register the dialog that an incoming call starts with. It is called with the `Call`."""
+        """Register the dialog that an incoming call starts with, `/`. It is called with the `Call`."""
         return self.dialog(INCOMING)(dialog)
 
-    def dialog(self, name: str) -> Callable[[DialogT], DialogT]:
-        """Register a dialog under a name, for `call.replace`.
+    def outgoing(self, dialog: DialogT) -> DialogT:
+        """Register the dialog of the calls that the bot places (`call.place`), which begins when one is answered.
 
-        Raises `DialogError` for a name that is taken and for a function that is not `async`.
+        It is called with the `Call` and the arguments that `call.place` was given.
         """
+        return self.dialog(OUTGOING)(dialog)
 
-        def register(dialog: DialogT) -> DialogT:
-            _must_be_async(dialog, name, "write the dialog as `async def name(call): ...`")
-            if name in self._dialogs:
-                raise DialogError(
-                    f"there are two dialogs named {name!r}", field=name, fix="give each dialog its own name"
-                )
-            self._dialogs[name] = dialog
-            return dialog
+    def on_error(self, dialog: DialogT) -> DialogT:
+        """Register the dialog that a call goes on with when its dialog has failed, instead of the apology.
 
-        return register
+        It is called with the `Call` and `error`, the type and text of what was raised. What the failed dialog had said
+        is still said. When it fails itself, the apology is spoken and the call hung up. The call counts as failed.
+        """
+        return self.dialog(ON_ERROR)(dialog)
 
-    def on_notification(self, handler: NotifiedT) -> NotifiedT:
+    @property
+    def error_dialog(self) -> Dialog | None:
+        """What `on_error` registered."""
+        return self._dialogs.get(ON_ERROR)
+
+    def lookup_user(self, function: FunctionT) -> FunctionT:
+        """Register the function that says who a caller is.
+
+        It is called once in a call, before its dialog, with the `Participant` that rang (None in a group call without
+        one), runs like a function given to `call.run`, and returns a `User`, or None for the participant as it is. The
+        user's identity is the key of `call.user_data`, and its language that of the call. When it raises, the dialog
+        does not begin and the call ends with the apology; for a dependency that may come back raise `DependencyError`.
+        """
+        must_be_async(function, "lookup_user", "write it as `async def name(caller): ...`")
+        if self.user_lookup is not None:
+            raise DialogError("there are two functions that look up users", field="lookup_user", fix="keep one of them")
+        self.user_lookup = function  # type: ignore[assignment]  # checked by the author's type checker, not here
+        return function
+
+    def around(self, wrapper: FunctionT) -> FunctionT:
+        """Put a function around the dialog of each call: `async def name(call, proceed): ...; await proceed()`.
+
+        It is a part of the dialog: it is run again with each turn, may ask and say what a dialog may, and without
+        `await proceed()` the dialog does not run. The first one registered is the outermost.
+        """
+        must_be_async(wrapper, "around", "write it as `async def name(call, proceed): ...`")
+        self.wrappers.append(wrapper)  # type: ignore[arg-type]  # the decorated function keeps its own type
+        return wrapper
+
+    def receive(self, function: FunctionT) -> FunctionT:
+        """Register a function that is told each event before its turn: `async def name(event): ...`.
+
+        It takes no part in the dialog and may do whatever an async function may do. What it raises is logged and passed
+        over, but a `DependencyError` answers 503, so that the platform tries again. It runs once for each request,
+        retries included.
+        """
+        must_be_async(function, "receive", "write it as `async def name(event): ...`")
+        self.receivers.append(function)  # type: ignore[arg-type]  # the decorated function keeps its own type
+        return function
+
+    def send(self, function: FunctionT) -> FunctionT:
+        """Register a function that may change each workflow before it is stored and sent:
+        `async def name(call_id, actions): ...; return actions`.
+
+        The actions are those of `dialtone.protocol`; what is returned is checked, and refused with a `WorkflowError`
+        if the contract forbids it. What it raises fails the request. It is not called when there is nothing to send.
+        """
+        must_be_async(function, "send", "write it as `async def name(call_id, actions): ...`")
+        self.senders.append(function)  # type: ignore[arg-type]  # the decorated function keeps its own type
+        return function
+
+    async def sent(self, call_id: str, actions: list[Action]) -> list[Action]:
+        """What is sent in place of a workflow: see `send`. Raises `WorkflowError`."""
+        if not self.senders or not actions:
+            return actions
+        for sender in self.senders:
+            actions = await sender(call_id, actions)
+        try:
+            rules.check_actions(actions)
+        except ContractViolation as violation:
+            raise WorkflowError.from_violation(violation) from None
+        return actions
+
+    def on_notification(self, handler: FunctionT) -> FunctionT:
         """Register the one function that is told what happens between two turns, and ask the platform for it.
 
         It is called with a `CallStateChange` or, in a group call, a `RosterUpdate`, whose `id` is the call's. It takes
@@ -75,12 +164,12 @@ class CallBot:
         With or without it, a `CallStateChange` to terminated ends the call; with it, `call.participants` follows the
         roster. Raises `DialogError` for a second handler and for a function that is not `async`.
         """
-        _must_be_async(handler, "on_notification", "write the handler as `async def name(notification): ...`")
+        must_be_async(handler, "on_notification", "write the handler as `async def name(notification): ...`")
         if self.notified is not None:
             raise DialogError(
                 "there are two handlers of notifications", field="on_notification", fix="call one from the other"
             )
-        self.notified = handler
+        self.notified = handler  # type: ignore[assignment]  # the decorated function keeps its own type
         return handler
 
     def subscriptions(self, *, multiparty: bool) -> tuple[str, ...]:
@@ -88,21 +177,3 @@ class CallBot:
         if self.notified is None:
             return ()
         return (CALL_STATE_CHANGE, ROSTER_UPDATE) if multiparty else (CALL_STATE_CHANGE,)
-
-    def start(self, name: str, call: Call, args: dict[str, Any]) -> Awaitable[Any]:
-        """Begin a dialog. Raises `DialogError` for a name that is not registered."""
-        dialog = self._dialogs.get(name)
-        if dialog is None:
-            known = ", ".join(repr(known) for known in self._dialogs) or "none"
-            raise DialogError(
-                f"there is no dialog named {name!r}",
-                field=name,
-                fix=f"register it with @bot.incoming or @bot.dialog({name!r}); known are {known}",
-            )
-        return dialog(call, **args)
-
-
-def _must_be_async(function: object, field: str, fix: str) -> None:
-    if not iscoroutinefunction(function):
-        name = getattr(function, "__qualname__", function)
-        raise DialogError(f"{name!r} is not an async function", field=field, fix=fix)

@@ -6,31 +6,22 @@ the dialog is run again from its start and fed what was answered before. So a di
 given the same answers; what it wants of the outside world it asks by `run`, `now` and `random`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, TypeVar
 
 from dialtone import protocol
+from dialtone.dialogs.asking import Asking
+from dialtone.dialogs.data import Bag, BagKey, BagName
 from dialtone.dialogs.history import CallFacts, dumps
-from dialtone.dialogs.prompts import (
-    HEARD_NOTHING,
-    NOT_UNDERSTOOD,
-    RECORDING_PROBLEM,
-    WRONG_KEY,
-    Prompt,
-    as_prompt,
-)
-from dialtone.dialogs.requests import Answer, Request
-from dialtone.errors import ActivityFailed, DialogError, WorkflowError
-from dialtone.protocol import (
-    ModalityType,
-    Participant,
-    RecognitionCompletionReason,
-    RecordingCompletionReason,
-    RecordingFormat,
-    rules,
-)
+from dialtone.dialogs.prompts import Prompt
+from dialtone.dialogs.requests import Invoke, Look, Place, Request
+from dialtone.dialogs.results import ConversationEnded, DialogResult, Ended, NextStep, ResumeReason
+from dialtone.dialogs.user import User
+from dialtone.dialogs.words import word
+from dialtone.errors import ActionFailed, ActivityFailed, DialogError
+from dialtone.protocol import ModalityType, Participant
 
 if TYPE_CHECKING:
     from dialtone.dialogs.run import Run
@@ -38,53 +29,26 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-Choices = Mapping[str, str | Sequence[str]]
-"""Name of each choice, and what selects it: a key ("1") and words, in any order. A word has two letters or more."""
+SIGNAL_MAX_S: Final = 600
+"""Seconds that a call waits for a signal at most."""
 
-NO_AUDIO: Final = "noAudio"
-
-CONFIRM: Choices = {"yes": ("1", "yes", "yep", "sure", "ok", "true"), "no": ("2", "no", "nope", "not", "false")}
-"""The words and keys of the Node calling SDK."""
+SIGNAL_POLL_S: Final = 2
+"""Seconds of silence after which a waiting call looks again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
-    """What the caller left. True only if sound was stored, whatever is wrong with it.
+class Signal:
+    """Something that happened elsewhere: the JSON value (`data`) that was posted under a name."""
 
-    `seconds` is the length that the platform said, `reason` why it ended, `path` the blob in the recordings container
-    and `size` its bytes. `fault` says what is wrong with the sound, empty when nothing is known to be: `truncated`,
-    `wrongFormat` or `wrongLength`, of sound that was stored as it came (`dialtone.media.sound.Fault`); `noAudio` when
-    the platform says that it recorded and sent no sound: then nothing was stored, and the recording is false.
-    """
-
-    seconds: float
-    reason: RecordingCompletionReason
-    format: RecordingFormat
-    path: str
-    size: int
-    fault: str = ""
-
-    def __bool__(self) -> bool:
-        return bool(self.path)
+    name: str
+    data: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Recognition:
-    """What `recognize` heard. Without a choice or digits, `reason` says why."""
-
-    choice: str | None
-    digits: str | None
-    reason: str
-
-    def __bool__(self) -> bool:
-        return self.choice is not None or self.digits is not None
-
-
-class Call:
+class Call(Asking):
     """One call, as its dialog sees it."""
 
     def __init__(self, run: "Run", facts: CallFacts) -> None:
-        self._run = run
+        super().__init__(run)
         self._facts = facts
 
     @property
@@ -113,9 +77,33 @@ class Call:
         return tuple(known.get(member.identity.casefold(), member) for member in joined)
 
     @property
+    def user(self) -> User:
+        """Whom the call is with: the one that `CallBot.lookup_user` found, else the caller.
+
+        Raises `DialogError` in a group call that has neither.
+        """
+        found = self._run.user
+        if found is None:
+            raise DialogError(
+                "nobody is known to have begun this call",
+                field="user",
+                fix="use call.participants, or register a function with @bot.lookup_user",
+            )
+        return found
+
+    @property
     def language(self) -> str | None:
-        """The caller's language, such as `en` or `en-US`, when the platform said it."""
-        return self._facts.caller.language_id if self._facts.caller else None
+        """The language of the call, such as `en` or `en-US`: the one that the dialog chose by setting this, else the
+        user's, else what the platform said of the caller; None when nobody said it.
+
+        What is said and asked from here on is in this language: its text by `CallBot.localize`, and the prompts that
+        operators uploaded for it.
+        """
+        return self._run.language or None
+
+    @language.setter
+    def language(self, language: str) -> None:
+        self._run.choose_language(language)
 
     @property
     def subject(self) -> str | None:
@@ -152,147 +140,17 @@ class Call:
 
     def say(self, *prompts: Prompt | str) -> None:
         """Queue texts or prompts to be spoken, one after the other. Raises `WorkflowError` for an illegal one."""
-        self._run.queue("playPrompt", lambda op: _play_prompt(op, prompts))
+        self._run.say(prompts)
 
     def play(self, file_uri: str) -> None:
         """Queue a WAV or WMA file that the platform fetches, at most 512 kB."""
         part = protocol.Prompt(file_uri=file_uri)
         self._run.queue("playPrompt", lambda op: protocol.PlayPrompt(operation_id=op, prompts=[part]))
 
-    # What is awaited.
+    # What is awaited: the questions of `Asking`, and these.
 
-    async def choose(
-        self,
-        prompt: Prompt | str,
-        choices: Choices,
-        *,
-        retries: int = 2,
-        barge_in: bool = True,
-        initial_silence: float = rules.INITIAL_SILENCE_DEFAULT_S,
-    ) -> str | None:
-        """Ask for one of `choices`, by key or by word, and return its name.
-
-        After a wrong key, silence (`initial_silence` seconds, 1 to 30) or words that fit no choice, a notice is
-        spoken and the question asked again, `retries` times; then None is returned.
-        """
-        for left in range(retries, -1, -1):
-            answer = await self._recognize(prompt, choices, None, barge_in, initial_silence, None)
-            if answer.ok:
-                return str(answer.value)
-            if left:
-                self.say(_notice(answer.reason))
-        return None
-
-    async def confirm(self, prompt: Prompt | str, *, retries: int = 2, choices: Choices = CONFIRM) -> bool | None:
-        """Ask a yes-or-no question (yes: 1, no: 2, or the words); None when there was no answer.
-
-        `choices` may give other words and keys for the names `yes` and `no`.
-        """
-        choice = await self.choose(prompt, choices, retries=retries)
-        return None if choice is None else choice == "yes"
-
-    async def digits(
-        self,
-        prompt: Prompt | str,
-        *,
-        maximum: int | None = None,
-        stop_tones: str = "#",
-        retries: int = 2,
-        barge_in: bool = True,
-        initial_silence: float = rules.INITIAL_SILENCE_DEFAULT_S,
-        interdigit: float = 3,
-    ) -> str | None:
-        """Ask for digits: up to `maximum` (1 to 20), until a stop tone, or `interdigit` seconds (1 to 5) without one.
-
-        Returns them without the stop tone; None when nothing came in all the tries.
-        """
-        collect = protocol.CollectDigits(max_number_of_dtmfs=maximum, stop_tones=list(stop_tones) or None)
-        for left in range(retries, -1, -1):
-            answer = await self._recognize(prompt, None, collect, barge_in, initial_silence, interdigit)
-            if answer.ok:
-                return str(answer.value)
-            if left:
-                self.say(_notice(answer.reason))
-        return None
-
-    async def recognize(
-        self,
-        prompt: Prompt | str | None = None,
-        *,
-        choices: Choices | None = None,
-        digits: protocol.CollectDigits | None = None,
-        barge_in: bool = True,
-        initial_silence: float = rules.INITIAL_SILENCE_DEFAULT_S,
-        interdigit: float | None = None,
-    ) -> Recognition:
-        """Ask once, for one of `choices` or for `digits`, and return whatever came of it."""
-        answer = await self._recognize(prompt, choices, digits, barge_in, initial_silence, interdigit)
-        value = str(answer.value) if answer.ok else None
-        return Recognition(
-            choice=value if choices is not None else None,
-            digits=value if choices is None else None,
-            reason=answer.reason,
-        )
-
-    async def record(
-        self,
-        prompt: Prompt | str | None = None,
-        *,
-        max_seconds: float = rules.RECORD_DURATION_DEFAULT_S,
-        initial_silence: float = rules.INITIAL_SILENCE_DEFAULT_S,
-        max_silence: float = rules.MAX_SILENCE_DEFAULT_S,
-        stop_tones: str = "",
-        format: RecordingFormat | str = RecordingFormat.WAV,
-        beep: bool = True,
-        retries: int = 2,
-    ) -> Recording:
-        """Record the caller, for 2 to 600 seconds, until `max_silence` (0 to 30 s), a stop tone or a hang-up.
-
-        The sound is in Blob Storage before this returns. When nothing was said the question is asked again, `retries`
-        times; then the recording is false. When the caller hung up after speaking, the recording is returned, and
-        `CallEnded` is raised by the next question.
-        """
-        encoding = RecordingFormat(format)
-
-        def build(op: str) -> protocol.Action:
-            return protocol.Record(
-                operation_id=op,
-                play_prompt=_play_prompt(f"{op}p", [prompt]) if prompt is not None else None,
-                max_duration_in_seconds=max_seconds,
-                initial_silence_timeout_in_seconds=initial_silence,
-                max_silence_timeout_in_seconds=max_silence,
-                recording_format=encoding,
-                play_beep=beep,
-                stop_tones=list(stop_tones) or None,
-            )
-
-        reason = RecordingCompletionReason.UNKNOWN
-        for left in range(retries, -1, -1):
-            request = Request("record", _identity(prompt), protocol.RecordOutcome, build)
-            answer = await request
-            reason = RecordingCompletionReason(answer.reason)
-            if answer.ok:
-                seconds, name, path, size, *known = answer.value
-                fault = known[0] if known else "" if path else NO_AUDIO
-                return Recording(seconds, reason, RecordingFormat(name or encoding), path, size, fault)
-            if left:
-                silent = reason is RecordingCompletionReason.INITIAL_SILENCE_TIMEOUT
-                self.say(HEARD_NOTHING if silent else RECORDING_PROBLEM)
-        return Recording(0.0, reason, encoding, "", 0)
-
-    async def transfer(self, target: str) -> bool:
-        """Hand the call over to another participant, `8:` or `29:` and their Skype name.
-
-        Returns whether the platform did it; after a transfer this leg is over, and the dialog should return.
-        """
-
-        def build(op: str) -> protocol.Action:
-            member = Participant(identity=target, originator=False)
-            return protocol.Transfer(operation_id=op, target=member)
-
-        return (await Request("transfer", target, protocol.TransferOutcome, build)).ok
-
-    async def run(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    @word
+    async def run(self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an async function that touches the outside world, and keep its result in the history.
 
         It is not run again on the next callback. Its arguments and its result must be what JSON can say (a tuple comes
@@ -306,10 +164,122 @@ class Call:
             raise DialogError(
                 f"an argument of {name} is not JSON: {error}", field=name, fix="pass text, numbers, lists or dicts"
             ) from None
-        answer = await Request("run", identity, activity=lambda: function(*args, **kwargs))
+        answer = await Request("run", identity, work=Invoke(function, args, kwargs))
         if not answer.ok:
             raise ActivityFailed(name, answer.reason)
         return answer.value  # type: ignore[no-any-return]  # what the history kept of T
+
+    @word
+    async def signal(
+        self,
+        name: str,
+        *,
+        timeout: float = 60,  # noqa: ASYNC109 - the platform waits, no task of ours
+        poll: float = SIGNAL_POLL_S,
+        hold: Prompt | str | None = None,
+    ) -> Signal | None:
+        """Wait for an event from outside: what was posted to `POST /api/calls/{id}/signals/{name}`, whose address is
+        `dialtone.signal_url(name)` in a function given to `run`.
+
+        Returns the oldest signal of this name that was not taken yet, None after `timeout` seconds (0 only looks, 600
+        at most). Each is taken once.
+
+        A platform that is answered only when it calls back cannot be told to wait: the caller hears `poll` seconds of
+        silence (0.5 to 60), or the prompt `hold`, again and again, and each time is a turn of the call. A signal
+        is found when the one that is played has ended.
+        """
+        if not 0 <= timeout <= SIGNAL_MAX_S or not 0.5 <= poll <= 60:
+            raise DialogError(
+                f"a call waits for a signal {SIGNAL_MAX_S} seconds at most, and looks every 0.5 to 60 seconds",
+                field="signal",
+                fix="choose a shorter timeout; wait again, or call back later, for what takes longer",
+            )
+        run, language = self._run, self._run.language
+        hold = Prompt(silence_ms=round(poll * 1000)) if hold is None else hold
+        deadline = run.now() + timeout
+        answer = await Request(
+            "signal",
+            name,
+            protocol.PlayPromptOutcome,
+            lambda op: run.play_prompt(op, [hold], language),
+            Look(name, run.heard),
+            deadline=deadline,
+        )
+        return Signal(name, answer.value[1]) if answer.ok else None
+
+    @word
+    async def place(self, target: str, /, **args: Any) -> str:
+        """Have the platform ring somebody else, and return the id of that call.
+
+        Who answers gets the bot's `outgoing` dialog, with these arguments, which must be what JSON can say. It is
+        a call of its own: this one goes on. Raises `ActionFailed` where the channel cannot place calls.
+        """
+        try:
+            identity = f"{target}{dumps(args)}"
+        except (TypeError, ValueError) as error:
+            raise DialogError(
+                f"an argument of the outgoing dialog is not JSON: {error}",
+                field="place",
+                fix="pass text, numbers, lists",
+            ) from None
+        answer = await Request("place", identity, work=Place(target, args))
+        if not answer.ok:
+            raise ActionFailed("placeCall", answer.reason)
+        return str(answer.value)
+
+    @word
+    async def user_data(self) -> Bag:
+        """What the bot keeps of the user over all their calls: a dict, saved when the turn is, if it changed."""
+        return await self._data("user", self.user.identity)
+
+    @word
+    async def private_data(self) -> Bag:
+        """What the bot keeps of the user in this conversation; emptied when the call is over."""
+        return await self._data("private", f"{self.user.identity}\n{self._facts.conversation}")
+
+    @word
+    async def conversation_data(self) -> Bag:
+        """What the bot keeps of this conversation, whoever is in it: the thread of a group call, else the call."""
+        return await self._data("conversation", self._facts.conversation)
+
+    @word
+    async def begin(self, dialog: str, /, **args: Any) -> DialogResult:
+        """Run another dialog, by its name, inside this one, and return what came of it.
+
+        The name is looked for in the library of this dialog; `library:dialog` names one of another. Raises
+        `DialogError` for one that is not there. A dialog whose function is at hand can as well be called:
+        `await ask_name(call)`.
+        """
+        self._run.step()
+        return await self._run.stack.begin(self, dialog, args)
+
+    # The ways out, and what is known at once.
+
+    def end(self, response: Any = None, resumed: ResumeReason = ResumeReason.COMPLETED) -> NoReturn:
+        """End the dialog that runs; the one that began it gets the `response` and the reason. Does not return."""
+        self._run.leave(Ended(DialogResult(resumed, response)))
+
+    def next(self, response: Any = None) -> NoReturn:
+        """Leave this step of a waterfall; the next one gets the `response`, as `forward`. Does not return.
+
+        Raises `DialogError` outside of a waterfall.
+        """
+        self._run.stack.check_step()
+        self._run.leave(NextStep(response))
+
+    def end_conversation(self, *prompts: Prompt | str) -> NoReturn:
+        """Say this, and end the call, however many dialogs have begun. Does not return."""
+        if prompts:
+            self.say(*prompts)
+        self._run.leave(ConversationEnded())
+
+    def replace(self, dialog: str, /, **args: Any) -> NoReturn:
+        """Go on with another dialog in place of this one. Does not return.
+
+        Where the call's outermost dialog is replaced, the history begins afresh, so that a call can last for hours.
+        What was queued is kept. Arguments must be what JSON can say.
+        """
+        self._run.replace(dialog, args)
 
     def now(self) -> datetime:
         """The time of this turn, UTC; kept in the history, so the same again when the dialog is run again."""
@@ -319,70 +289,5 @@ class Call:
         """A number from 0 to below 1, kept in the history. Not for secrets."""
         return self._run.random()
 
-    def replace(self, dialog: str, **args: Any) -> NoReturn:
-        """Go on with another dialog, with a fresh history, so that a call can last for hours.
-
-        What was queued is kept. Arguments must be what JSON can say. Does not return.
-        """
-        self._run.replace(dialog, args)
-
-    async def _recognize(
-        self,
-        prompt: Prompt | str | None,
-        choices: Choices | None,
-        collect: protocol.CollectDigits | None,
-        barge_in: bool,
-        initial_silence: float,
-        interdigit: float | None,
-    ) -> Answer:
-        names = frozenset(choices or ())
-
-        def build(op: str) -> protocol.Action:
-            return protocol.Recognize(
-                operation_id=op,
-                play_prompt=_play_prompt(f"{op}p", [prompt]) if prompt is not None else None,
-                barge_in_allowed=barge_in,
-                initial_silence_timeout_in_seconds=initial_silence,
-                interdigit_timeout_in_seconds=interdigit,
-                choices=_options(choices) if choices is not None else None,
-                collect_digits=collect,
-            )
-
-        identity = "\0".join([_identity(prompt), *sorted(names)])
-        kind = "recognize" if choices is not None else "digits"
-        return await Request(kind, identity, protocol.RecognizeOutcome, build, choices=names)
-
-
-def _play_prompt(op: str, prompts: Sequence[Prompt | str]) -> protocol.PlayPrompt:
-    return protocol.PlayPrompt(operation_id=op, prompts=[as_prompt(prompt).to_protocol() for prompt in prompts])
-
-
-def _identity(prompt: Prompt | str | None) -> str:
-    return prompt.identity if isinstance(prompt, Prompt) else prompt or ""
-
-
-def _notice(reason: str) -> Prompt:
-    if reason == RecognitionCompletionReason.INITIAL_SILENCE_TIMEOUT:
-        return HEARD_NOTHING
-    return WRONG_KEY if reason == RecognitionCompletionReason.INCORRECT_DTMF else NOT_UNDERSTOOD
-
-
-def _options(choices: Choices) -> list[protocol.RecognitionOption]:
-    options = []
-    for index, (name, selectors) in enumerate(choices.items()):
-        words = [selectors] if isinstance(selectors, str) else list(selectors)
-        keys = [word for word in words if word in rules.DTMF]
-        if len(keys) > 1:
-            raise WorkflowError(
-                f"the choice {name!r} has {len(keys)} keys, 1 is allowed",
-                field=f"recognize.choices.{index}.dtmfVariation",
-                fix="make it a choice for each key",
-                code="CHOICE_KEYS",
-            )
-        spoken = [word for word in words if word not in rules.DTMF]
-        options.append(
-            protocol.RecognitionOption(
-                name=name, speech_variation=spoken or None, dtmf_variation=keys[0] if keys else None
-            )
-        )
-    return options
+    async def _data(self, bag: BagName, owner: str) -> Bag:
+        return await self._run.bag(BagKey(bag, owner))

@@ -54,6 +54,11 @@ class CallFacts:
         return next((member for member in self.participants if member.originator), None)
 
     @property
+    def conversation(self) -> str:
+        """What the conversation is known by: the thread of a group call, else the call."""
+        return (self.is_multiparty and self.thread_id) or self.call_id
+
+    @property
     def started_at(self) -> datetime:
         """When the call began, UTC."""
         return datetime.fromtimestamp(self.started, UTC)
@@ -64,8 +69,10 @@ class History(NamedTuple):
 
     `sequence` is the number of the last turn that was taken (-1 before the first); `pending` the fingerprint of the
     request that its workflow asked, empty when the dialog is over (`done`); `state` the state of the call that the
-    platform last reported. `roster` has the identities of those who were in the call when the dialog began, if they
-    were not those of its facts any more.
+    platform last reported. When the dialog began, `roster` had the identities of those who were in the call, if they
+    were not those of its facts any more; `user` whom `CallBot.lookup_user` had found, as [identity, name, language];
+    `language` the one that a dialog had chosen; `heard` the ids of the signals that had been taken. `private` says
+    that private data was in use.
     """
 
     facts: CallFacts
@@ -78,6 +85,10 @@ class History(NamedTuple):
     done: bool = False
     state: CallState = CallState.INCOMING
     roster: tuple[str, ...] | None = None
+    user: tuple[str, str, str] | None = None
+    language: str = ""
+    heard: tuple[str, ...] = ()
+    private: bool = False
 
     def without_typed(self, text: str) -> str:
         """A text in which what the caller typed, three keys or more, is replaced by asterisks."""
@@ -101,6 +112,10 @@ class History(NamedTuple):
             "d": self.dialog,
             "a": self.args,
             "r": self.roster,
+            "u": self.user,
+            "l": self.language,
+            "h": self.heard,
+            "b": int(self.private),
             "e": self.entries,
             "q": self.pending,
             "n": int(self.answered),
@@ -142,6 +157,10 @@ class History(NamedTuple):
             done=bool(document.get("x")),
             state=CallState(state) if (state := document.get("c")) else _usual_state(sequence),
             roster=tuple(roster) if (roster := document.get("r")) else None,
+            user=(user[0], user[1], user[2]) if (user := document.get("u")) else None,
+            language=document.get("l", ""),
+            heard=tuple(document.get("h", ())),
+            private=bool(document.get("b")),
         )
 
     def _odd_state(self) -> str:
@@ -162,13 +181,18 @@ class History(NamedTuple):
             "n": int(self.answered),
             "x": int(self.done),
             "c": self._odd_state(),
+            "b": int(self.private),
         }
         return dumps({name: value for name, value in added.items() if value}), False
 
     def restarted(self, before: "History") -> bool:
         """Whether the dialog was replaced since `before`."""
-        begun, begun_before = (self.dialog, self.args, self.roster), (before.dialog, before.args, before.roster)
-        return begun != begun_before or self.entries[: len(before.entries)] != before.entries
+        return self._begun != before._begun or self.entries[: len(before.entries)] != before.entries
+
+    @property
+    def _begun(self) -> tuple[object, ...]:
+        """What a dialog begins with."""
+        return self.dialog, self.args, self.roster, self.user, self.language, self.heard
 
     @classmethod
     def from_rows(cls, rows: Sequence[str], *, call_id: str, sequence: int) -> "History":
@@ -176,7 +200,7 @@ class History(NamedTuple):
         whole, *added = (json.loads(row) for row in rows)
         for row in added:
             whole["e"] = [*whole.get("e", ()), *row.get("e", ())]
-            whole |= {name: row.get(name) for name in ("q", "n", "x", "c")}
+            whole |= {name: row.get(name) for name in ("q", "n", "x", "c", "b")}
         return cls._from_document(whole, call_id=call_id, sequence=sequence)
 
 

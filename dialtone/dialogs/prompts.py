@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dialtone import protocol
+from dialtone.dialogs.language import Localize
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +29,22 @@ class Prompt:
         """What tells this prompt from another when a call goes on under new code: the name, else the text."""
         return self.name or self.text
 
-    def to_protocol(self) -> protocol.Prompt:
-        """The prompt as the contract has it, still with its own text."""
+    def to_protocol(
+        self, language: str = "", localize: Localize | None = None, voice: protocol.VoiceGender | None = None
+    ) -> protocol.Prompt:
+        """The prompt as the contract has it, with its own text in a language, and a voice if it has none itself.
+
+        An operator's blob may replace the text later (`blob_name`, `blob_culture`).
+        """
+        text = localize(language, self.text) if localize is not None and language and self.text else None
         return protocol.Prompt(
-            value=self.text or None,
-            voice=self.voice,
+            value=(self.text if text is None else text) or None,
+            voice=self.voice or voice,
             silence_length_in_milliseconds=self.silence_ms,
             say_as=self.say_as,
             emphasize=self.emphasize,
             blob_name=self.name or None,
+            blob_culture=language or None,
         )
 
 
@@ -45,10 +53,5 @@ def as_prompt(prompt: "Prompt | str") -> Prompt:
     return prompt if isinstance(prompt, Prompt) else Prompt(text=prompt)
 
 
-# Spoken before a question is asked again; operators replace them like any other prompt. The English texts are those
-# of the Node calling SDK, which callers of earlier bots know.
-HEARD_NOTHING: Final = Prompt("notice-heard-nothing", "I couldn't hear anything.")
-WRONG_KEY: Final = Prompt("notice-wrong-key", "That's an invalid option.")
-NOT_UNDERSTOOD: Final = Prompt("notice-not-understood", "I'm sorry. I didn't understand.")
-RECORDING_PROBLEM: Final = Prompt("notice-recording-problem", "I'm sorry. There was a problem with your recording.")
 APOLOGY: Final = Prompt("apology", "I'm sorry. Something went wrong. Please call again later.")
+"""Spoken before a call is hung up whose dialog has failed. Operators replace it like any other prompt."""

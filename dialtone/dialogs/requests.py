@@ -10,17 +10,20 @@ A platform's outcome becomes an `Entry` of the history by `entry_of`:
      choice that is not understood is never a success.
   3. An outcome of another action (an answer or a prompt that failed, a refused workflow) is a failure of the workflow.
   4. The call is over when its state is terminated or the reason is callTerminated.
+  5. A request for the raw outcome of an action is answered by it, failed or not; but an answer that failed is a failure
+     of the workflow.
 """
 
 from base64 import urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 from dialtone import protocol
+from dialtone.dialogs.data import BagKey
 from dialtone.dialogs.history import Entry
 from dialtone.protocol import ConversationResult, RecordingCompletionReason
 from dialtone.protocol.states import OVER
@@ -66,16 +69,61 @@ class Answer(NamedTuple):
         return cls(Code(code), reason, value, ended, roster)
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Work: read a bag of data."""
+
+    key: BagKey
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Work: look for the oldest signal of this name whose id is not one of `heard`."""
+
+    name: str
+    heard: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Work: have the platform ring `target`; who answers gets the outgoing dialog with these arguments."""
+
+    target: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Invoke:
+    """Work: call a function of the bot with these arguments."""
+
+    function: Callable[..., Awaitable[Any]]
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    async def __call__(self) -> Any:
+        """Call it."""
+        return await self.function(*self.args, **self.kwargs)
+
+
+Work = Invoke | Load | Look | Place
+"""What a dialog wants of the outside world."""
+
+
 @dataclass(slots=True)
 class Request:
-    """What a dialog asks: an action of the platform (`build`), or a function to run (`activity`)."""
+    """What a dialog asks: an action of the platform (`build`), something of the outside world (`work`), or a signal,
+    which is looked for by `work` and, until `deadline` (seconds since 1970), awaited by one `build` after another.
+    `raw` wants the outcome itself.
+    """
 
     kind: str
     identity: str
     outcome: type[protocol.Outcome] | None = None
     build: Callable[[str], protocol.Action] | None = None
-    activity: Callable[[], Awaitable[Any]] | None = None
+    work: Work | None = None
     choices: frozenset[str] = frozenset()
+    deadline: float = 0.0
+    raw: bool = False
 
     def __await__(self) -> Generator["Request", Answer, Answer]:
         answer = yield self
@@ -113,6 +161,10 @@ def entry_of(request: Request, result: ConversationResult, recording: "StoredRec
     over = HUNG_UP if result.call_state in OVER else ""
     if request.outcome is None or not isinstance(outcome, request.outcome):
         return entry(mark, Code.FAILED, "", [outcome.type, outcome.failure_reason or ""], over)
+    if request.raw:
+        if isinstance(outcome, protocol.AnswerOutcome) and not outcome.succeeded:
+            return entry(mark, Code.FAILED, "", [outcome.type, outcome.failure_reason or ""], over)
+        return entry(mark, Code.ANSWERED, "", outcome.to_wire(), over)
     if isinstance(outcome, protocol.RecognizeOutcome):
         return _recognized(request, outcome, over)
     if isinstance(outcome, protocol.RecordOutcome):

@@ -2,48 +2,46 @@
 
 import inspect
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import suppress
 from copy import deepcopy
-from random import Random
+from types import CoroutineType, FrameType
 from typing import Any, Final, NoReturn, cast
 
 from dialtone import protocol
 from dialtone.dialogs import workflow
-from dialtone.dialogs.bot import CallBot
+from dialtone.dialogs.bot import ON_ERROR, CallBot
 from dialtone.dialogs.call import Call
-from dialtone.dialogs.history import Entry, History, dumps
+from dialtone.dialogs.data import Bag, BagChange, BagKey, Bags
+from dialtone.dialogs.history import History, dumps
+from dialtone.dialogs.prompts import Prompt, as_prompt
 from dialtone.dialogs.requests import (
     HUNG_UP,
     LOST,
     Answer,
     Code,
+    Invoke,
     Request,
     entry,
     entry_of,
-    fingerprint,
     with_roster,
 )
-from dialtone.dialogs.turn import Activity, Build, Event, Lost, Queued, Turn
-from dialtone.errors import ActionFailed, CallEnded, DialogError, ReplayMismatch, WorkflowError
+from dialtone.dialogs.results import ConversationEnded, CutOff, Ended, Replaced, WayOut
+from dialtone.dialogs.stack import Stack, wrapped
+from dialtone.dialogs.tape import STEPS, Tape
+from dialtone.dialogs.turn import Activity, Build, Event, Load, Lost, Queued, Turn
+from dialtone.dialogs.user import User
+from dialtone.dialogs.words import Word, place_of
+from dialtone.errors import ActionFailed, CallEnded, Canceled, DialogError, ReplayMismatch, WorkflowError
 from dialtone.protocol import CallStateChange, ConversationResult
 from dialtone.protocol.states import OVER
 
-STEPS: Final = 1000
-"""Things that a dialog may do in one turn: queue an action, ask, look at the clock."""
-
 _SAID: Final = frozenset({"answer", "playPrompt"})
-_REFUSED: Final = fingerprint("refused", "")
 _NOT_RUN: Final = frozenset({"answerOutcome", "workflowValidationOutcome", protocol.MISSPELT_VALIDATION})
 """Failures after which the call is no more answered than before."""
 
-
-class _Replaced(BaseException):
-    """Unwinds a dialog that called `replace`."""
-
-
-class _CutOff(BaseException):
-    """Unwinds a dialog that did too much."""
+_ERROR_MAX: Final = 300
+"""Characters of an exception's text that the dialog `on_error` is told."""
 
 
 class Run:
@@ -61,168 +59,210 @@ class Run:
         event_taken: bool,
         after: Activity | None = None,
     ) -> None:
-        self._bot = bot
+        self.bot = bot
+        self.words: list[Word[Any]] = []
+        """Those that were called and not awaited."""
+        self.stack = Stack(bot)
         self._history = history
         self._event = event
-        self._event_taken = event_taken
+        self._tape = Tape(history, event, event_taken=event_taken, steps_before=after.steps if after else 0)
+        self._after = after
+        self._began = after.began if after else (0 if event.begins else len(history.entries))
+        self._bags = Bags(after.unsaved if after else None)
         self._carried = after.carried if after else ()
-        self._entries: list[Entry] = list(history.entries)
-        self._cursor = 0
         self._queue: list[Queued] = list(self._carried)
         self._answered = history.answered
         self._roster = history.roster
+        self._user = history.user
+        self._language = history.language
+        self._heard = history.heard
+        self._private = history.private
         self._ended_before = self._ended = after.ended if after else ""
-        self._suspended = False
-        self._mismatch: ReplayMismatch | None = None
-        self._replaced: tuple[str, dict[str, Any]] | None = None
-        self._placed = 0  # Actions that this dialog queued or asked.
-        self._steps = 0
-        self._steps_before = after.steps if after else 0
+        self._inside: dict[int, Coroutine[Any, Any, Any]] = {}
+        self._failure: Exception | None = after.failure if after else None
 
     # What a call uses.
 
+    def say(self, prompts: Sequence[Prompt | str]) -> None:
+        """Queue something to be spoken, in the language that the call has now."""
+        language = self.language
+        self.queue("playPrompt", lambda op: self.play_prompt(op, prompts, language))
+
+    def play_prompt(self, operation_id: str, prompts: Sequence[Prompt | str], language: str) -> protocol.PlayPrompt:
+        """Prompts as the contract has them, in a language."""
+        bot = self.bot
+        parts = [as_prompt(prompt).to_protocol(language, bot.localize, bot.defaults.voice) for prompt in prompts]
+        return protocol.PlayPrompt(operation_id=operation_id, prompts=parts)
+
+    def localized(self, text: str, language: str) -> str:
+        """A word that is listened for, in a language."""
+        found = self.bot.localize(language, text) if self.bot.localize is not None and language else None
+        return text if found is None else found
+
     def queue(self, kind: str, build: Build) -> None:
         """Queue an action. Raises `WorkflowError` when it is illegal here."""
-        self._step()
-        if self._ended or self._suspended:
+        self.step()
+        if self._ended or self._tape.suspended:
             return
-        if self._replayed():
+        if self._tape.replayed():
             # What is replayed was checked when it was sent.
             self._queue.append(Queued(kind, build))
         else:
             self._enqueue(kind, build)
 
+    def step(self) -> None:
+        """Count a thing that the dialog does."""
+        self._tape.step()
+
     def now(self) -> float:
         """The time of the turn that asked first."""
-        return self._recall("now", lambda: round(self._event.at, 3))
+        return self._tape.recall("now", lambda: round(self._event.at, 3))
 
     def random(self) -> float:
         """A random number, the same one whenever the dialog is run again."""
-        return self._recall("random", self._chance)
+        return self._tape.recall("random", self._tape.chance)
 
     @property
     def roster(self) -> tuple[str, ...] | None:
         """Identities of those who are in the call; None while they are those that it began with."""
         return self._roster
 
+    @property
+    def user(self) -> User | None:
+        """Whom the call is with."""
+        if self._user is not None:
+            return User(*self._user)
+        caller = self._history.facts.caller
+        if caller is None:
+            return None
+        return User(caller.identity, caller.display_name or "", caller.language_id or "")
+
+    @property
+    def language(self) -> str:
+        """The language of the call; empty when nobody said it."""
+        user = self.user
+        return self._language or (user.language if user else "")
+
+    def choose_language(self, language: str) -> None:
+        """Go on in another language."""
+        self._language = language
+
+    @property
+    def heard(self) -> frozenset[str]:
+        """Ids of the signals that were taken."""
+        return frozenset(self._heard)
+
+    async def bag(self, key: BagKey) -> Bag:
+        """A bag of data; loaded when it is asked for first."""
+        loaded = self._bags.get(key)
+        if loaded is None:
+            answer = await Request("data", key.bag, work=Load(key))
+            loaded = self._bags.add(key, answer.value or {})
+            self._private = self._private or key.bag == "private"
+        return loaded
+
+    def leave(self, way: WayOut) -> NoReturn:
+        """Unwind the dialog."""
+        self.step()
+        if self._tape.suspended:
+            raise GeneratorExit
+        raise way
+
     def replace(self, dialog: str, args: dict[str, Any]) -> NoReturn:
         """Unwind the dialog and go on with another."""
-        self._step()
-        if self._suspended:
-            raise GeneratorExit
         try:
             kept = json.loads(dumps(args))
         except (TypeError, ValueError) as error:
             raise DialogError(
                 f"an argument for {dialog!r} is not JSON: {error}", field=dialog, fix="pass text, numbers, lists, dicts"
             ) from None
-        self._replaced = (dialog, kept)
-        raise _Replaced
+        self.leave(Replaced(self.stack.resolve(dialog), kept))
 
-    @property
-    def _live(self) -> bool:
-        """Whether the history has been replayed and the event taken, so that what comes now is new."""
-        return self._event_taken and self._cursor == len(self._entries)
-
-    def _chance(self) -> float:
-        # The turn goes on in another run after an activity: a number must depend on where it is drawn.
-        place = f"{self._event.seed} {self._history.dialog} {self._cursor} {self._steps}"
-        return round(Random(place).random(), 9)  # noqa: S311 - documented as not for secrets
-
-    def _recall(self, kind: str, produce: Callable[[], float]) -> float:
-        self._step()
-        if self._suspended:
-            return produce()
-        mark = fingerprint(kind, "")
-        if not self._live:
-            return float(self._next_entry(mark).value)
-        value = produce()
-        self._entries.append(entry(mark, Code.ANSWERED, "", value))
-        self._cursor += 1
-        return value
-
-    def _replayed(self) -> bool:
-        """Whether the next action is one of an earlier run. Raises the `WorkflowError` that refused it then."""
-        self._placed += 1
-        if self._live:
-            return False
-        if self._cursor < len(self._entries) and self._entries[self._cursor][0] == _REFUSED:
-            refused = Answer.of(self._entries[self._cursor])
-            number, message, at, fix = refused.value
-            if number == self._placed:
-                self._next_entry(_REFUSED)
-                raise WorkflowError(message, field=at, fix=fix, code=refused.reason)
-        return True
+    def awaited(self, word: Word[Any], waiting: object, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """A word is awaited now: whoever awaits it waits for `waiting`, which does what the coroutine does."""
+        self.words.remove(word)
+        self._inside[id(waiting)] = coroutine
 
     def _enqueue(self, kind: str, build: Build) -> None:
         try:
             workflow.check_order(kind, self._queue, answered=self._answered)
             action = workflow.checked(kind, build, self._operation(str(len(self._queue))))
         except WorkflowError as refusal:
-            value = [self._placed, refusal.message, refusal.field, refusal.fix]
-            self._entries.append(entry(_REFUSED, Code.REFUSED, refusal.code, value))
-            self._cursor += 1
+            self._tape.refuse(refusal)
             raise
         self._queue.append(Queued(kind, build, action))
-
-    def _step(self) -> None:
-        self._steps += 1
-        if self._steps > STEPS:
-            raise _CutOff
 
     # What drives the dialog.
 
     def take(self) -> Turn:
         """Run the dialog, and those that replace it, until the turn is complete or waits for an activity."""
-        try:
-            while True:
-                try:
-                    return self._drive()
-                except _Replaced:
-                    self._begin_replacement()
-        except _CutOff:
-            problem = DialogError(
-                f"the dialog did more than {STEPS} things without letting the platform answer",
-                fix="await a question in the loop, or leave it",
-            )
-            return self._fail(problem, drop=True)
-        except Exception as error:
-            return self._fail(self._mismatch or error, drop=self._mismatch is not None)
+        while True:
+            try:
+                return self._drive()
+            except Replaced as way:
+                error = self._replaced_by(way.dialog.removeprefix(f"{self.bot.name}:"), way.dialog_args)
+            except CutOff as cut:
+                error = DialogError(
+                    f"the dialog did more than {cut.limit} things without letting the platform answer",
+                    fix="await a question in the loop, or leave it",
+                )
+                self._drop()
+            except Exception as raised:
+                error = raised
+            if self._tape.mismatch is not None:
+                error = self._tape.mismatch
+                self._drop()
+            if error is not None and not self._fall_back(error):
+                return self._fail(error)
 
-    def _begin_replacement(self) -> None:
-        assert self._replaced is not None
-        if not self._live:
-            raise self._mismatched("was replaced before it asked what its history answers")
-        dialog, args = self._replaced
-        history = self._history
-        self._history = history._replace(
+    def _replaced_by(self, dialog: str, args: dict[str, Any]) -> Exception | None:
+        """Begin the dialog that replaces this one; what is wrong with that."""
+        try:
+            if not self._tape.live:
+                raise self._tape.mismatched("was replaced before it asked what its history answers")
+            unsaved = self._bags.after()
+        except DialogError as error:
+            return error
+        self._begin(dialog, args, Bags(unsaved))
+        return None
+
+    def _begin(self, dialog: str, args: dict[str, Any], bags: Bags) -> None:
+        """Go on in this turn with a dialog whose history begins here."""
+        self._history = self._history._replace(
             dialog=dialog,
             args=args,
             entries=(),
             answered=self._answered,
             pending="",
             roster=self._roster,
+            user=self._user,
+            language=self._language,
+            heard=self._heard,
+            private=self._private,
         )
-        self._entries, self._cursor, self._placed, self._replaced = [], 0, 0, None
+        self._tape.rewind(dialog)
+        self._bags, self._began, self._after = bags, -1, None
+        self._stack_anew()
         self._carried, self._ended_before = tuple(self._queue), self._ended
-        self._suspended = False
+
+    def _stack_anew(self) -> None:
+        self.stack, self.words = Stack(self.bot), []
 
     def _drive(self) -> Turn:
         call = Call(self, self._history.facts)
-        # A dialog may change what it is given; the history may not be changed.
-        begun = self._bot.start(self._history.dialog, call, deepcopy(self._history.args))
-        dialog = cast("Coroutine[Any, Any, Any]", begun)
+        dialog = cast("Coroutine[Any, Any, Any]", self._all_of_it(call))
         answer: Answer | None = None
         error: BaseException | None = None
         try:
             while True:
                 try:
                     request = dialog.throw(error) if error is not None else dialog.send(answer)
-                except (StopIteration, CallEnded):
+                except (StopIteration, CallEnded, ConversationEnded):
                     return self._finish()
                 answer, error = None, None
+                self._check_awaited()
                 try:
-                    self._step()
+                    self.step()
                     outcome = self._outcome(request, dialog)
                 except ReplayMismatch:
                     raise
@@ -230,71 +270,183 @@ class Run:
                     error = problem
                     continue
                 if isinstance(outcome, Turn):
+                    self._watch(dialog)
                     return outcome
                 answer = outcome
         finally:
             self._put_aside(dialog)
 
+    def _watch(self, dialog: Coroutine[Any, Any, Any]) -> None:
+        """For whoever wants to see a dialog that waits; see `dialtone.dialogs.explorer`."""
+
+    async def _all_of_it(self, call: Call) -> None:
+        """What a history is the history of: the user is looked up, then the dialog begins, with what is around it."""
+        lookup, facts = self.bot.user_lookup, self._history.facts
+        if lookup is not None and self._user is None:
+            answer = await Request("run", "lookup_user", work=Invoke(_looked_up, (lookup, facts.caller)))
+            if not answer.ok:
+                raise DialogError(
+                    f"the user could not be looked up: {answer.reason}",
+                    field="lookup_user",
+                    fix="return None for who is not known; raise DependencyError for what may come back",
+                )
+            self._user = tuple(answer.value) if answer.value else None
+        # A dialog may change what it is given; the history may not be changed.
+        args = deepcopy(self._history.args)
+
+        async def dialog() -> None:
+            await self.stack.outermost(call, self._history.dialog, args)
+
+        with suppress(Ended, Canceled):
+            await wrapped(call, self.bot.wrappers, dialog)()
+
+    def _check_awaited(self) -> None:
+        if self.words:
+            word = self.words[0]
+            raise DialogError(
+                f"{word.name} was called and not awaited ({word.place})",
+                field=word.name,
+                fix=f"write `await call.{word.name}(...)`",
+            )
+
     def _put_aside(self, dialog: Coroutine[Any, Any, Any]) -> None:
         """Rule 9. A coroutine that awaits again while it is closed has to be closed again."""
-        self._suspended = True
-        steps = self._steps
+        tape = self._tape
+        tape.suspended = True
+        steps = tape.steps
+        # From the inside, for what does not close breaks out of the one that awaits it.
+        for coroutine in reversed(list(self._chain(dialog))):
+            if not self._closed(coroutine):
+                raise DialogError(
+                    f"the dialog cannot be put aside: it goes on after GeneratorExit ({self._where(dialog)})",
+                    fix="write `except Exception`, not `except BaseException` or a bare `except`",
+                )
+        tape.steps = steps
+
+    def _closed(self, coroutine: Coroutine[Any, Any, Any]) -> bool:
         for _ in range(STEPS):
-            self._steps = 0
-            with suppress(Exception, _CutOff):
-                dialog.close()
-            if inspect.getcoroutinestate(dialog) == inspect.CORO_CLOSED:
-                self._steps = steps
-                return
-        raise DialogError(
-            f"the dialog cannot be put aside: it goes on after GeneratorExit ({_where(dialog)})",
-            fix="write `except Exception`, not `except BaseException` or a bare `except`",
-        )
+            self._tape.steps = 0
+            with suppress(Exception, WayOut):
+                coroutine.close()
+            if inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED:
+                return True
+        return False
 
     def _outcome(self, request: object, dialog: Coroutine[Any, Any, Any]) -> Answer | Turn:
         """The answer to a request, or the turn that ends by asking it."""
-        if self._mismatch is not None:
-            raise self._mismatch
+        if self._tape.mismatch is not None:
+            raise self._tape.mismatch
         if not isinstance(request, Request):
             raise DialogError(
-                f"a dialog can await only its call's questions, not {type(request).__name__} ({_where(dialog)})",
+                f"a dialog can await only its call's questions, not {type(request).__name__} ({self._where(dialog)})",
                 fix="do it in an async function and `await call.run(function, ...)`",
             )
         mark = request.fingerprint
-        if request.activity is not None:
-            if not self._live:
-                answer = self._next_entry(mark)
-                # The dialog may change what it is given; the history may not be changed.
-                return answer._replace(value=deepcopy(answer.value))
-            activity = Activity(mark, request.activity, self._carried, self._ended_before, self._steps)
-            return Turn(self._kept(pending=mark), activity=activity)
+        if request.kind == "signal":
+            return self._signalled(request, mark)
+        if request.work is not None:
+            return self._worked(request, mark)
         if self._ended:
             raise CallEnded(self._ended)
-        if self._replayed():
-            if self._cursor == len(self._entries):
+        if self._tape.replayed():
+            if self._tape.cursor == len(self._tape.entries):
                 self._take_event(request, mark)
             return self._platform_answer(mark)
+        return self._ask(request, mark)
+
+    def _ask(self, request: Request, mark: str) -> Turn:
         assert request.build is not None
-        self._enqueue(request.kind, request.build)
-        return Turn(
-            self._kept(pending=mark),
-            workflow.actions_of(self._queue, answered=self._answered, operation=self._operation),
+        kind = "playPrompt" if request.kind == "signal" else request.kind
+        self._enqueue(kind, request.build)
+        actions = workflow.actions_of(self._queue, answered=self._answered, operation=self._operation)
+        return Turn(self._kept(pending=mark), actions, changes=self._bags.changes(), error=self._failure)
+
+    def _worked(self, request: Request, mark: str) -> Answer | Turn:
+        """Rule 3."""
+        if not self._tape.live:
+            answer = self._next_entry(mark)
+            # The dialog may change what it is given; the history may not be changed.
+            return answer._replace(value=deepcopy(answer.value))
+        work = request.work
+        if isinstance(work, Load) and (left := self._bags.changed_before(work.key)) is not None:
+            self._tape.add(entry(mark, Code.ANSWERED, "", deepcopy(left)))
+            return Answer(Code.ANSWERED, "", deepcopy(left), "")
+        return self._activity(request, mark)
+
+    def _activity(self, request: Request, mark: str, *, waited: bool = False) -> Turn:
+        assert request.work is not None
+        activity = Activity(
+            mark,
+            request.work,
+            carried=self._carried,
+            ended=self._ended_before,
+            steps=self._tape.steps,
+            began=self._began,
+            unsaved=self._bags.unsaved,
+            waited=waited,
+            failure=self._failure,
         )
+        return Turn(self._kept(pending=mark), activity=activity)
+
+    def _signalled(self, request: Request, mark: str) -> Answer | Turn:
+        """Rule 11."""
+        if self._ended:
+            raise CallEnded(self._ended)
+        tape = self._tape
+        if tape.replayed():
+            if tape.cursor < len(tape.entries):
+                return self._signal_answer(mark)
+            tape.check(self._history.pending, mark)
+            tape.event_taken = True
+            self._bags.saved()
+            message = self._event.message
+            if not isinstance(message, ConversationResult) or message.call_state in OVER or _failed(request, message):
+                self._add_event(request, mark)
+                return self._platform_answer(mark)
+            self._sent()
+            return self._activity(request, mark, waited=True)
+        after = self._after
+        if after is None or after.found or after.fingerprint != mark:
+            return self._activity(request, mark)
+        # Nothing was found.
+        self._after = None
+        if after.waited:
+            self._bags.saved()
+            self._sent()
+        if self._event.at < request.deadline:
+            return self._ask(request, mark)
+        tape.add(entry(mark, Code.UNANSWERED, WAITED if after.waited else ""))
+        return Answer(Code.UNANSWERED, "", None, "")
+
+    def _signal_answer(self, mark: str) -> Answer:
+        """The outcome of a signal: one that was found at once went without a workflow."""
+        recorded = Answer.of(self._tape.entries[self._tape.cursor])
+        if recorded.ended or recorded.code is Code.FAILED:
+            return self._platform_answer(mark)
+        answer = self._next_entry(mark)
+        if answer.reason == WAITED:
+            self._sent()
+        if answer.ok:
+            self._heard = (*self._heard, answer.value[0])
+        return answer
 
     def _take_event(self, request: Request, mark: str) -> None:
         """Rule 2: the event answers the request that the last turn asked."""
-        self._check(self._history.pending, mark)
-        self._event_taken = True
+        self._tape.check(self._history.pending, mark)
+        self._tape.event_taken = True
+        self._add_event(request, mark)
+
+    def _add_event(self, request: Request, mark: str) -> None:
         message = self._event.message
         if isinstance(message, ConversationResult):
             outcome = entry_of(request, message, self._event.recording)
             roster = self._event.roster
             if roster is not None and self._is_new(roster):
                 outcome = with_roster(outcome, roster)
-            self._entries.append(outcome)
+            self._tape.entries.append(outcome)
         else:
             ended = LOST if isinstance(message, Lost) else HUNG_UP
-            self._entries.append(entry(mark, Code.UNANSWERED, "", None, ended))
+            self._tape.entries.append(entry(mark, Code.UNANSWERED, "", None, ended))
 
     def _is_new(self, roster: tuple[str, ...]) -> bool:
         known = self._roster
@@ -304,13 +456,13 @@ class Run:
 
     def _platform_answer(self, mark: str) -> Answer:
         answer = self._next_entry(mark)
-        self._queue.clear()
-        self._carried = ()
+        answered = self._answered
+        self._sent()
         self._ended = answer.ended
         if answer.roster is not None:
             self._roster = tuple(answer.roster)
-        if answer.code is not Code.FAILED or answer.value[0] not in _NOT_RUN:
-            self._answered = True
+        if answer.code is Code.FAILED and answer.value[0] in _NOT_RUN:
+            self._answered = answered
         if answer.ended and not answer.ok:
             raise CallEnded(answer.ended)
         if answer.code is Code.FAILED:
@@ -318,24 +470,17 @@ class Run:
             raise ActionFailed(kind, reason)
         return answer
 
+    def _sent(self) -> None:
+        """What was queued has been sent, and the platform has answered."""
+        self._queue.clear()
+        self._carried = ()
+        self._answered = True
+
     def _next_entry(self, mark: str) -> Answer:
-        # Beyond the history there is only what the event answers.
-        recorded = self._entries[self._cursor] if self._cursor < len(self._entries) else [""]
-        self._check(recorded[0], mark)
-        self._cursor += 1
-        self._steps = self._steps_before
-        return Answer.of(recorded)
-
-    def _check(self, recorded: str, asked: str) -> None:
-        if recorded != asked:
-            raise self._mismatched(f"asks something else than outcome {self._cursor} of its history answers")
-
-    def _mismatched(self, what: str) -> ReplayMismatch:
-        self._mismatch = ReplayMismatch(
-            f"the dialog {what}",
-            fix="let calls end before their dialog is changed; ask the outside world only by run, now and random",
-        )
-        return self._mismatch
+        if self._tape.cursor == self._began:
+            # From here on it is this turn.
+            self._bags.saved()
+        return self._tape.take(mark)
 
     def _operation(self, part: str) -> str:
         """An operationId: unique in the call, and the same when the turn is taken again."""
@@ -343,11 +488,24 @@ class Run:
 
     def _finish(self) -> Turn:
         """The dialog has returned."""
-        if self._mismatch is not None:
-            raise self._mismatch
-        if not self._live:
-            raise self._mismatched("ended before it asked what its history answers")
-        return Turn(self._kept(done=True), self._closing())
+        if self._tape.mismatch is not None:
+            raise self._tape.mismatch
+        if not self._tape.live:
+            raise self._tape.mismatched("ended before it asked what its history answers")
+        self._check_awaited()
+        return Turn(self._kept(done=True), self._closing(), changes=self._last_changes(), error=self._failure)
+
+    def _last_changes(self) -> list[BagChange]:
+        changes = [change for change in self._bags.changes() if change.key.bag != "private"]
+        private = self._private_key()
+        return [*changes, BagChange(private, emptied=True)] if private is not None else changes
+
+    def _private_key(self) -> BagKey | None:
+        """Whose private data is to be emptied."""
+        user, facts = self.user, self._history.facts
+        if not self._private or user is None:
+            return None
+        return BagKey("private", f"{user.identity}\n{facts.conversation}")
 
     def _closing(self) -> list[protocol.Action]:
         """What ends the call; nothing when it is over."""
@@ -355,39 +513,105 @@ class Run:
             return []
         return workflow.closing(self._queue, answered=self._answered, operation=self._operation)
 
-    def _fail(self, error: Exception, *, drop: bool) -> Turn:
-        """Rule 6: the apology and the hang-up."""
+    def _drop(self) -> None:
+        """Rule 6: what a dialog queued that took a wrong way is not sent."""
+        self._queue, self._tape.entries = [], list(self._history.entries)
+
+    def _fall_back(self, error: Exception) -> bool:
+        """Rule 6: go on with the dialog `on_error`, once."""
+        _locate(error)
+        if self.bot.error_dialog is None or self._history.dialog == ON_ERROR:
+            return False
+        self._failure = error
+        self._take_over()
+        text = f"{type(error).__name__}: {error}"[:_ERROR_MAX].encode(errors="replace").decode()
+        self._tape.event_taken, self._tape.mismatch = True, None
+        self._begin(ON_ERROR, {"error": text}, Bags())
+        return True
+
+    def _take_over(self) -> None:
+        """See where the call is, whatever the dialog has seen of it, and keep of its queue only what is said."""
         message = self._event.message
         if isinstance(message, Lost):
             self._ended = LOST
-        elif isinstance(message, CallStateChange) or message.call_state in OVER:
+        elif isinstance(message, CallStateChange):
             self._ended = HUNG_UP
-        elif isinstance(message, ConversationResult) and message.operation_outcome.type not in _NOT_RUN:
-            self._answered = True
-        # Only what is said is kept: the fault may lie in the rest.
-        keep = [item for item in self._queue if item.kind in _SAID]
-        if drop:
-            keep, self._entries = [], list(self._history.entries)
-        prompt = self._bot.apology.to_protocol()
-        apology = Queued("playPrompt", lambda op: protocol.PlayPrompt(operation_id=op, prompts=[prompt]))
-        self._queue = [*keep, apology]
+        elif isinstance(message, ConversationResult):
+            if message.call_state in OVER:
+                self._ended = HUNG_UP
+            elif message.operation_outcome.type not in _NOT_RUN:
+                self._answered = True
+        # The fault may lie in the rest.
+        self._queue = [item for item in self._queue if item.kind in _SAID]
+
+    def _fail(self, error: Exception) -> Turn:
+        """Rule 6: the apology and the hang-up."""
+        self._take_over()
+        language = self.language
+        apology = Queued("playPrompt", lambda op: self.play_prompt(op, [self.bot.apology], language))
+        self._queue = [*self._queue, apology]
         try:
             actions = self._closing()
         except Exception:
             # It is not pure: what was legal when it was queued is not when it is queued again after an activity.
             self._queue = [apology]
             actions = self._closing()
-        return Turn(self._kept(done=True), actions, error=error)
+        private = self._private_key()
+        emptied = [BagChange(private, emptied=True)] if private is not None else []
+        return Turn(self._kept(done=True), actions, error=self._failure or error, changes=emptied)
 
     def _kept(self, *, pending: str = "", done: bool = False) -> History:
-        return self._history._replace(entries=tuple(self._entries), pending=pending, done=done)
+        entries = tuple(self._tape.entries)
+        return self._history._replace(entries=entries, pending=pending, done=done, private=self._private)
+
+    def frames(self, dialog: Coroutine[Any, Any, Any]) -> Iterator[FrameType]:
+        """The frames of the bot's code that await, from the dialog's own inwards."""
+        for coroutine in self._chain(dialog):
+            frame = coroutine.cr_frame
+            if frame is not None and not _is_ours(frame):
+                yield frame
+
+    def _chain(self, dialog: Any) -> "Iterator[CoroutineType[Any, Any, Any]]":
+        """The coroutines that await, from the outermost inwards."""
+        awaiting = dialog
+        while awaiting is not None:
+            awaiting = self._inside.get(id(awaiting), awaiting)
+            if isinstance(awaiting, CoroutineType):
+                yield awaiting
+            awaiting = getattr(awaiting, "cr_await", None)
+
+    def _where(self, dialog: Coroutine[Any, Any, Any]) -> str:
+        return " > ".join(f"{frame.f_code.co_filename}:{frame.f_lineno}" for frame in self.frames(dialog))
 
 
-def _where(dialog: Coroutine[Any, Any, Any]) -> str:
-    """The lines that await, from the dialog's own inwards."""
-    lines = []
-    awaiting: Any = dialog
-    while (frame := getattr(awaiting, "cr_frame", None)) is not None:
-        lines.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
-        awaiting = awaiting.cr_await
-    return " > ".join(lines)
+WAITED: Final = "waited"
+"""The reason of a signal's outcome for which the platform was kept waiting."""
+
+
+async def _looked_up(lookup: Any, caller: protocol.Participant | None) -> list[str] | None:
+    user: User | None = await lookup(caller)
+    return None if user is None else [user.identity, user.name, user.language]
+
+
+def _failed(request: Request, result: ConversationResult) -> bool:
+    """Whether the platform did not play what fills the waiting."""
+    outcome = result.operation_outcome
+    assert request.outcome is not None
+    return not isinstance(outcome, request.outcome) or not outcome.succeeded
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).startswith("dialtone.")
+
+
+def _locate(error: Exception) -> None:
+    """Note the line of the bot that an error came from."""
+    traceback, place = error.__traceback__, ""
+    while traceback is not None:
+        if not _is_ours(traceback.tb_frame):
+            place = place_of(traceback.tb_frame.f_code, traceback.tb_lineno)
+        traceback = traceback.tb_next
+    if place:
+        error.add_note(f"at {place}")
+    if isinstance(error, TypeError) and "can't be used in 'await' expression" in str(error):
+        error.add_note("say, play, answer, reject and hang_up are queued: write them without await")

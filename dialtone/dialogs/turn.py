@@ -1,13 +1,16 @@
 """What goes into a turn and what comes out of it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from dialtone import protocol
+from dialtone.dialogs.data import BagChange, Unsaved
 from dialtone.dialogs.history import History
-from dialtone.dialogs.requests import StoredRecording
+from dialtone.dialogs.requests import Load, Look, Place, StoredRecording, Work
 from dialtone.protocol import CallStateChange, Conversation, ConversationResult
+
+__all__ = ["Activity", "Build", "Event", "Load", "Look", "Lost", "Place", "Placed", "Queued", "Turn", "Work"]
 
 Build = Callable[[str], protocol.Action]
 """Makes an action, given its operationId."""
@@ -27,6 +30,18 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """An event of our own: a call that the bot placed was answered.
+
+    `conversation` is what the platform would say of an incoming call, with the bot as its originator; `args` are those
+    that `call.place` was given.
+    """
+
+    conversation: Conversation
+    args: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened: the platform's message, and what the engine may not find out by itself.
 
@@ -35,37 +50,50 @@ class Event:
     identities of those who are in the call now, as far as the platform has told, None if it has not.
     """
 
-    message: Conversation | ConversationResult | CallStateChange | Lost
+    message: Conversation | Placed | ConversationResult | CallStateChange | Lost
     at: float
     seed: int = 0
     recording: StoredRecording | None = None
     roster: tuple[str, ...] | None = None
 
+    @property
+    def begins(self) -> bool:
+        """Whether a call begins with it."""
+        return isinstance(self.message, Conversation | Placed)
+
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """A function that the dialog wants to be run: `await run()`.
+    """Something that the dialog wants of the outside world: `work`.
 
     The rest is the engine's own: what the dialog that was replaced in this turn had queued, whether the call ended
-    there, and the things that were done in this turn.
+    there, the things that were done in this turn, where the outcomes of this turn begin in the history (-1: the dialog
+    began in this turn), what that dialog left changed of its data, whether the event was a wait for a signal, what
+    a dialog of this turn failed with, and whether the signal that was looked for was there.
     """
 
     fingerprint: str
-    run: Callable[[], Awaitable[Any]]
+    work: Work
     carried: tuple[Queued, ...] = ()
     ended: str = ""
     steps: int = 0
+    began: int = -1
+    unsaved: Unsaved = field(default_factory=dict)
+    waited: bool = False
+    failure: Exception | None = None
+    found: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What came of an event: the history with it, and the actions to send (none: nothing more to say).
 
-    While `activity` is set the turn is not complete: run it and call `finish_activity`. `error` is what the dialog
-    failed with, for the log; the caller has been told by then.
+    `changes` are to be saved before the turn is stored. While `activity` is set the turn is not complete: have it done
+    and call `finish_activity`. `error` is what the dialog failed with, for the log; the caller has been told by then.
     """
 
     history: History
     actions: list[protocol.Action] = field(default_factory=list)
     activity: Activity | None = None
     error: Exception | None = None
+    changes: list[BagChange] = field(default_factory=list)

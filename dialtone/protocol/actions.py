@@ -51,8 +51,8 @@ class Hangup(Action):
 class Prompt(ContractModel):
     """One thing to play: text (`value`), a WMA or WAV file (`file_uri`), or silence, which goes before either.
 
-    `blob_name` is not on the wire: it names the prompt that an operator may have uploaded to be played instead
-    of the text; whoever renders the workflow replaces it.
+    `blob_name` and `blob_culture` are not on the wire: they name the prompt that an operator may have uploaded to be
+    played instead of the text, and its language; whoever renders the workflow replaces it.
     """
 
     value: str | None = None
@@ -63,6 +63,7 @@ class Prompt(ContractModel):
     emphasize: bool | None = None
     say_as: SayAs | None = None
     blob_name: str | None = Field(default=None, exclude=True)
+    blob_culture: str | None = Field(default=None, exclude=True)
 
 
 class PlayPrompt(Action):

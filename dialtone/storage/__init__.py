@@ -1,4 +1,5 @@
-"""Where a bot keeps things: the journal of its calls in Table Storage, prompts and recordings in Blob Storage.
+"""Where a bot keeps things: the journal of its calls and its data of users in Table Storage, prompts and recordings in
+Blob Storage.
 
 Importing this imports nothing of the Azure SDK; the first request does.
 """
@@ -7,7 +8,8 @@ from dataclasses import dataclass, field
 
 from dialtone.errors import ConfigurationError
 from dialtone.storage.backend import Backend
-from dialtone.storage.calls import CALLS_TABLE, INDEX_TABLE, CallRecord, CallStore, NoteRow, TurnRow
+from dialtone.storage.calls import CALLS_TABLE, INDEX_TABLE, CallRecord, CallStore, NoteRow, SignalRow, TurnRow
+from dialtone.storage.data import DATA_TABLE, DataStore
 from dialtone.storage.failures import SETTING
 from dialtone.storage.keys import call_key
 from dialtone.storage.prompts import PROMPTS_CONTAINER, PromptStore, ResolvedPrompt
@@ -15,16 +17,19 @@ from dialtone.storage.recordings import RECORDINGS_CONTAINER, Recording, Recordi
 
 __all__ = [
     "CALLS_TABLE",
+    "DATA_TABLE",
     "INDEX_TABLE",
     "PROMPTS_CONTAINER",
     "RECORDINGS_CONTAINER",
     "CallRecord",
     "CallStore",
+    "DataStore",
     "NoteRow",
     "PromptStore",
     "Recording",
     "RecordingStore",
     "ResolvedPrompt",
+    "SignalRow",
     "Storage",
     "TurnRow",
     "call_key",
@@ -39,6 +44,7 @@ class Storage:
     """The stores of one account. Nothing needs to be set up first: what is missing is created by the first write."""
 
     calls: CallStore
+    data: DataStore
     recordings: RecordingStore
     prompts: PromptStore
     backend: Backend = field(repr=False)
@@ -49,6 +55,7 @@ class Storage:
         prompts = backend.container(PROMPTS_CONTAINER)
         return cls(
             calls=CallStore(backend.table(CALLS_TABLE), backend.table(INDEX_TABLE)),
+            data=DataStore(backend.table(DATA_TABLE)),
             recordings=RecordingStore(backend.container(RECORDINGS_CONTAINER)),
             prompts=PromptStore(prompts, refresh=prompt_refresh, link_seconds=link_seconds),
             backend=backend,
@@ -56,7 +63,7 @@ class Storage:
 
     async def ensure(self) -> None:
         """Create the tables and containers that are not there. Raises StorageUnavailable."""
-        for table in (CALLS_TABLE, INDEX_TABLE):
+        for table in (CALLS_TABLE, INDEX_TABLE, DATA_TABLE):
             await self.backend.table(table).ensure()
         for container in (RECORDINGS_CONTAINER, PROMPTS_CONTAINER):
             await self.backend.container(container).ensure()

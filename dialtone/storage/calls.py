@@ -6,7 +6,8 @@ Journal (table `calls`)
   3. A text or a reply that is longer than one property may be goes on in `<name>_1`, `<name>_2` and so on. A row has
      1,000,000 bytes at most, where two bytes count for each UTF-16 unit of a text.
   4. A notification is a row of its call, `note-` and its Message-ID, inserted, never updated; the one row `roster` has
-     who is in the call now. Both keys are behind those of all turns.
+     who is in the call now; a signal is a row, `signal-` and its id, inserted, never updated. Their keys are behind
+     those of all turns.
 
 Lists (table `callindex`)
   5. A call has a row among the calls of its day, the UTC day of its start, from its start for ever, and a row among
@@ -28,18 +29,16 @@ from typing import Any, Final
 from dialtone.errors import BotError, StorageUnavailable
 from dialtone.storage.backend import Entity, Table, together
 from dialtone.storage.keys import SHARDS, TURN_MAX, call_key, day_of, shard, time_key, turn_key
+from dialtone.storage.rows import pack, pieces, text_of, utf16_bytes
 
 CALLS_TABLE: Final = "calls"
 INDEX_TABLE: Final = "callindex"
 ROW_MAX_BYTES: Final = 1_000_000
 
-# A text property holds 32,768 UTF-16 units, of which a character outside ASCII may need two; a binary one 65,536 bytes.
-_ASCII_PIECE: Final = 30_000
-_TEXT_PIECE: Final = 15_000
-_BYTES_PIECE: Final = 60_000
 _TEXTS: Final = ("message_id", "event", "entries", "content_type", "failed")
 _NOTE: Final = "note-"
 _ROSTER: Final = "roster"
+_SIGNAL: Final = "signal-"
 _DAY: Final = re.compile(r"[0-9]{8}")
 
 
@@ -76,6 +75,22 @@ class NoteRow:
     event: str
     body: bytes
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRow:
+    """A signal for a call: its id, the name that a dialog waits for, its value as JSON, the time in Unix seconds."""
+
+    call_id: str
+    id: str
+    name: str
+    value: str
+    at: float
+
+    @property
+    def data(self) -> Any:
+        """The value, read."""
+        return json.loads(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +153,7 @@ class CallStore:
             "at": row.at,
         }
         for name in ("message_id", "event", "body"):
-            _pack(entity, name, getattr(row, name))
+            pack(entity, name, getattr(row, name))
         return await self._turns.insert(entity)
 
     async def noted(self, call_id: str, message_id: str) -> bool:
@@ -151,9 +166,9 @@ class CallStore:
         notes = [
             NoteRow(
                 call_id=call_id,
-                message_id=_text(row, "message_id"),
-                event=_text(row, "event"),
-                body=b"".join(_pieces(row, "body")),
+                message_id=text_of(row, "message_id"),
+                event=text_of(row, "event"),
+                body=b"".join(pieces(row, "body")),
                 at=float(row["at"]),
             )
             for row in rows
@@ -164,13 +179,34 @@ class CallStore:
     async def put_roster(self, call_id: str, identities: Sequence[str]) -> None:
         """Say who is in a call now."""
         entity: dict[str, Any] = {"PartitionKey": call_key(call_id), "RowKey": _ROSTER}
-        _pack(entity, "identities", json.dumps(identities))
+        pack(entity, "identities", json.dumps(identities))
         await self._turns.put(entity)
 
     async def roster(self, call_id: str) -> tuple[str, ...] | None:
         """Who is in a call now; None while nothing was said."""
         row = await self._turns.get(call_key(call_id), _ROSTER)
-        return None if row is None else tuple(json.loads(_text(row, "identities")))
+        return None if row is None else tuple(json.loads(text_of(row, "identities")))
+
+    async def signal(self, row: SignalRow) -> bool:
+        """Add a signal; False, and nothing written, when its id is there already."""
+        entity: dict[str, Any] = {
+            "PartitionKey": call_key(row.call_id),
+            "RowKey": f"{_SIGNAL}{call_key(row.id)}",
+            "at": row.at,
+        }
+        for name in ("id", "name", "value"):
+            pack(entity, name, getattr(row, name))
+        return await self._turns.insert(entity)
+
+    async def signals(self, call_id: str) -> list[SignalRow]:
+        """The signals of a call, in the order that they came."""
+        rows = await self._turns.scan(call_key(call_id), first=_SIGNAL)
+        found = [
+            SignalRow(call_id, text_of(row, "id"), text_of(row, "name"), text_of(row, "value"), float(row["at"]))
+            for row in rows
+            if row["RowKey"].startswith(_SIGNAL)
+        ]
+        return sorted(found, key=lambda signal: (signal.at, signal.id))
 
     async def open(self, record: CallRecord) -> None:
         """List a call that has started. Doing it twice is once; a call that has ended is not opened again."""
@@ -226,9 +262,9 @@ class _Rows:
         key = call_key(record.call_id)
         number = shard(key)
         row: dict[str, Any] = {"RowKey": _row_key(record), "started": record.started}
-        _pack(row, "call_id", record.call_id)
-        _pack(row, "channel", record.channel)
-        _pack(row, "caller", record.caller)
+        pack(row, "call_id", record.call_id)
+        pack(row, "channel", record.channel)
+        pack(row, "caller", record.caller)
         self.open: Entity = row | {"PartitionKey": f"open-{number}"}
         if record.ended is not None:
             row["ended"] = record.ended
@@ -252,9 +288,9 @@ def _next_key(record: CallRecord | None) -> str:
 def _record_of_entity(entity: Entity) -> CallRecord:
     ended = entity.get("ended")
     return CallRecord(
-        call_id=_text(entity, "call_id"),
-        channel=_text(entity, "channel"),
-        caller=_text(entity, "caller"),
+        call_id=text_of(entity, "call_id"),
+        channel=text_of(entity, "channel"),
+        caller=text_of(entity, "caller"),
         started=float(entity["started"]),
         ended=None if ended is None else float(ended),
         outcome=entity.get("outcome", ""),
@@ -263,7 +299,7 @@ def _record_of_entity(entity: Entity) -> CallRecord:
 
 def _entity_of_turn(row: TurnRow) -> Entity:
     texts = {name: getattr(row, name) for name in _TEXTS}
-    size = len(row.reply) + sum(_utf16_bytes(text) for text in texts.values())
+    size = len(row.reply) + sum(utf16_bytes(text) for text in texts.values())
     if size > ROW_MAX_BYTES:
         raise BotError(
             f"turn {row.sequence} has {size} bytes, a row holds {ROW_MAX_BYTES}",
@@ -280,8 +316,8 @@ def _entity_of_turn(row: TurnRow) -> Entity:
         "done": row.done,
     }
     for name, text in texts.items():
-        _pack(entity, name, text)
-    _pack(entity, "reply", row.reply)
+        pack(entity, name, text)
+    pack(entity, "reply", row.reply)
     return entity
 
 
@@ -289,37 +325,14 @@ def _turn_of_entity(call_id: str, entity: Entity) -> TurnRow:
     return TurnRow(
         call_id=call_id,
         sequence=TURN_MAX - int(entity["RowKey"]),
-        message_id=_text(entity, "message_id"),
-        event=_text(entity, "event"),
-        entries=_text(entity, "entries"),
+        message_id=text_of(entity, "message_id"),
+        event=text_of(entity, "event"),
+        entries=text_of(entity, "entries"),
         reset=entity["reset"],
-        reply=b"".join(_pieces(entity, "reply")),
-        content_type=_text(entity, "content_type"),
+        reply=b"".join(pieces(entity, "reply")),
+        content_type=text_of(entity, "content_type"),
         status=entity["status"],
         at=float(entity["at"]),
         done=entity["done"],
-        failed=_text(entity, "failed"),
+        failed=text_of(entity, "failed"),
     )
-
-
-def _pack(entity: dict[str, Any], name: str, value: str | bytes) -> None:
-    text_piece = _ASCII_PIECE if value.isascii() else _TEXT_PIECE
-    piece = _BYTES_PIECE if isinstance(value, bytes) else text_piece
-    entity[name] = value[:piece]
-    for number, start in enumerate(range(piece, len(value), piece), 1):
-        entity[f"{name}_{number}"] = value[start : start + piece]
-
-
-def _pieces(entity: Entity, name: str) -> list[Any]:
-    pieces = [entity[name]]
-    while (piece := entity.get(f"{name}_{len(pieces)}")) is not None:
-        pieces.append(piece)
-    return pieces
-
-
-def _text(entity: Entity, name: str) -> str:
-    return "".join(_pieces(entity, name))
-
-
-def _utf16_bytes(text: str) -> int:
-    return 2 * len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass"))

@@ -1,17 +1,19 @@
 """A bot at the end of a line: its turns one after the other, each checked for what is true of every turn."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from jsonschema import Draft202012Validator
 
 from dialtone import ActionFailed, ActivityFailed
-from dialtone.dialogs import Call, CallBot, Event, History, Lost, StoredRecording, Turn, finish_activity, take_turn
+from dialtone.dialogs import Call, CallBot, Event, History, Lost, StoredRecording, Turn, outside, take_turn
 from dialtone.errors import DialogError, WorkflowError
 from dialtone.protocol import Action, CallStateChange, Conversation, ConversationResult, PlayPrompt, rules
 from dialtone.protocol.schema import contract_schema
+from dialtone.testing import World
 
 Json = dict[str, Any]
+T = TypeVar("T")
 KEYS = {"yes": "1", "no": ("2", "no thanks")}
 APOLOGY = "I'm sorry. Something went wrong. Please call again later."
 CALL_ID = "call-7"
@@ -85,13 +87,13 @@ def bot_of(dialog: Callable[..., Awaitable[Any]], **others: Callable[..., Awaita
     return bot
 
 
-def complete(awaitable: Awaitable[Any]) -> Any:
+def complete(awaitable: Awaitable[T]) -> T:
     """What an awaitable that never waits returns."""
     steps = awaitable.__await__()
     try:
         next(steps)
     except StopIteration as end:
-        return end.value
+        return cast("T", end.value)
     raise AssertionError("it waits")
 
 
@@ -103,6 +105,7 @@ class Line:
     ) -> None:
         self.bot = dialog if isinstance(dialog, CallBot) else bot_of(dialog, **others)
         self.turns: list[Turn] = []
+        self.world = World()
         self.seed = 0
         self._rows: list[str] = []
         self._operations: set[str] = set()
@@ -149,14 +152,9 @@ class Line:
             assert read == before, "what appState carries is the history"
             before = read
         turn = take_turn(self.bot, before, event)
-        while turn.activity is not None:
-            assert not turn.actions
-            try:
-                value = complete(turn.activity.run())
-            except Exception as error:
-                turn = finish_activity(self.bot, turn, event, error=f"{type(error).__name__}: {error}")
-            else:
-                turn = finish_activity(self.bot, turn, event, result=value)
+        assert turn.activity is None or not turn.actions
+        turn = complete(outside.complete(self.bot, turn, event, self.world.of(CALL_ID)))
+        self.world.save(turn)
         self._check(before, turn)
         self.turns.append(turn)
         return turn

@@ -1,6 +1,6 @@
 """Each word of a dialog: what it sends, and what comes of each outcome."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -30,6 +30,7 @@ from tests.dialogs.line import (
 HEARD_NOTHING = "I couldn't hear anything."
 WRONG_KEY = "That's an invalid option."
 NOT_UNDERSTOOD = "I'm sorry. I didn't understand."
+TOO_LONG = "I'm sorry. Your message was too long."
 PROBLEM = "I'm sorry. There was a problem with your recording."
 
 
@@ -62,7 +63,6 @@ def test_choose_returns_the_name(reason: str) -> None:
         (unheard("initialSilenceTimeout"), HEARD_NOTHING),
         (unheard("incorrectDtmf"), WRONG_KEY),
         (unheard("interdigitTimeout"), NOT_UNDERSTOOD),
-        (unheard("temporarySystemFailure"), NOT_UNDERSTOOD),
         (unheard("somethingNew"), NOT_UNDERSTOOD),
         (chose("another"), NOT_UNDERSTOOD),
         (chose("yes") | {"outcome": "partial"}, NOT_UNDERSTOOD),
@@ -78,6 +78,11 @@ def test_choose_asks_again_with_a_notice_and_gives_up_in_the_end(outcome: Json, 
         assert said(turn) == [notice]
         assert asked(turn)["choices"] == asked(dialog.first)["choices"]
     assert dialog.after(outcome) is None
+
+
+@pytest.mark.parametrize("word", [choose, lambda call: call.digits("Number?"), lambda call: call.confirm("Sure?")])
+def test_a_failure_of_the_platform_is_not_asked_about_again(word: Callable[[Call], Awaitable[Any]]) -> None:
+    assert Asked(word).after(unheard("temporarySystemFailure")) is None
 
 
 def test_choose_takes_the_second_answer() -> None:
@@ -225,7 +230,7 @@ def test_record_succeeds_when_the_platform_says_so(reason: str) -> None:
 
 @pytest.mark.parametrize(
     ("reason", "notice"),
-    [("initialSilenceTimeout", HEARD_NOTHING), ("temporarySystemFailure", PROBLEM), ("somethingNew", PROBLEM)],
+    [("initialSilenceTimeout", HEARD_NOTHING), ("maxRecordingTimeout", TOO_LONG), ("somethingNew", PROBLEM)],
 )
 def test_record_asks_again(reason: str, notice: str) -> None:
     dialog = Asked(record)
@@ -235,6 +240,11 @@ def test_record_asks_again(reason: str, notice: str) -> None:
     came = dialog.after(unrecorded(reason))
     assert not came
     assert (came.reason, came.path) == (RecordingCompletionReason(reason), "")
+
+
+def test_a_recording_that_the_platform_failed_at_is_not_asked_for_again() -> None:
+    came = Asked(record).after(unrecorded("temporarySystemFailure"))
+    assert (bool(came), came.reason) == (False, RecordingCompletionReason.TEMPORARY_SYSTEM_FAILURE)
 
 
 @pytest.mark.parametrize("state", ["established", "terminated"])

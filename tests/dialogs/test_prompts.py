@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from dialtone import Call, Prompt
+from dialtone import Call, Notices, Prompt
 from dialtone.dialogs import prompts
 from dialtone.dialogs.prompts import as_prompt
 from dialtone.errors import WorkflowError
@@ -45,11 +45,11 @@ def test_the_name_tells_prompts_apart(prompt: Prompt, identity: str) -> None:
 
 
 def test_what_the_kit_says_by_itself_can_be_said_and_replaced() -> None:
-    own = [value for value in vars(prompts).values() if isinstance(value, Prompt)]
-    assert len(own) == 5
+    own = {prompts.APOLOGY, *(prompt for _, prompt in Notices().all())}
+    assert len(own) == 6, "silence at a question and in a recording are told by the same notice"
     for prompt in own:
         rules.check_prompt(prompt.to_protocol())
-    assert len({prompt.name for prompt in own} - {""}) == 5
+    assert len({prompt.name for prompt in own} - {""}) == 6
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import function_app
 from functions import calls as calls_module
 from functions.http import route
 from functions.settings import settings
+from functions.signals import sender
 from functions.turn import turns
 from functions.verify import anyone, loopback, platform, verifiers
 from tests.functions.app import functions, handler
@@ -105,7 +106,7 @@ def test_every_route_has_a_verifier() -> None:
         if any(binding["type"] == "httpTrigger" for binding in bindings):
             handle = function.get_user_function()
             verifiers = [cell.cell_contents for cell in handle.__closure__ or ()]
-            assert any(verifier in (platform, loopback, anyone) for verifier in verifiers), function
+            assert any(verifier in (platform, loopback, anyone, sender) for verifier in verifiers), function
 
 
 def test_a_route_cannot_be_registered_without_a_verifier() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from bots.reception import bot as reception
 from dialtone import Call, CallBot
-from dialtone.dialogs.call import NO_AUDIO
+from dialtone.dialogs.asking import NO_AUDIO
 from dialtone.errors import StorageUnavailable
 from dialtone.media.sound import Fault
 from dialtone.storage import blobs

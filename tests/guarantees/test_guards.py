@@ -31,7 +31,7 @@ import pytest
 
 from dialtone.channels import skype
 from dialtone.dialogs import CallBot, Event, History, StoredRecording, Turn, take_turn
-from dialtone.dialogs.run import Run
+from dialtone.dialogs.tape import Tape
 from dialtone.errors import StorageUnavailable
 from dialtone.storage import CallRecord, TurnRow
 from dialtone.storage.backend import Entity
@@ -75,7 +75,7 @@ def believe_any_signature(patch: Patch) -> None:
 
 
 def believe_any_fingerprint(patch: Patch) -> None:
-    patch.setattr(Run, "_check", lambda self, recorded, asked: None)
+    patch.setattr(Tape, "check", lambda self, recorded, asked: None)
 
 
 def answer_as_if_the_turn_were_won(patch: Patch) -> None:

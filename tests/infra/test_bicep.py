@@ -12,7 +12,7 @@ from media_worker.settings import Settings
 from tests.infra.bicep import FILES, INFRA, body, declarations, decorators, faults, parse, root, text, value, walk
 
 CONTAINERS = ["prompts", "recordings", "deployments"]
-TABLES = ["calls", "callindex"]
+TABLES = ["calls", "callindex", "calldata"]
 
 FUNCTION_SETTINGS = {
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",

@@ -1,0 +1,14 @@
+"""Whom a call is with."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who a caller is: the key of their data (`identity`), a name to greet them by, the language that they speak
+    (`en`, `en-US`); the latter two may be empty.
+    """
+
+    identity: str
+    name: str = ""
+    language: str = ""

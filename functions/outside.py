@@ -1,0 +1,59 @@
+"""The outside world of a call, as its dialog's requests find it: storage, signals, the bot's own functions."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from dialtone.channels import skype
+from dialtone.dialogs.data import Bag, BagKey
+from dialtone.dialogs.outside import signals_at
+from dialtone.dialogs.requests import Invoke, Place
+from dialtone.errors import DependencyError, WorkflowError
+from dialtone.signals import SignalKeys
+from dialtone.storage import Storage
+from functions.http import log
+
+
+@dataclass(frozen=True, slots=True)
+class CallOutside:
+    """See `dialtone.dialogs.outside.Outside`. `public_url` is the functions' address, without `/api`."""
+
+    call_id: str
+    storage: Storage
+    keys: SignalKeys
+    public_url: str
+
+    async def load(self, key: BagKey) -> Bag:
+        """Read a bag from its table."""
+        return await self.storage.data.load(key.bag, key.owner)
+
+    async def signal(self, name: str, heard: frozenset[str]) -> tuple[str, Any] | None:
+        """Look into the journal of the call."""
+        rows = await self.storage.calls.signals(self.call_id)
+        row = next((row for row in rows if row.name == name and row.id not in heard), None)
+        return None if row is None else (row.id, row.data)
+
+    async def place(self, place: Place) -> str:
+        """Refuse: in the Skype contract placeCall has no rank, so no workflow may have it."""
+        raise WorkflowError(
+            f"the {skype.NAME} channel cannot place calls",
+            field="place",
+            fix="place it on a channel that can; catch ActionFailed where the dialog can go on without",
+            code="CHANNEL_CANNOT",
+        )
+
+    async def invoke(self, invoke: Invoke) -> Any:
+        """Run a function of the bot, which may ask for the addresses of the call's signals."""
+        try:
+            with signals_at(self.address):
+                return await invoke()
+        except DependencyError:
+            raise
+        except Exception as error:
+            log.warning("an activity of the dialog raised %s", type(error).__name__)
+            raise
+
+    def address(self, name: str) -> str:
+        """Where a signal for this call is posted to; whoever has it may send any signal to this call."""
+        path = f"{quote(self.call_id, safe='')}/signals/{quote(name, safe='')}"
+        return f"{self.public_url}/api/calls/{path}?key={self.keys.key_of(self.call_id)}"

@@ -1,0 +1,79 @@
+"""Signals: events from outside the line that a dialog waits for by `call.signal(name)`.
+
+`POST /api/calls/{id}/signals/{name}`, a JSON value of up to 32,768 bytes as its body (none is null), and the key of the
+call: as `?key=` (the address that `dialtone.signal_url` gives has it) or as `Authorization: Bearer`.
+
+Answers: 202 when it is kept, whether the dialog waits already, later or never; 401 without a key, 403 for one that is
+not this call's, 404 for a call that has no turn, 409 when the call is over. Whoever sends one again after a failure
+gives both the same `Idempotency-Key` header, and it is kept once.
+"""
+
+import json
+import uuid
+from hashlib import sha256
+from typing import Final
+
+import azure.functions as func
+
+from dialtone.appstate import keys_from_setting
+from dialtone.errors import BadMessage, BodyTooLarge, CallOver, CallUnknown, Forbidden, Unauthorized
+from dialtone.signals import SignalKeys
+from dialtone.storage import SignalRow
+from functions.http import about_call, route
+from functions.settings import settings
+from functions.turn import turns
+
+BODY_MAX: Final = 32_768
+NAME_MAX: Final = 100
+_ID_CHARS: Final = 12
+
+blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
+
+
+async def sender(request: func.HttpRequest) -> None:
+    """Verify that whoever sends a signal has the key of the call. Raises `Unauthorized` and `Forbidden`."""
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    key = request.params.get("key") or (bearer.strip() if scheme.lower() == "bearer" else "")
+    fix = "post to the address that dialtone.signal_url(name) gives in a function that the dialog runs"
+    if not key:
+        raise Unauthorized("the signal has no key", field="key", fix=fix)
+    keys = SignalKeys(keys_from_setting(settings().appstate_key))
+    if not keys.knows(request.route_params.get("id", ""), key):
+        raise Forbidden("the key is not one of this call", field="key", fix=fix)
+
+
+@route(blueprint, "calls/{id}/signals/{name}", "POST", verifier=sender)
+async def signals(req: func.HttpRequest) -> func.HttpResponse:
+    """POST /api/calls/{id}/signals/{name}: keep a signal for the call's dialog."""
+    call_id, name = req.route_params["id"], req.route_params["name"]
+    about_call(call_id)
+    if len(name) > NAME_MAX:
+        raise BadMessage(
+            f"the name has {len(name)} characters, {NAME_MAX} are allowed", field="name", fix="use a shorter one"
+        )
+    value = _value(req.get_body())
+    calls = turns().storage.calls
+    latest = await calls.latest(call_id)
+    if latest is None:
+        raise CallUnknown("no call has this id", field="id", fix="send signals to a call that has begun")
+    if latest.done:
+        raise CallOver("the call is over", field="id", fix="send signals to calls that go on")
+    told = req.headers.get("Idempotency-Key") or uuid.uuid4().hex
+    # What a history keeps of it is short.
+    identity = sha256(f"{name}\n{told}".encode()).hexdigest()[:_ID_CHARS]
+    is_new = await calls.signal(SignalRow(call_id, identity, name, value, turns().clock()))
+    body = json.dumps({"id": identity, "repeated": not is_new})
+    return func.HttpResponse(body, status_code=202, mimetype="application/json")
+
+
+def _value(body: bytes) -> str:
+    """The value of a signal, as compact JSON."""
+    if len(body) > BODY_MAX:
+        raise BodyTooLarge(
+            f"the signal has {len(body)} bytes, {BODY_MAX} are allowed", fix="send an id instead of a document"
+        )
+    try:
+        value = json.dumps(json.loads(body), allow_nan=False, separators=(",", ":")) if body.strip() else "null"
+    except (ValueError, RecursionError) as error:
+        raise BadMessage(f"the body is not JSON: {error}", code="NOT_JSON", fix="post a JSON value in UTF-8") from None
+    return value
