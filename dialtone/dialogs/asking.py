@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from dialtone import protocol
 from dialtone.dialogs.history import dumps
 from dialtone.dialogs.prompts import Prompt
-from dialtone.dialogs.requests import Answer, Request
+from dialtone.dialogs.requests import Request
 from dialtone.dialogs.words import word
 from dialtone.errors import Canceled, WorkflowError
 from dialtone.protocol import (
@@ -150,7 +150,7 @@ class Asking:
         interdigit: float | None = None,
     ) -> Recognition:
         """Ask once, for one of `choices` or for `digits`, and return whatever came of it."""
-        answer = await self._recognize(prompt, choices, digits, barge_in, initial_silence, interdigit)
+        answer = await self._question(prompt, choices, digits, barge_in, initial_silence, interdigit)
         value = str(answer.value) if answer.ok else None
         return Recognition(
             choice=value if choices is not None else None,
@@ -195,9 +195,10 @@ class Asking:
             )
 
         reason = RecordingCompletionReason.UNKNOWN
+        question = Request("record", _identity(prompt), protocol.RecordOutcome, build)
         run.stack.top.unanswered = False
         for left in range(_tries(retries, defaults.retries), -1, -1):
-            answer = await Request("record", _identity(prompt), protocol.RecordOutcome, build)
+            answer = await question
             reason = RecordingCompletionReason(answer.reason)
             if answer.ok:
                 seconds, name, path, size, *known = answer.value
@@ -252,8 +253,9 @@ class Asking:
         """Ask until there is an answer."""
         run = self._run
         run.stack.top.unanswered = False
+        question = self._question(prompt, choices, collect, barge_in, initial_silence, interdigit)
         for left in range(_tries(retries, run.bot.defaults.retries), -1, -1):
-            answer = await self._recognize(prompt, choices, collect, barge_in, initial_silence, interdigit)
+            answer = await question
             if answer.ok:
                 return str(answer.value)
             if answer.reason == RecognitionCompletionReason.TEMPORARY_SYSTEM_FAILURE:
@@ -263,7 +265,7 @@ class Asking:
         run.stack.top.unanswered = True
         return None
 
-    async def _recognize(
+    def _question(
         self,
         prompt: Prompt | str | None,
         choices: Choices | None,
@@ -271,7 +273,7 @@ class Asking:
         barge_in: bool | None,
         initial_silence: float | None,
         interdigit: float | None,
-    ) -> Answer:
+    ) -> Request:
         run, defaults = self._run, self._run.bot.defaults
         names = frozenset(choices or ())
         parts = [prompt] if prompt is not None else []
@@ -290,7 +292,7 @@ class Asking:
 
         identity = "\0".join([_identity(prompt), *sorted(names)])
         kind = "recognize" if choices is not None else "digits"
-        return await Request(kind, identity, protocol.RecognizeOutcome, build, choices=names)
+        return Request(kind, identity, protocol.RecognizeOutcome, build, choices=names)
 
 
 def _or(given: float | None, default: float) -> float:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import suppress
 from copy import deepcopy
+from functools import partial
 from types import CoroutineType, FrameType
 from typing import Any, Final, NoReturn, cast
 
@@ -73,8 +74,12 @@ class Run:
         self._queue: list[Queued] = list(self._carried)
         self._answered = history.answered
         self._roster = history.roster
-        self._user = history.user
-        self._language = history.language
+        self.user = _user_of(history)
+        """Whom the call is with."""
+        self.language = history.language or (self.user.language if self.user else "")
+        """The language of the call; empty when nobody said it."""
+        self._found = history.user
+        self._chosen = history.language
         self._heard = history.heard
         self._private = history.private
         self._ended_before = self._ended = after.ended if after else ""
@@ -101,10 +106,11 @@ class Run:
 
     def queue(self, kind: str, build: Build) -> None:
         """Queue an action. Raises `WorkflowError` when it is illegal here."""
-        self.step()
-        if self._ended or self._tape.suspended:
+        tape = self._tape
+        tape.step()
+        if self._ended or tape.suspended:
             return
-        if self._tape.replayed():
+        if tape.replayed():
             # What is replayed was checked when it was sent.
             self._queue.append(Queued(kind, build))
         else:
@@ -127,25 +133,10 @@ class Run:
         """Identities of those who are in the call; None while they are those that it began with."""
         return self._roster
 
-    @property
-    def user(self) -> User | None:
-        """Whom the call is with."""
-        if self._user is not None:
-            return User(*self._user)
-        caller = self._history.facts.caller
-        if caller is None:
-            return None
-        return User(caller.identity, caller.display_name or "", caller.language_id or "")
-
-    @property
-    def language(self) -> str:
-        """The language of the call; empty when nobody said it."""
-        user = self.user
-        return self._language or (user.language if user else "")
-
     def choose_language(self, language: str) -> None:
-        """Go on in another language."""
-        self._language = language
+        """Go on in another language; empty: in the user's."""
+        self._chosen = language
+        self.language = language or (self.user.language if self.user else "")
 
     @property
     def heard(self) -> frozenset[str]:
@@ -235,8 +226,8 @@ class Run:
             answered=self._answered,
             pending="",
             roster=self._roster,
-            user=self._user,
-            language=self._language,
+            user=self._found,
+            language=self._chosen,
             heard=self._heard,
             private=self._private,
         )
@@ -282,7 +273,7 @@ class Run:
     async def _all_of_it(self, call: Call) -> None:
         """What a history is the history of: the user is looked up, then the dialog begins, with what is around it."""
         lookup, facts = self.bot.user_lookup, self._history.facts
-        if lookup is not None and self._user is None:
+        if lookup is not None and self._found is None:
             answer = await Request("run", "lookup_user", work=Invoke(_looked_up, (lookup, facts.caller)))
             if not answer.ok:
                 raise DialogError(
@@ -290,15 +281,15 @@ class Run:
                     field="lookup_user",
                     fix="return None for who is not known; raise DependencyError for what may come back",
                 )
-            self._user = tuple(answer.value) if answer.value else None
+            if answer.value:
+                self._found = tuple(answer.value)
+                self.user = User(*self._found)
+                self.choose_language(self._chosen)
         # A dialog may change what it is given; the history may not be changed.
-        args = deepcopy(self._history.args)
-
-        async def dialog() -> None:
-            await self.stack.outermost(call, self._history.dialog, args)
-
+        args = deepcopy(self._history.args) if self._history.args else {}
+        begin = partial(self.stack.outermost, call, self._history.dialog, args)
         with suppress(Ended, Canceled):
-            await wrapped(call, self.bot.wrappers, dialog)()
+            await wrapped(call, self.bot.wrappers, begin)()
 
     def _check_awaited(self) -> None:
         if self.words:
@@ -313,14 +304,19 @@ class Run:
         """Rule 9. A coroutine that awaits again while it is closed has to be closed again."""
         tape = self._tape
         tape.suspended = True
-        steps = tape.steps
-        # From the inside, for what does not close breaks out of the one that awaits it.
-        for coroutine in reversed(list(self._chain(dialog))):
-            if not self._closed(coroutine):
-                raise DialogError(
-                    f"the dialog cannot be put aside: it goes on after GeneratorExit ({self._where(dialog)})",
-                    fix="write `except Exception`, not `except BaseException` or a bare `except`",
-                )
+        steps, tape.steps = tape.steps, 0
+        chain = list(self._chain(dialog))
+        try:
+            dialog.close()
+        except (Exception, WayOut):
+            # One of those inside did not close and broke out of those that await it; or its clean-up raised.
+            for coroutine in reversed(chain):
+                if not self._closed(coroutine):
+                    where = self._where(coroutine)
+                    raise DialogError(
+                        f"the dialog cannot be put aside: it goes on after GeneratorExit ({where})",
+                        fix="write `except Exception`, not `except BaseException` or a bare `except`",
+                    ) from None
         tape.steps = steps
 
     def _closed(self, coroutine: Coroutine[Any, Any, Any]) -> bool:
@@ -586,6 +582,15 @@ class Run:
 
 WAITED: Final = "waited"
 """The reason of a signal's outcome for which the platform was kept waiting."""
+
+
+def _user_of(history: History) -> User | None:
+    if history.user is not None:
+        return User(*history.user)
+    caller = history.facts.caller
+    if caller is None:
+        return None
+    return User(caller.identity, caller.display_name or "", caller.language_id or "")
 
 
 async def _looked_up(lookup: Any, caller: protocol.Participant | None) -> list[str] | None:
