@@ -9,6 +9,7 @@ given the same answers; what it wants of the outside world it asks by `run`, `no
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, TypeVar
 
 from dialtone import protocol
@@ -182,7 +183,7 @@ class Call(Asking):
         `dialtone.signal_url(name)` in a function given to `run`.
 
         Returns the oldest signal of this name that was not taken yet, None after `timeout` seconds (0 only looks, 600
-        at most). Each is taken once.
+        at most) or when it has looked as often as `poll` goes into them. Each is taken once.
 
         A platform that is answered only when it calls back cannot be told to wait: the caller hears `poll` seconds of
         silence (0.5 to 60), or the prompt `hold`, again and again, and each time is a turn of the call. A signal
@@ -204,6 +205,7 @@ class Call(Asking):
             lambda op: run.play_prompt(op, [hold], language),
             Look(name, run.heard),
             deadline=deadline,
+            polls=ceil(timeout / poll),
         )
         return Signal(name, answer.value[1]) if answer.ok else None
 

@@ -29,9 +29,9 @@ from typing import Any, Final
 
 from dialtone import protocol
 from dialtone.dialogs.bot import INCOMING, OUTGOING, CallBot
+from dialtone.dialogs.drive import WAITED, Drive
 from dialtone.dialogs.history import CallFacts, History, dumps
 from dialtone.dialogs.requests import Code, Look, entry
-from dialtone.dialogs.run import WAITED, Run
 from dialtone.dialogs.turn import Event, Placed, Turn
 from dialtone.protocol import CallState, CallStateChange, Conversation, ConversationResult
 from dialtone.protocol.states import OVER
@@ -58,7 +58,7 @@ def take_turn(bot: CallBot, history: History | None, event: Event) -> Turn:
         return Turn(history._replace(done=True))
     if history.done:
         return Turn(history, [] if before in OVER else _after_the_end(history, message))
-    return Run(bot, history, event, event_taken=event.begins).take()
+    return Drive(bot, history, event, event_taken=event.begins).take()
 
 
 def finish_activity(bot: CallBot, turn: Turn, event: Event, *, result: Any = None, error: str = "") -> Turn:
@@ -81,15 +81,15 @@ def finish_activity(bot: CallBot, turn: Turn, event: Event, *, result: Any = Non
     if isinstance(activity.work, Look) and not error:
         if result is None:
             nothing = replace(activity, found=False)
-            return Run(bot, turn.history._replace(pending=""), event, event_taken=True, after=nothing).take()
+            return Drive(bot, turn.history._replace(pending=""), event, event_taken=True, after=nothing).take()
         found = entry(mark, Code.ANSWERED, WAITED if activity.waited else "", result)
         history = turn.history._replace(entries=(*turn.history.entries, found), pending="")
-        return Run(bot, history, event, event_taken=True, after=activity).take()
+        return Drive(bot, history, event, event_taken=True, after=activity).take()
     # The text of an exception is anything: it may be huge, and hold what UTF-8 cannot say.
     reason = error[:RESULT_MAX].encode(errors="replace").decode()
     done = entry(mark, Code.UNANSWERED, reason) if reason else entry(mark, Code.ANSWERED, "", result)
     history = turn.history._replace(entries=(*turn.history.entries, done), pending="")
-    return Run(bot, history, event, event_taken=True, after=activity).take()
+    return Drive(bot, history, event, event_taken=True, after=activity).take()
 
 
 def _state_after(before: CallState, message: object) -> CallState:

@@ -72,7 +72,7 @@ class History(NamedTuple):
     platform last reported. When the dialog began, `roster` had the identities of those who were in the call, if they
     were not those of its facts any more; `user` whom `CallBot.lookup_user` had found, as [identity, name, language];
     `language` the one that a dialog had chosen; `heard` the ids of the signals that had been taken. `private` says
-    that private data was in use.
+    that private data was in use; `polled` how often the platform was kept waiting for the signal that is awaited.
     """
 
     facts: CallFacts
@@ -89,6 +89,7 @@ class History(NamedTuple):
     language: str = ""
     heard: tuple[str, ...] = ()
     private: bool = False
+    polled: int = 0
 
     def without_typed(self, text: str) -> str:
         """A text in which what the caller typed, three keys or more, is replaced by asterisks."""
@@ -116,6 +117,7 @@ class History(NamedTuple):
             "l": self.language,
             "h": self.heard,
             "b": int(self.private),
+            "w": self.polled,
             "e": self.entries,
             "q": self.pending,
             "n": int(self.answered),
@@ -161,6 +163,7 @@ class History(NamedTuple):
             language=document.get("l", ""),
             heard=tuple(document.get("h", ())),
             private=bool(document.get("b")),
+            polled=document.get("w") or 0,
         )
 
     def _odd_state(self) -> str:
@@ -182,6 +185,7 @@ class History(NamedTuple):
             "x": int(self.done),
             "c": self._odd_state(),
             "b": int(self.private),
+            "w": self.polled,
         }
         return dumps({name: value for name, value in added.items() if value}), False
 
@@ -200,7 +204,7 @@ class History(NamedTuple):
         whole, *added = (json.loads(row) for row in rows)
         for row in added:
             whole["e"] = [*whole.get("e", ()), *row.get("e", ())]
-            whole |= {name: row.get(name) for name in ("q", "n", "x", "c", "b")}
+            whole |= {name: row.get(name) for name in ("q", "n", "x", "c", "b", "w")}
         return cls._from_document(whole, call_id=call_id, sequence=sequence)
 
 

@@ -112,7 +112,7 @@ Work = Invoke | Load | Look | Place
 @dataclass(slots=True)
 class Request:
     """What a dialog asks: an action of the platform (`build`), something of the outside world (`work`), or a signal,
-    which is looked for by `work` and, until `deadline` (seconds since 1970), awaited by one `build` after another.
+    which is looked for by `work` and, until `deadline` (seconds since 1970), awaited by up to `polls` of `build`.
     `raw` wants the outcome itself.
     """
 
@@ -123,6 +123,7 @@ class Request:
     work: Work | None = None
     choices: frozenset[str] = frozenset()
     deadline: float = 0.0
+    polls: int = 0
     raw: bool = False
 
     def __await__(self) -> Generator["Request", Answer, Answer]:

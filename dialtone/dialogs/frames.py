@@ -1,0 +1,46 @@
+"""Where a dialog is: the coroutines of one that waits, and the line of the bot that an error came from."""
+
+from collections.abc import Coroutine, Iterator, Mapping
+from types import CoroutineType, FrameType
+from typing import Any
+
+from dialtone.dialogs.words import place_of
+
+Inside = Mapping[int, Coroutine[Any, Any, Any]]
+"""By the id of what a word gave to be awaited: the coroutine that it stands for."""
+
+
+def chain(dialog: Any, inside: Inside) -> "Iterator[CoroutineType[Any, Any, Any]]":
+    """The coroutines that await, from the outermost inwards."""
+    awaiting = dialog
+    while awaiting is not None:
+        awaiting = inside.get(id(awaiting), awaiting)
+        if isinstance(awaiting, CoroutineType):
+            yield awaiting
+        awaiting = getattr(awaiting, "cr_await", None)
+
+
+def where(dialog: Any, inside: Inside) -> str:
+    """The lines of the bot that await, from the dialog's own inwards."""
+    frames = (coroutine.cr_frame for coroutine in chain(dialog, inside))
+    return " > ".join(
+        f"{frame.f_code.co_filename}:{frame.f_lineno}" for frame in frames if frame is not None and not is_ours(frame)
+    )
+
+
+def is_ours(frame: FrameType) -> bool:
+    """Whether a frame is one of the kit's own code."""
+    return str(frame.f_globals.get("__name__", "")).startswith("dialtone.")
+
+
+def locate(error: Exception) -> None:
+    """Note the line of the bot that an error came from."""
+    traceback, place = error.__traceback__, ""
+    while traceback is not None:
+        if not is_ours(traceback.tb_frame):
+            place = place_of(traceback.tb_frame.f_code, traceback.tb_lineno)
+        traceback = traceback.tb_next
+    if place:
+        error.add_note(f"at {place}")
+    if isinstance(error, TypeError) and "can't be used in 'await' expression" in str(error):
+        error.add_note("say, play, answer, reject and hang_up are queued: write them without await")
