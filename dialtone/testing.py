@@ -10,18 +10,32 @@
    step that the call does not wait for is a `WrongStep`, an AssertionError.
 3. Between two turns the call is only its history, written and read as the platform carries it, and each workflow is
    checked against the rules of the contract.
-4. The clock is virtual: it goes on by what is said, silences and `wait`. What a dialog failed with is raised.
-5. A function that the dialog gives to `call.run` is run, unless `World.fakes` has something for it. Data, signals and
+4. The clock is virtual: it goes on by what is said, silences and `wait`.
+5. What a dialog failed with is raised, unless the dialog `on_error` takes over: then it is `result.error`. What a
+   function of `CallBot.receive` or `on_notification` raises, which in the cloud is only logged, is raised too.
+6. A function that the dialog gives to `call.run` is run, unless `World.fakes` has something for it. Data, signals and
    placed calls live in the `World`; give several calls the same one to let them meet.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from dialtone.dialogs import CallBot, Event, History, Lost, Place, Placed, StoredRecording, Turn, take_turn
+from dialtone.dialogs import (
+    CallBot,
+    Event,
+    History,
+    Lost,
+    Place,
+    Placed,
+    RosterUpdate,
+    StoredRecording,
+    Turn,
+    take_turn,
+)
+from dialtone.dialogs.bot import ON_ERROR
 from dialtone.dialogs.data import Bag, BagKey
-from dialtone.dialogs.outside import complete, signals_at
+from dialtone.dialogs.outside import Outside, complete, signals_at
 from dialtone.dialogs.requests import Invoke
 from dialtone.protocol import (
     Action,
@@ -52,6 +66,7 @@ __all__ = [
     "outcome",
     "press",
     "repeat",
+    "roster",
     "send_signal",
     "silence",
     "speak",
@@ -64,6 +79,8 @@ EndedBy = Literal["", "bot", "caller", "transfer", "lost"]
 START: Final = 1_700_000_000.0
 _SECONDS_A_CHARACTER: Final = 0.06
 _SECONDS_A_KEY: Final = 0.3
+_BETWEEN: Final = frozenset({"wait", "send_signal", "roster", "repeat"})
+"""Steps that are no answer to a question."""
 
 
 class WrongStep(AssertionError):
@@ -87,7 +104,12 @@ class Step:
 
 
 def press(keys: str) -> Step:
-    """Press keys (`0` to `9`, `*`, `#`, `A` to `D`): one for a choice, more for digits, a stop tone of a recording."""
+    """Press keys (`0` to `9`, `*`, `#`, `A` to `D`): one for a choice, more for digits, a stop tone of a recording.
+
+    Raises `ValueError` for what is not on the keypad.
+    """
+    if not keys or not set(keys) <= rules.DTMF:
+        raise ValueError(f"{keys!r} cannot be pressed; keys are 0 to 9, *, # and A to D")
     return Step("press", keys)
 
 
@@ -126,6 +148,11 @@ def send_signal(name: str, data: Any = None) -> Step:
     return Step("send_signal", (name, data))
 
 
+def roster(*identities: str) -> Step:
+    """The platform tells a bot with `on_notification` who is in the group call now: those of `others`, for instance."""
+    return Step("roster", identities)
+
+
 def fail(reason: str = "failed") -> Step:
     """A fault: the platform could not play a prompt of the workflow, so none of its other actions was run."""
     return Step("fail", reason)
@@ -137,7 +164,10 @@ def drop() -> Step:
 
 
 def repeat() -> Step:
-    """A fault: the last callback comes once more. Raises `NotTheSame` if it gets another answer."""
+    """A fault: the last callback comes once more. Raises `NotTheSame` if it gets another answer.
+
+    The functions that its turn gave to `call.run` are not run again, nor is data loaded again.
+    """
     return Step("repeat")
 
 
@@ -151,8 +181,8 @@ class World:
     """What is outside of a call and outlives it.
 
     `fakes` maps a function that a dialog gives to `call.run`, or `CallBot.lookup_user`'s, to another one that is called
-    instead, or to the value that is its result; an exception as the value is raised. `ran` lists the calls of such
-    functions, as (name, arguments); `placed` the calls that were placed.
+    instead, `async` or not, or to the value that is its result; an exception as the value is raised. `ran` lists the
+    calls of such functions, as (name, arguments); `placed` the calls that were placed.
     """
 
     fakes: Mapping[Callable[..., Any], Any] = field(default_factory=dict)
@@ -206,24 +236,53 @@ class _Outside:
 
     async def invoke(self, invoke: Invoke) -> Any:
         function, args = invoke.function, tuple(invoke.args)
-        if function.__module__.startswith("dialtone."):
-            # The look-up of a user: what is called is the bot's function, and what comes is made JSON.
-            inner, caller = args
-            args = (lambda _: self._called(inner, (caller,), {}), caller)
-            return await function(*args)
-        return await self._called(function, args, invoke.kwargs)
-
-    async def _called(
-        self, function: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> Any:
         self.world.ran.append((getattr(function, "__name__", repr(function)), args))
         with signals_at(lambda name: f"https://bot.test/api/calls/{self.call_id}/signals/{name}?key=test"):
             if function not in self.world.fakes:
-                return await function(*args, **kwargs)
+                return await invoke()
             fake = self.world.fakes[function]
             if isinstance(fake, BaseException):
                 raise fake
-            return await fake(*args, **kwargs) if callable(fake) else fake
+            return await fake(*args, **invoke.kwargs) if callable(fake) else fake
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The outside world of a turn that is taken for the first time (`outcomes` is filled) or again (it is emptied)."""
+
+    outside: _Outside
+    outcomes: list[Any]
+    again: bool = False
+
+    async def load(self, key: BagKey) -> Bag:
+        loaded: Bag = await self._once(self.outside.load(key))
+        return loaded
+
+    async def signal(self, name: str, heard: frozenset[str]) -> tuple[str, Any] | None:
+        found: tuple[str, Any] | None = await self._once(self.outside.signal(name, heard))
+        return found
+
+    async def place(self, place: Place) -> str:
+        return str(await self._once(self.outside.place(place)))
+
+    async def invoke(self, invoke: Invoke) -> Any:
+        return await self._once(self.outside.invoke(invoke))
+
+    async def _once(self, work: Coroutine[Any, Any, Any]) -> Any:
+        if self.again:
+            work.close()
+            if not self.outcomes:
+                raise NotTheSame("a turn wanted more of the outside world when it was repeated")
+            outcome = self.outcomes.pop(0)
+        else:
+            try:
+                outcome = await work
+            except Exception as error:
+                outcome = error
+            self.outcomes.append(outcome)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
 
 @dataclass
@@ -233,7 +292,7 @@ class CallResult:
     `turns` are the engine's, `workflows` what was sent, as it is on the wire. `said` has the texts that the bot spoke,
     in their order; `transcript` all that happened, a line each. `asking` is the action that the bot waits for when the
     steps are used up, None when the call is over; `ended_by` then says who ended it. `recordings` has the paths and
-    seconds of what was recorded; `seconds` is how long the call took.
+    seconds of what was recorded; `seconds` is how long the call took; `error` is what the dialog `on_error` began with.
     """
 
     call_id: str
@@ -246,6 +305,7 @@ class CallResult:
     asking: Action | None = None
     ended_by: EndedBy = ""
     seconds: float = 0.0
+    error: Exception | None = None
 
     @property
     def actions(self) -> list[list[str]]:
@@ -316,6 +376,8 @@ class _Line:
         self._seed = seed
         self._before: History | None = None
         self._event: Event | None = None
+        self._outcomes: list[Any] = []
+        self._roster: tuple[str, ...] | None = None
 
     async def play(self, begin: Conversation | Placed) -> None:
         turn = await self._turn(begin)
@@ -340,10 +402,15 @@ class _Line:
             history = self.result.turns[-1].history
             call_id = history.facts.call_id
             self._before = History.from_json(history.to_json(), call_id=call_id, sequence=history.sequence)
-        self._event = Event(message, self._now, seed=self._seed + number, recording=recording)
-        turn = await self._taken()
+        self._event = Event(message, self._now, self._seed + number, recording, self._roster if number else None)
+        self._outcomes = []
+        outside = self.result.world.of(self.result.call_id)
+        turn = await self._taken(_Kept(outside, self._outcomes))
         if turn.error is not None:
-            raise turn.error
+            failed_before = self._before is not None and self._before.dialog == ON_ERROR
+            if failed_before or turn.history.dialog != ON_ERROR:
+                raise turn.error
+            self.result.error = turn.error
         self.result.world.save(turn)
         self.result.turns.append(turn)
         actions = await self._bot.sent(self.result.call_id, turn.actions)
@@ -354,13 +421,13 @@ class _Line:
             self._hear(action)
         return turn
 
-    async def _taken(self) -> Turn:
+    async def _taken(self, outside: Outside) -> Turn:
         event = self._event
         assert event is not None
         for receiver in self._bot.receivers:
             await receiver(event)
         turn = take_turn(self._bot, self._before, event)
-        return await complete(self._bot, turn, event, self.result.world.of(self.result.call_id))
+        return await complete(self._bot, turn, event, outside)
 
     def _hear(self, action: Action) -> None:
         if isinstance(action, PlayPrompt):
@@ -397,19 +464,19 @@ class _Line:
                 return self._result(action, played), None
             if step is None:
                 return None
-            raise WrongStep(f"the bot waits for {action.action}, and nothing waits for {step}\n{self.result}")
+            raise WrongStep(f"the bot waits for {_waiting(action)}, and nothing waits for {step}\n{self.result}")
         self._steps.pop(0)
         if step.kind == "drop":
             self._note("platform", "the callback is lost")
             self.result.ended_by = "lost"
             return Lost(), None
-        if isinstance(action, Record) and step.kind in ("speak", "hang_up"):
+        if isinstance(action, Record) and step.kind in ("press", "speak", "hang_up"):
             return self._recorded(action, step)
         return self._answered(action, step), None
 
     async def _between(self, turn: Turn) -> None:
         """Take the steps that are no answer to a question."""
-        while self._steps and self._steps[0].kind in ("wait", "send_signal", "repeat"):
+        while self._steps and self._steps[0].kind in _BETWEEN:
             step = self._steps.pop(0)
             if step.kind == "wait":
                 self._now += step.value
@@ -417,10 +484,33 @@ class _Line:
                 sent = self.result.world.signals.setdefault(self.result.call_id, [])
                 sent.append((f"s{len(sent)}", *step.value))
                 self._note("signal", step.value[0])
+            elif step.kind == "roster":
+                await self._tell_roster(turn.history, step.value)
             else:
-                again = await self._taken()
-                if (again.history, again.actions, again.changes) != (turn.history, turn.actions, turn.changes):
-                    raise NotTheSame(f"turn {turn.history.sequence} came out differently when it was repeated")
+                await self._repeat(turn)
+
+    async def _tell_roster(self, history: History, identities: tuple[str, ...]) -> None:
+        if not history.facts.is_multiparty:
+            raise WrongStep("only a group call has a roster: give dial() others")
+        if self._bot.notified is None:
+            raise WrongStep("the platform tells the roster only to a bot with @bot.on_notification")
+        members = [
+            {"identity": identity, "mediaType": "audio", "mediaStreamDirection": "sendReceive"}
+            for identity in identities
+        ]
+        update = RosterUpdate.from_wire({"id": self.result.call_id, "type": "rosterUpdate", "participants": members})
+        rules.check_notification(update)
+        self._note("platform", f"tells who is there: {', '.join(identities) or 'nobody'}")
+        await self._bot.notified(update)
+        self._roster = update.identities
+
+    async def _repeat(self, turn: Turn) -> None:
+        outside = self.result.world.of(self.result.call_id)
+        again = await self._taken(_Kept(outside, list(self._outcomes), again=True))
+        if (again.history, again.actions, again.changes) != (turn.history, turn.actions, turn.changes):
+            raise NotTheSame(
+                f"turn {turn.history.sequence} came out differently when it was repeated: {_difference(turn, again)}"
+            )
 
     @staticmethod
     def _is_for(step: Step, action: Action) -> bool:
@@ -428,7 +518,11 @@ class _Line:
             return True
         if isinstance(action, Transfer):
             return step.kind in ("connect", "decline")
-        return isinstance(action, Recognize | Record) and step.kind in ("press", "speak", "silence")
+        if isinstance(action, Record):
+            return step.kind in ("speak", "silence") or step.value in (action.stop_tones or ())
+        if not isinstance(action, Recognize) or step.kind not in ("press", "speak", "silence"):
+            return False
+        return action.choices is None or step.kind != "press" or len(step.value) == 1
 
     def _answered(self, action: Action, step: Step) -> ConversationResult:
         if step.kind == "outcome":
@@ -475,7 +569,9 @@ class _Line:
         limit = float(action.max_duration_in_seconds or rules.RECORD_DURATION_DEFAULT_S)
         seconds, reason, state = min(_spoken_seconds(step), limit), "completedSilenceDetected", "established"
         after = self._steps[0] if self._steps else None
-        if seconds == limit:
+        if step.kind == "press":
+            reason = "completedStopToneDetected"
+        elif seconds == limit:
             reason = "maxRecordingTimeout"
         elif after is not None and after.kind == "press" and after.value in (action.stop_tones or ()):
             self._do(self._steps.pop(0), action)
@@ -503,7 +599,32 @@ class _Line:
         return result
 
 
+def _waiting(action: Action) -> str:
+    """What a bot waits for, and what answers it."""
+    if isinstance(action, Recognize) and action.choices is not None:
+        return "a choice (press one key, speak, silence)"
+    if isinstance(action, Recognize):
+        return "digits (press, silence)"
+    if isinstance(action, Record):
+        tones = f", press {' or '.join(action.stop_tones)}" if action.stop_tones else ""
+        return f"a recording (speak, silence{tones})"
+    return "a transfer (connect, decline)" if isinstance(action, Transfer) else action.action
+
+
+def _difference(turn: Turn, again: Turn) -> str:
+    """The first thing in which two turns differ."""
+    for name, one, other in (
+        ("the history", turn.history.to_json(), again.history.to_json()),
+        ("the workflow", [a.to_wire() for a in turn.actions], [a.to_wire() for a in again.actions]),
+    ):
+        if one != other:
+            return f"{name} was {one}, and now is {other}"
+    return f"what it saves was {turn.changes}, and now is {again.changes}"
+
+
 def _spoken_seconds(step: Step) -> float:
+    if step.kind == "press":
+        return _SECONDS_A_KEY
     return step.seconds if step.seconds is not None else max(1.0, round(len(step.value) * _SECONDS_A_CHARACTER, 1))
 
 

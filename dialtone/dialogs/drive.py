@@ -137,7 +137,7 @@ class Drive(Run):
         """What a history is the history of: the user is looked up, then the dialog begins, with what is around it."""
         lookup, facts = self.bot.user_lookup, self._history.facts
         if lookup is not None and self._found is None:
-            answer = await Request("run", "lookup_user", work=Invoke(_looked_up, (lookup, facts.caller)))
+            answer = await Request("run", "lookup_user", work=Invoke(lookup, (facts.caller,)))
             if not answer.ok:
                 raise DialogError(
                     f"the user could not be looked up: {answer.reason}",
@@ -145,8 +145,7 @@ class Drive(Run):
                     fix="return None for who is not known; raise DependencyError for what may come back",
                 )
             if answer.value:
-                self._found = tuple(answer.value)
-                self.user = User(*self._found)
+                self._found = self.user = User(*answer.value)
                 self.choose_language(self._chosen)
         # A dialog may change what it is given; the history may not be changed.
         args = deepcopy(self._history.args) if self._history.args else {}
@@ -422,11 +421,6 @@ class Drive(Run):
         entries = tuple(self._tape.entries)
         kept = self._history._replace(entries=entries, pending=pending, done=done)
         return kept._replace(private=self._private, polled=polled)
-
-
-async def _looked_up(lookup: Any, caller: protocol.Participant | None) -> list[str] | None:
-    user: User | None = await lookup(caller)
-    return None if user is None else [user.identity, user.name, user.language]
 
 
 def _failed(request: Request, result: ConversationResult) -> bool:

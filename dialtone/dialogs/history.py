@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from dialtone.dialogs.user import User
 from dialtone.errors import AppStateRejected
 from dialtone.protocol import CallState, Conversation, ModalityType, Participant
 from dialtone.protocol.rules import DTMF
@@ -69,10 +70,10 @@ class History(NamedTuple):
 
     `sequence` is the number of the last turn that was taken (-1 before the first); `pending` the fingerprint of the
     request that its workflow asked, empty when the dialog is over (`done`); `state` the state of the call that the
-    platform last reported. When the dialog began, `roster` had the identities of those who were in the call, if they
-    were not those of its facts any more; `user` whom `CallBot.lookup_user` had found, as [identity, name, language];
-    `language` the one that a dialog had chosen; `heard` the ids of the signals that had been taken. `private` says
-    that private data was in use; `polled` how often the platform was kept waiting for the signal that is awaited.
+    platform last reported; `polled` how often it was kept waiting for the signal that is awaited. When the dialog
+    began, `roster` had the identities of those who were in the call, if they were not those of its facts any more;
+    `user` was whom `CallBot.lookup_user` had found, `language` the one that a dialog had chosen, and `heard` had the
+    ids of the signals that had been taken. `private` says that private data was in use.
     """
 
     facts: CallFacts
@@ -85,7 +86,7 @@ class History(NamedTuple):
     done: bool = False
     state: CallState = CallState.INCOMING
     roster: tuple[str, ...] | None = None
-    user: tuple[str, str, str] | None = None
+    user: User | None = None
     language: str = ""
     heard: tuple[str, ...] = ()
     private: bool = False
@@ -159,7 +160,7 @@ class History(NamedTuple):
             done=bool(document.get("x")),
             state=CallState(state) if (state := document.get("c")) else _usual_state(sequence),
             roster=tuple(roster) if (roster := document.get("r")) else None,
-            user=(user[0], user[1], user[2]) if (user := document.get("u")) else None,
+            user=User(*user) if (user := document.get("u")) else None,
             language=document.get("l", ""),
             heard=tuple(document.get("h", ())),
             private=bool(document.get("b")),

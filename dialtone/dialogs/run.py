@@ -163,7 +163,7 @@ class Run:
 
 def _user_of(history: History) -> User | None:
     if history.user is not None:
-        return User(*history.user)
+        return history.user
     caller = history.facts.caller
     if caller is None:
         return None

@@ -1,10 +1,9 @@
 """Whom a call is with."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(NamedTuple):
     """Who a caller is: the key of their data (`identity`), a name to greet them by, the language that they speak
     (`en`, `en-US`); the latter two may be empty.
     """
