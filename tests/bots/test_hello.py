@@ -1,11 +1,10 @@
 """The smallest bot."""
 
 from bots.hello import bot
-from tests.dialogs.line import HUNG_UP, Line, kinds, said
+from dialtone.testing import dial
 
 
-def test_it_says_one_sentence_and_hangs_up() -> None:
-    line = Line(bot)
-    turn = line.ring()
-    assert (kinds(turn), said(turn)) == (["answer", "playPrompt", "hangup"], ["Watson... come here!"])
-    assert line.send(HUNG_UP, "terminated").actions == []
+async def test_it_says_one_sentence_and_hangs_up() -> None:
+    call = await dial(bot)
+    assert call.actions == [["answer", "playPrompt", "hangup"]]
+    assert (call.said, call.ended_by) == (["Watson... come here!"], "bot")

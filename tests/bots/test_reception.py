@@ -2,84 +2,67 @@
 
 import pytest
 
-from bots.reception import bot
-from dialtone.dialogs import StoredRecording, Turn
-from tests.dialogs.line import (
-    NO_SOUND,
-    NOT_TRANSFERRED,
-    SILENCE,
-    TRANSFERRED,
-    Line,
-    asked,
-    chose,
-    kinds,
-    recorded,
-    said,
-    unheard,
-    unrecorded,
-)
+from bots.reception import MENU, bot
+from dialtone import ActionFailed
+from dialtone.testing import Step, connect, decline, dial, fail, hang_up, press, silence, speak
 
-GOODBYE = ["Goodbye."]
+WELCOME = ["Welcome to Contoso.", MENU.text]
+RECORD = "Please speak after the tone, then press the hash key."
 
 
-@pytest.fixture
-def line() -> Line:
-    line = Line(bot)
-    turn = line.ring()
-    assert (kinds(turn), said(turn)) == (["answer", "playPrompt", "recognize"], ["Welcome to Contoso."])
-    return line
+@pytest.mark.parametrize("step", [press("2"), speak("I want to leave a message")])
+async def test_a_message(step: Step) -> None:
+    call = await dial(bot, step, speak("Hello, this is Nora.", seconds=3.5), press("#"))
+    assert call.said == [*WELCOME, RECORD, "Thank you. 4 seconds saved.", "Goodbye."]
+    assert [seconds for _, seconds in call.recordings] == [3.5]
+    assert call.ended_by == "bot"
+    record = call.workflows[1]["actions"][-1]
+    assert (record["action"], record["stopTones"], record["maxDurationInSeconds"]) == ("record", ["#"], 120)
 
 
-def ended(turn: Turn) -> bool:
-    return turn.history.done and turn.error is None
+@pytest.mark.parametrize("step", [press("1"), speak("sales, please")])
+async def test_a_transfer(step: Step) -> None:
+    call = await dial(bot, step, connect())
+    assert call.said == [*WELCOME, "One moment, please."]
+    assert call.workflows[1]["actions"][-1]["target"]["identity"] == "8:sales.contoso"
+    assert call.ended_by == "transfer"
 
 
-def test_a_message(line: Line) -> None:
-    question = asked(line.send(chose("message")))
-    assert (question["action"], question["stopTones"], question["maxDurationInSeconds"]) == ("record", ["#"], 120)
-    turn = line.send(recorded(3.5), recording=StoredRecording("a.wav", 1))
-    assert said(turn) == ["Thank you. 4 seconds saved.", *GOODBYE]
-    assert ended(turn)
+async def test_a_transfer_that_fails_ends_in_the_voicemail_box() -> None:
+    call = await dial(bot, press("1"), decline(), speak("Hello."), press("#"))
+    assert call.said[2:] == [
+        "One moment, please.",
+        "Nobody in sales can take your call now.",
+        RECORD,
+        "Thank you. 1 seconds saved.",
+        "Goodbye.",
+    ]
 
 
-def test_a_transfer(line: Line) -> None:
-    turn = line.send(chose("sales"))
-    assert (said(turn), asked(turn)["target"]["identity"]) == (["One moment, please."], "8:sales.contoso")
-    assert ended(line.send(TRANSFERRED))
+async def test_a_caller_who_says_nothing() -> None:
+    call = await dial(bot, silence(), press("7"), silence())
+    notices = ["I couldn't hear anything.", MENU.text, "That's an invalid option.", MENU.text]
+    assert call.said == [*WELCOME, *notices, "Goodbye."]
 
 
-def test_a_transfer_that_fails_ends_in_the_voicemail_box(line: Line) -> None:
-    line.send(chose("sales"))
-    turn = line.send(NOT_TRANSFERRED)
-    assert said(turn) == ["Nobody in sales can take your call now."]
-    assert asked(turn)["action"] == "record"
+async def test_a_message_that_is_empty() -> None:
+    call = await dial(bot, press("2"), silence(), silence(), silence())
+    assert call.said.count(RECORD) == 3
+    assert (call.said[-1], call.recordings) == ("Goodbye.", [])
 
 
-def test_a_caller_who_says_nothing(line: Line) -> None:
-    line.send(SILENCE)
-    line.send(unheard("incorrectDtmf"))
-    turn = line.send(SILENCE)
-    assert said(turn) == GOODBYE
-    assert ended(turn)
+@pytest.mark.parametrize("steps", [[], [press("1")], [press("1"), decline()], [press("2")]])
+async def test_a_caller_who_hangs_up(steps: list[Step]) -> None:
+    call = await dial(bot, *steps, hang_up())
+    assert call.ended_by == "caller"
+    assert len(call.workflows) == len(steps) + 1
 
 
-def test_a_message_that_is_empty(line: Line) -> None:
-    line.send(chose("message"))
-    for _ in range(2):
-        assert asked(line.send(unrecorded()))["action"] == "record"
-    assert said(line.send(unrecorded())) == GOODBYE
+async def test_a_caller_who_hangs_up_instead_of_pressing_the_hash_key() -> None:
+    call = await dial(bot, press("2"), speak("Hello, this is Nora."), hang_up())
+    assert (len(call.recordings), call.ended_by) == (1, "caller")
 
 
-@pytest.mark.parametrize("turns", range(3))
-def test_a_caller_who_hangs_up(line: Line, turns: int) -> None:
-    for outcome in [chose("sales"), NOT_TRANSFERRED][:turns]:
-        line.send(outcome)
-    turn = line.hang_up()
-    assert turn.actions == []
-    assert ended(turn)
-
-
-def test_a_prompt_that_cannot_be_played(line: Line) -> None:
-    turn = line.send(NO_SOUND)
-    assert kinds(turn) == ["playPrompt", "hangup"]
-    assert turn.error is not None
+async def test_a_prompt_that_cannot_be_played() -> None:
+    with pytest.raises(ActionFailed, match="no such file"):
+        await dial(bot, fail("no such file"))
