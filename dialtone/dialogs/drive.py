@@ -289,7 +289,8 @@ class Drive(Run):
             self._sent()
         if answer.ok:
             self._heard = (*self._heard, answer.value[0])
-        return answer
+        # The dialog may change what it is given; the history may not be changed.
+        return answer._replace(value=deepcopy(answer.value))
 
     def _take_event(self, request: Request, mark: str) -> None:
         """Rule 2: the event answers the request that the last turn asked."""

@@ -170,6 +170,11 @@ def entry_of(request: Request, result: ConversationResult, recording: "StoredRec
         return _recognized(request, outcome, over)
     if isinstance(outcome, protocol.RecordOutcome):
         return _recorded(mark, outcome, over, recording)
+    if isinstance(outcome, protocol.PlayPromptOutcome):
+        # It filled a wait for a signal: it failed, or the call is over.
+        if outcome.succeeded:
+            return entry(mark, Code.UNANSWERED, ended=over)
+        return entry(mark, Code.FAILED, "", [outcome.type, outcome.failure_reason or ""], over)
     # What is left is a transfer.
     code = Code.ANSWERED if outcome.succeeded else Code.UNANSWERED
     return entry(mark, code, outcome.failure_reason or "", ended=TRANSFERRED if outcome.succeeded else over)
