@@ -17,6 +17,7 @@
    placed calls live in the `World`; give several calls the same one to let them meet.
 """
 
+import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -100,7 +101,11 @@ class Step:
     seconds: float | None = None
 
     def __str__(self) -> str:
-        return f"{self.kind}({'' if self.value is None else repr(self.value)})"
+        if isinstance(self.value, tuple):
+            values = [value for value in self.value if value is not None]
+        else:
+            values = [self.value] if self.value is not None else []
+        return f"{self.kind}({', '.join(map(repr, values))})"
 
 
 def press(keys: str) -> Step:
@@ -243,7 +248,8 @@ class _Outside:
             fake = self.world.fakes[function]
             if isinstance(fake, BaseException):
                 raise fake
-            return await fake(*args, **invoke.kwargs) if callable(fake) else fake
+            result = fake(*args, **invoke.kwargs) if callable(fake) else fake
+            return await result if inspect.isawaitable(result) else result
 
 
 @dataclass(frozen=True, slots=True)
