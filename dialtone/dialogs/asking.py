@@ -150,6 +150,7 @@ class Asking:
         interdigit: float | None = None,
     ) -> Recognition:
         """Ask once, for one of `choices` or for `digits`, and return whatever came of it."""
+        self._run.stack.top.unanswered = False
         answer = await self._question(prompt, choices, digits, barge_in, initial_silence, interdigit)
         value = str(answer.value) if answer.ok else None
         return Recognition(

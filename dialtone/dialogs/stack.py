@@ -83,7 +83,7 @@ class Stack:
             return DialogResult(ResumeReason.CANCELED)
         finally:
             frame.in_step = False
-        if frame.unanswered and not value:
+        if frame.unanswered and not value and not isinstance(value, DialogResult):
             return DialogResult(ResumeReason.NOT_COMPLETED, value)
         return DialogResult.of(value)
 

@@ -30,6 +30,7 @@ def waterfall(steps: Sequence[Step]) -> Callable[..., Awaitable[DialogResult]]:
         result = DialogResult(response=args) if falls else DialogResult(ResumeReason.NOT_COMPLETED)
         index = 0
         while 0 <= index < len(falls):
+            call._run.step()
             result = await call._run.stack.step(call, falls[index], result)
             index += -1 if result.resumed is ResumeReason.BACK else 1
         return result
