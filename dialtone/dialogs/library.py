@@ -8,7 +8,9 @@
 """
 
 import inspect
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar, overload
 
 from dialtone.dialogs.waterfall import Step, waterfall
@@ -18,7 +20,7 @@ Dialog = Callable[..., Awaitable[Any]]
 DialogT = TypeVar("DialogT", bound=Dialog)
 
 ROOT: Final = "*"
-_MUTABLE: Final = (list, dict, set, bytearray)
+_MUTABLE: Final = (list, dict, set, bytearray, deque)
 
 
 class Library:
@@ -65,10 +67,11 @@ class Library:
 
     def library(self, library: "Library") -> None:
         """Add a library. Raises `DialogError` when there is another of its name."""
-        for known in (*self._all(), *library._all()):
-            if known.name == library.name and known is not library:
+        known = {each.name: each for each in self._all()}
+        for each in library._all():
+            if known.setdefault(each.name, each) is not each:
                 raise DialogError(
-                    f"there are two libraries named {library.name!r}", field=library.name, fix="rename one of them"
+                    f"there are two libraries named {each.name!r}", field=each.name, fix="rename one of them"
                 )
         if library not in self._libraries:
             self._libraries.append(library)
@@ -146,6 +149,8 @@ def _must_not_keep(function: Dialog, name: str) -> None:
     """Rule 3."""
     for parameter in inspect.signature(function).parameters.values():
         if isinstance(parameter.default, _MUTABLE):
+            while isinstance(function, partial):
+                function = function.func
             code = inspect.unwrap(function).__code__
             raise DialogError(
                 f"the default of {parameter.name!r} can be changed, and would stay changed for every call "

@@ -5,9 +5,23 @@ from typing import Any
 import pytest
 
 from dialtone import ActionFailed, Call, CallEnded, Prompt
-from dialtone.dialogs import History, Look, Turn
+from dialtone.dialogs import Event, History, Look, Turn, take_turn
 from dialtone.errors import DialogError
-from tests.dialogs.line import CALL_ID, KEYS, NO_SOUND, PLAYED, REFUSED, Line, chose, kinds, result, said
+from dialtone.protocol import PlayPrompt
+from tests.dialogs.line import (
+    CALL_ID,
+    KEYS,
+    NO_SOUND,
+    PLAYED,
+    REFUSED,
+    Line,
+    bot_of,
+    chose,
+    conversation,
+    kinds,
+    result,
+    said,
+)
 
 
 def post(line: Line, name: str, data: Any = None) -> None:
@@ -223,7 +237,9 @@ def test_a_prompt_fills_the_waiting_in_the_language_of_the_call() -> None:
     for turn in [line.ring(), line.send(PLAYED)]:
         (prompt,) = turn.actions[-1].to_wire()["prompts"]
         assert prompt["value"] == "La la."
-        (part,) = getattr(turn.actions[-1], "prompts", ())
+        action = turn.actions[-1]
+        assert isinstance(action, PlayPrompt)
+        (part,) = action.prompts
         assert (part.blob_name, part.blob_culture) == ("music", "de")
 
 
@@ -246,7 +262,7 @@ def test_a_dialog_may_change_what_it_got(data: Any) -> None:
 
 
 @pytest.mark.parametrize("options", [{"timeout": -1}, {"timeout": 601}, {"poll": 0.4}, {"poll": 61}])
-def test_a_wait_that_is_too_long_or_looks_too_often(options: dict[str, float]) -> None:
+def test_a_wait_that_is_too_long_or_looks_too_often(options: dict[str, Any]) -> None:
     async def dialog(call: Call) -> None:
         await call.signal("paid", **options)
 
@@ -277,9 +293,6 @@ def test_a_hold_that_cannot_be_spoken_is_refused_like_any_prompt() -> None:
 
 
 def test_it_is_looked_for_under_its_name_without_those_that_were_heard() -> None:
-    from dialtone.dialogs import Event, take_turn
-    from tests.dialogs.line import bot_of, conversation
-
     async def dialog(call: Call) -> None:
         await call.signal("paid")
 
