@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Coroutine
 from contextlib import suppress
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, cast
 
@@ -124,6 +125,9 @@ class Drive(Run):
                     error = problem
                     continue
                 if isinstance(outcome, Turn):
+                    # The dialog cannot go on with data that cannot be kept: run again, it would be answered instead.
+                    if outcome.activity is None:
+                        outcome = replace(outcome, changes=self._bags.changes())
                     self._watch(dialog)
                     return outcome
                 answer = outcome
@@ -218,7 +222,7 @@ class Drive(Run):
         kind = "playPrompt" if request.kind == "signal" else request.kind
         self._enqueue(kind, request.build)
         actions = workflow.actions_of(self._queue, answered=self._answered, operation=self._operation)
-        return Turn(self._kept(pending=mark, polled=polled), actions, changes=self._bags.changes(), error=self._failure)
+        return Turn(self._kept(pending=mark, polled=polled), actions, error=self._failure)
 
     def _worked(self, request: Request, mark: str) -> Answer | Turn:
         """Rule 3."""

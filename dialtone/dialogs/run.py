@@ -121,6 +121,12 @@ class Run:
         loaded = self._bags.get(key)
         if loaded is None:
             answer = await Request("data", key.bag, work=Load(key))
+            if not answer.ok:
+                raise DialogError(
+                    f"{key.bag} data cannot be loaded: {answer.reason}",
+                    field=f"{key.bag}_data",
+                    fix="keep an id instead of a document",
+                )
             loaded = self._bags.add(key, answer.value or {})
             self._private = self._private or key.bag == "private"
         return loaded
