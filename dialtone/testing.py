@@ -111,7 +111,8 @@ class Step:
 def press(keys: str) -> Step:
     """Press keys (`0` to `9`, `*`, `#`, `A` to `D`): one for a choice, more for digits, a stop tone of a recording.
 
-    Raises `ValueError` for what is not on the keypad.
+    Digits end with the stop tone or with as many as are asked for; keys after that are for the next question. Raises
+    `ValueError` for what is not on the keypad.
     """
     if not keys or not set(keys) <= rules.DTMF:
         raise ValueError(f"{keys!r} cannot be pressed; keys are 0 to 9, *, # and A to D")
@@ -552,7 +553,12 @@ class _Line:
         if isinstance(action, Record):
             return self._result(action, _unrecorded("initialSilenceTimeout"))
         assert isinstance(action, Recognize)
-        return self._result(action, _recognized(action, step))
+        if action.choices is not None:
+            return self._result(action, _recognized(action, step))
+        reported, left = _digits(action, step)
+        if left:
+            self._steps.insert(0, press(left))
+        return self._result(action, reported)
 
     def _do(self, step: Step, action: Action) -> None:
         if step.kind == "silence":
@@ -655,8 +661,7 @@ def _unrecorded(reason: str) -> Json:
 
 
 def _recognized(action: Recognize, step: Step) -> Json:
-    if action.choices is None:
-        return _digits(action, step)
+    assert action.choices is not None
     failed = {"type": "recognizeOutcome", "outcome": "failure"}
     if step.kind == "silence":
         return failed | {"choiceOutcome": {"completionReason": "initialSilenceTimeout"}}
@@ -680,20 +685,19 @@ def _recognized(action: Recognize, step: Step) -> Json:
     return {"type": "recognizeOutcome", "outcome": "success", "choiceOutcome": part}
 
 
-def _digits(action: Recognize, step: Step) -> Json:
+def _digits(action: Recognize, step: Step) -> tuple[Json, str]:
+    """The outcome of a question for digits, and the keys that came too late for it."""
     collect = action.collect_digits
     assert collect is not None
     keys = step.value if step.kind == "press" else ""
-    digits, reason = "", "interdigitTimeout"
-    for key in keys:
-        if key in (collect.stop_tones or ()):
-            reason = "completedStopToneDetected"
-            break
-        digits += key
-        if len(digits) == collect.max_number_of_dtmfs:
-            break
+    reason = "interdigitTimeout"
+    longest = collect.max_number_of_dtmfs or len(keys)
+    end = next((index for index, key in enumerate(keys[:longest]) if key in (collect.stop_tones or ())), None)
+    digits, late = keys[:longest], keys[longest:]
+    if end is not None:
+        digits, late, reason = keys[:end], keys[end + 1 :], "completedStopToneDetected"
     if not digits:
         silent = {"completionReason": "initialSilenceTimeout"}
-        return {"type": "recognizeOutcome", "outcome": "failure", "collectDigitsOutcome": silent}
+        return {"type": "recognizeOutcome", "outcome": "failure", "collectDigitsOutcome": silent}, late
     part = {"completionReason": reason, "digits": digits}
-    return {"type": "recognizeOutcome", "outcome": "success", "collectDigitsOutcome": part}
+    return {"type": "recognizeOutcome", "outcome": "success", "collectDigitsOutcome": part}, late

@@ -115,7 +115,7 @@ async def test_a_question_that_is_asked_again_says_why(step: Step, notice: str) 
     ("steps", "digits"),
     [
         ([press("12#")], "12"),
-        ([press("12345")], "1234"),
+        ([press("1234")], "1234"),
         ([press("12")], "12"),
         ([silence(), press("7#")], "7"),
         ([press("#"), silence(), silence()], None),
@@ -124,6 +124,15 @@ async def test_a_question_that_is_asked_again_says_why(step: Step, notice: str) 
 )
 async def test_digits(steps: list[Step], digits: str | None) -> None:
     assert await came(lambda call: call.digits("Type.", maximum=4), *steps) == digits
+
+
+async def test_keys_after_the_last_digit_are_for_the_next_question() -> None:
+    async def two(call: Call) -> tuple[str | None, str | None]:
+        return await call.digits("Type.", maximum=2), await choosing(call)
+
+    assert await came(two, press("121")) == ("12", "yes")
+    with pytest.raises(WrongStep, match=r"nothing waits for press\('#'\): the call is over"):
+        await came(lambda call: call.digits("Type.", maximum=2), press("12#"))
 
 
 @pytest.mark.parametrize(
