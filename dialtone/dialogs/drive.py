@@ -75,6 +75,7 @@ class Drive(Run):
         try:
             if not self._tape.live:
                 raise self._tape.mismatched("was replaced before it asked what its history answers")
+            self._check_awaited()
             unsaved = self._bags.after()
         except DialogError as error:
             return error

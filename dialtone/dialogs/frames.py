@@ -1,13 +1,17 @@
 """Where a dialog is: the coroutines of one that waits, and the line of the bot that an error came from."""
 
+import sysconfig
 from collections.abc import Coroutine, Iterator, Mapping
 from types import CoroutineType, FrameType
-from typing import Any
+from typing import Any, Final
 
 from dialtone.dialogs.words import place_of
 
 Inside = Mapping[int, Coroutine[Any, Any, Any]]
 """By the id of what a word gave to be awaited: the coroutine that it stands for."""
+
+_INSTALLED: Final = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+"""Where code lies that an author has not written."""
 
 
 def chain(dialog: Any, inside: Inside) -> "Iterator[CoroutineType[Any, Any, Any]]":
@@ -35,12 +39,15 @@ def is_ours(frame: FrameType) -> bool:
 
 def locate(error: Exception) -> None:
     """Note the line of the bot that an error came from."""
-    traceback, place = error.__traceback__, ""
+    traceback, place, installed = error.__traceback__, "", ""
     while traceback is not None:
-        if not is_ours(traceback.tb_frame):
-            place = place_of(traceback.tb_frame.f_code, traceback.tb_lineno)
+        code = traceback.tb_frame.f_code
+        if code.co_filename.startswith(_INSTALLED):
+            installed = place_of(code, traceback.tb_lineno)
+        elif not is_ours(traceback.tb_frame):
+            place = place_of(code, traceback.tb_lineno)
         traceback = traceback.tb_next
-    if place:
-        error.add_note(f"at {place}")
+    if place or installed:
+        error.add_note(f"at {place or installed}")
     if isinstance(error, TypeError) and "can't be used in 'await' expression" in str(error):
         error.add_note("say, play, answer, reject and hang_up are queued: write them without await")

@@ -150,6 +150,13 @@ class Run:
 
     def awaited(self, word: Word[Any], waiting: object, coroutine: Coroutine[Any, Any, Any]) -> None:
         """A word is awaited now: whoever awaits it waits for `waiting`, which does what the coroutine does."""
+        if word not in self.words:
+            coroutine.close()
+            raise DialogError(
+                f"{word.name} was awaited before ({word.place})",
+                field=word.name,
+                fix="keep what it returned, or call it again to ask again",
+            )
         self.words.remove(word)
         self._inside[id(waiting)] = coroutine
 
