@@ -18,7 +18,7 @@ from dialtone.dialogs import (
     translations,
 )
 from dialtone.dialogs.outside import signal_url
-from dialtone.errors import ActionFailed, ActivityFailed, CallEnded, Canceled, DialtoneError
+from dialtone.errors import ActionFailed, ActivityFailed, CallEnded, Canceled, DialtoneError, WorkflowError
 
 __version__ = "0.1.0"
 
@@ -42,6 +42,7 @@ __all__ = [
     "RosterUpdate",
     "Signal",
     "User",
+    "WorkflowError",
     "__version__",
     "signal_url",
     "translations",

@@ -36,6 +36,7 @@ from dialtone.dialogs.outside import complete
 from dialtone.errors import BadMessage, ConfigurationError, DependencyError
 from dialtone.media.sound import fault_of
 from dialtone.protocol import (
+    RECORDING_SCHEME,
     Action,
     CallStateChange,
     Conversation,
@@ -250,6 +251,7 @@ class Turns:
         if not actions:
             return b""
         await self._put_prompts(actions)
+        await self._put_recordings(actions)
         return skype.render(
             actions,
             callback=self.settings.callback_url,
@@ -267,6 +269,12 @@ class Turns:
             for prompt in spoken:
                 if (uploaded := found.get(prompt.blob_name or "")) is not None:
                     prompt.value, prompt.file_uri = uploaded.text, uploaded.file_uri
+
+    async def _put_recordings(self, actions: list[Action]) -> None:
+        """Replace the paths of recordings that are played by links to them."""
+        for prompt in (prompt for action in actions for prompt in skype.prompts_of(action)):
+            if prompt.file_uri and prompt.file_uri.startswith(RECORDING_SCHEME):
+                prompt.file_uri = await self.storage.recordings.link(prompt.file_uri.removeprefix(RECORDING_SCHEME))
 
     def _row(
         self, before: History | None, turn: Turn, event: Event, whole: str, body: bytes, *, kind: str, message_id: str

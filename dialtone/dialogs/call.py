@@ -13,7 +13,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, TypeVar
 
 from dialtone import protocol
-from dialtone.dialogs.asking import Asking
+from dialtone.dialogs.asking import Asking, Recording
 from dialtone.dialogs.data import Bag, BagKey, BagName
 from dialtone.dialogs.history import CallFacts, dumps
 from dialtone.dialogs.prompts import Prompt
@@ -21,8 +21,8 @@ from dialtone.dialogs.requests import Invoke, Look, Place, Request
 from dialtone.dialogs.results import ConversationEnded, DialogResult, Ended, NextStep, ResumeReason
 from dialtone.dialogs.user import User
 from dialtone.dialogs.words import word
-from dialtone.errors import ActionFailed, ActivityFailed, DialogError
-from dialtone.protocol import ModalityType, Participant
+from dialtone.errors import ActionFailed, ActivityFailed, DialogError, WorkflowError
+from dialtone.protocol import RECORDING_SCHEME, ModalityType, Participant, RecordingFormat, rules
 
 if TYPE_CHECKING:
     from dialtone.dialogs.run import Run
@@ -143,9 +143,13 @@ class Call(Asking):
         """Queue texts or prompts to be spoken, one after the other. Raises `WorkflowError` for an illegal one."""
         self._run.say(prompts)
 
-    def play(self, file_uri: str) -> None:
-        """Queue a WAV or WMA file that the platform fetches, at most 512 kB."""
-        part = protocol.Prompt(file_uri=file_uri)
+    def play(self, source: str | Recording) -> None:
+        """Queue a WAV or WMA file that the platform fetches, at most 512,000 bytes: its address, or a recording.
+
+        The platform gets a link to the recording that is good for ten minutes. Raises `WorkflowError` for a recording
+        that is empty, too large (16 seconds of WAV are 512,000 bytes), or an MP3.
+        """
+        part = protocol.Prompt(file_uri=_address(source))
         self._run.queue("playPrompt", lambda op: protocol.PlayPrompt(operation_id=op, prompts=[part]))
 
     # What is awaited: the questions of `Asking`, and these.
@@ -293,3 +297,25 @@ class Call(Asking):
 
     async def _data(self, bag: BagName, owner: str) -> Bag:
         return await self._run.bag(BagKey(bag, owner))
+
+
+def _address(source: str | Recording) -> str:
+    """What stands for a file until the workflow is rendered."""
+    if isinstance(source, str):
+        return source
+    limit = rules.PLAYED_FILE_BYTES
+    wrong = ""
+    if not source:
+        wrong = "it holds no sound"
+    elif source.size > limit:
+        wrong = f"it has {source.size} bytes, {limit} can be played"
+    elif source.format is RecordingFormat.MP3:
+        wrong = "it is an mp3, and only wav and wma can be played"
+    if wrong:
+        raise WorkflowError(
+            f"the recording cannot be played: {wrong}",
+            field="playPrompt.prompts.0.fileUri",
+            fix="look at its size and format first; record for less time, or as wma",
+            code="RECORDING_UNPLAYABLE",
+        )
+    return f"{RECORDING_SCHEME}{source.path}"

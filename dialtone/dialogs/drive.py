@@ -1,7 +1,7 @@
 """Drives a dialog under the rules of `dialtone.dialogs.engine`, whose numbers are cited here."""
 
 import inspect
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
@@ -31,7 +31,7 @@ from dialtone.dialogs.run import Run
 from dialtone.dialogs.stack import Stack, wrapped
 from dialtone.dialogs.tape import STEPS
 from dialtone.dialogs.turn import Activity, Load, Lost, Queued, Turn
-from dialtone.dialogs.user import User
+from dialtone.dialogs.user import NOBODY, User
 from dialtone.errors import ActionFailed, CallEnded, Canceled, DialogError, ReplayMismatch, WorkflowError
 from dialtone.protocol import CallStateChange, ConversationResult
 from dialtone.protocol.states import OVER
@@ -64,6 +64,8 @@ class Drive(Run):
                 self._drop()
             except Exception as raised:
                 error = raised
+                if not self._tape.live:
+                    self._drop()
             if self._tape.mismatch is not None:
                 error = self._tape.mismatch
                 self._drop()
@@ -141,7 +143,7 @@ class Drive(Run):
     async def _all_of_it(self, call: Call) -> None:
         """What a history is the history of: the user is looked up, then the dialog begins, with what is around it."""
         lookup, facts = self.bot.user_lookup, self._history.facts
-        if lookup is not None and self._found is None:
+        if lookup is not None and self._found is None and self._history.dialog != ON_ERROR:
             answer = await Request("run", "lookup_user", work=Invoke(lookup, (facts.caller,)))
             if not answer.ok:
                 raise DialogError(
@@ -149,8 +151,14 @@ class Drive(Run):
                     field="lookup_user",
                     fix="return None for who is not known; raise DependencyError for what may come back",
                 )
-            if answer.value:
-                self._found = self.user = User(*answer.value)
+            found = NOBODY if answer.value is None else answer.value
+            if not isinstance(found, Sequence) or len(found) != len(NOBODY):
+                raise DialogError(
+                    "what was looked up is no user", field="lookup_user", fix="return a User, or None for the caller"
+                )
+            self._found = User(*found)
+            if self._found.identity:
+                self.user = self._found
                 self.choose_language(self._chosen)
         # A dialog may change what it is given; the history may not be changed.
         args = deepcopy(self._history.args) if self._history.args else {}
@@ -383,12 +391,12 @@ class Drive(Run):
     def _fall_back(self, error: Exception) -> bool:
         """Rule 6: go on with the dialog `on_error`, once."""
         locate(error)
-        if self.bot.error_dialog is None or self._history.dialog == ON_ERROR:
+        if self.bot.error_dialog is None or self._history.dialog == ON_ERROR or self._failure is not None:
             return False
         self._failure = error
         self._take_over()
         text = f"{type(error).__name__}: {error}"[:_ERROR_MAX].encode(errors="replace").decode()
-        self._tape.event_taken, self._tape.mismatch = True, None
+        self._tape.event_taken, self._tape.mismatch, self._tape.steps = True, None, 0
         self._begin(ON_ERROR, {"error": text}, Bags())
         return True
 

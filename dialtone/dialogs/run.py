@@ -175,7 +175,7 @@ class Run:
 
 
 def _user_of(history: History) -> User | None:
-    if history.user is not None:
+    if history.user is not None and history.user.identity:
         return history.user
     caller = history.facts.caller
     if caller is None:

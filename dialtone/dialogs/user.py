@@ -1,6 +1,6 @@
 """Whom a call is with."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class User(NamedTuple):
@@ -11,3 +11,7 @@ class User(NamedTuple):
     identity: str
     name: str = ""
     language: str = ""
+
+
+NOBODY: Final = User("")
+"""Whom a look-up finds that finds none."""

@@ -6,6 +6,7 @@ environment or disk, and nothing here imports another part of the kit.
 
 from dialtone.protocol.actions import (
     ACTIONS,
+    RECORDING_SCHEME,
     Action,
     Answer,
     CollectDigits,
@@ -85,6 +86,7 @@ __all__ = [
     "MISSPELT_VALIDATION",
     "NOTIFICATIONS",
     "OUTCOMES",
+    "RECORDING_SCHEME",
     "ROSTER_UPDATE",
     "Action",
     "Answer",

@@ -11,6 +11,11 @@ from dialtone.protocol.model import ContractModel, rule_error
 
 Seconds = int | float
 
+RECORDING_SCHEME: Final = "recording:"
+"""How the `file_uri` of a prompt begins that plays one of the bot's recordings, by its path. It never leaves: whoever
+renders the workflow replaces it by a link.
+"""
+
 
 class Action(ContractModel):
     """What every action has: `operation_id` comes back as the id of its outcome."""

@@ -1,6 +1,7 @@
 """Each word of a dialog: what it sends, and what comes of each outcome."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -264,6 +265,36 @@ def test_a_message_of_a_caller_who_hung_up_is_not_lost(state: str) -> None:
     line.ring()
     turn = line.send(recorded(2, "callTerminated"), state, StoredRecording("a.wav", 1))
     assert (turn.actions, turn.error, seen) == ([], None, ["a.wav", "callerHungUp"])
+
+
+def kept(**members: Any) -> Recording:
+    base = Recording(3.0, RecordingCompletionReason.COMPLETED_SILENCE_DETECTED, RecordingFormat.WAV, "2026/a.wav", 9)
+    return replace(base, **members)
+
+
+def test_a_recording_is_played() -> None:
+    async def dialog(call: Call) -> None:
+        call.play(kept())
+
+    (_, play, _) = Line(dialog).ring().actions
+    assert play.to_wire()["prompts"] == [{"fileUri": "recording:2026/a.wav"}]
+
+
+@pytest.mark.parametrize(
+    ("recording", "why"),
+    [
+        (kept(path="", size=0), "no sound"),
+        (kept(size=512_001), "512000 can be played"),
+        (kept(format=RecordingFormat.MP3), "mp3"),
+    ],
+)
+def test_a_recording_that_cannot_be_played_is_refused(recording: Recording, why: str) -> None:
+    async def dialog(call: Call) -> None:
+        call.play(recording)
+
+    error = Line(dialog).ring().error
+    assert isinstance(error, WorkflowError)
+    assert (error.code, why in error.message) == ("RECORDING_UNPLAYABLE", True)
 
 
 def test_transfer() -> None:

@@ -54,7 +54,7 @@ async def helper(call: Call) -> None:
 
 async def taken_for_an_answer(call: Call) -> None:
     call.say("Hello.")
-    if call.confirm("Sure?"):  # forgotten
+    if call.confirm("Sure?"):  # type: ignore[truthy-bool]  # forgotten
         await call.transfer("8:desk")
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -24,6 +25,20 @@ async def to_the_recording(rig: Rig) -> tuple[Reply, bytes, str]:
     asked = await rig.post(result(first, chose("message")), message_id="m1")
     body, kind = with_audio(result(asked, RECORDED), SOUND)
     return asked, body, kind
+
+
+async def test_a_recording_is_played_by_a_link_to_it() -> None:
+    bot = CallBot()
+
+    @bot.incoming
+    async def replay(call: Call) -> None:
+        call.play(await call.record())
+
+    rig = Rig(bot)
+    asked = await rig.post(conversation(), message_id="m0")
+    body, kind = with_audio(result(asked, RECORDED), SOUND)
+    (link,) = said(await rig.post(body, message_id="m1", content_type=kind))
+    assert link == f"data:audio/wav;base64,{b64encode(SOUND).decode()}"
 
 
 async def test_a_whole_call(rig: Rig) -> None:

@@ -109,7 +109,7 @@ async def test_stored_privately(azurite_connection: str) -> None:
 
     storage = open_storage(azurite_connection)
     await storage.recordings.save(MESSAGE, AUDIO)
-    link = await storage.backend.container(RECORDINGS_CONTAINER).link(STORED.path, 60, "audio/wav")
+    link = await storage.recordings.link(STORED.path, 60)
     await storage.close()
     async with httpx.AsyncClient() as client:
         assert (await client.get(link.partition("?")[0])).status_code in (403, 404)

@@ -48,6 +48,7 @@ REPEATABLE: Final = frozenset({"playPrompt"})
 # Defaults of members that are left out. maxSilenceTimeout: the document says 5, a remark in C# says 1;
 # this kit always sends it.
 RECORD_DURATION_DEFAULT_S: Final = 180
+PLAYED_FILE_BYTES: Final = 512_000
 INITIAL_SILENCE_DEFAULT_S: Final = 5
 MAX_SILENCE_DEFAULT_S: Final = 5
 INTERDIGIT_DEFAULT_S: Final = 1
