@@ -20,6 +20,7 @@ _VARYING: Final = [
         (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
         (r"\b\d\d:\d\d\.\d\b", "<time>"),
         (r"\b\d+\.\d+ ?s\b", "<seconds>"),
+        (r"/\S*/lib/python3\.\d+/(\S+?):\d+", r"<python>/\1"),
     ]
 ]
 """What differs from run to run, and from machine to machine."""
