@@ -4,13 +4,19 @@ A block's info string may say more than its language: a file's name (```python b
 stays up until the page ends), `raises` (the code fails with what the next text block shows).
 """
 
+import ast
+import inspect
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType, ModuleType
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
 DOCS: Final = ROOT / "docs"
+FILE: Final = "bots/mine.py"
+"""The name that errors give to the code of a page."""
+
 _BLOCK: Final = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _VARYING: Final = [
     (re.compile(pattern), to)
@@ -59,3 +65,23 @@ def is_shown(shown: str, output: str) -> bool:
     parts = [re.escape(line) for line in steady(shown).splitlines()]
     pattern = "\n".join(r"(?:.*\n)*?.*" if part == re.escape("...") else part for part in parts)
     return re.fullmatch(pattern, steady(output)) is not None
+
+
+def code_of(block: Block) -> CodeType:
+    """A block's code, in which `await` may stand at the top."""
+    code: CodeType = compile(block.text, FILE, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    return code
+
+
+async def execute(block: Block, module: ModuleType) -> None:
+    """Run a block in a module, and the functions `test_...` that it defines."""
+    known = dict(vars(module))
+    done = eval(code_of(block), vars(module))  # it is the page's own code
+    if inspect.isawaitable(done):
+        await done
+    for name, value in list(vars(module).items()):
+        if name.startswith("test_") and known.get(name) is not value:
+            if inspect.iscoroutinefunction(value):
+                await value()
+            else:
+                value()

@@ -5,15 +5,13 @@
 3. The command of signals.md is run against a running bot.
 """
 
-import ast
 import asyncio
-import inspect
 import json
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -22,31 +20,10 @@ from aiohttp import web
 from dialtone import CallBot
 from dialtone.stack import Stack
 from dialtone.testing import dial
-from tests.pages import DOCS, ROOT, Block, blocks, steady
+from tests.pages import DOCS, ROOT, Block, blocks, execute, steady
 from tests.whole_call.line import Rung, ring
 
 PAGES = sorted((DOCS / "how-to").glob("*.md"))
-FILE = "bots/mine.py"
-"""The name that errors give to the code of a page."""
-
-
-def code_of(block: Block) -> CodeType:
-    """A block's code, in which `await` may stand at the top."""
-    code: CodeType = compile(block.text, FILE, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    return code
-
-
-async def execute(block: Block, module: ModuleType) -> None:
-    known = dict(vars(module))
-    done = eval(code_of(block), vars(module))  # it is the page's own code
-    if inspect.isawaitable(done):
-        await done
-    for name, value in list(vars(module).items()):
-        if name.startswith("test_") and known.get(name) is not value:
-            if inspect.iscoroutinefunction(value):
-                await value()
-            else:
-                value()
 
 
 async def failure_of(block: Block, module: ModuleType) -> str:

@@ -2,25 +2,43 @@
 
 import re
 from pathlib import Path
+from types import ModuleType
 
-from simulator.script import read_script
+from simulator.script import read_script, read_script_file
+from tests.pages import blocks, execute
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def block(language: str) -> str:
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    return str(found)
+BLOCKS = blocks(ROOT / "README.md")
+
+
+def shown(language: str) -> list[str]:
+    return [block.text for block in BLOCKS if block.language == language]
 
 
 def test_the_bot_is_the_reception_bot() -> None:
     source = (ROOT / "bots" / "reception.py").read_text(encoding="utf-8")
-    assert block("python") == source.split('"""\n\n', 1)[1]
+    assert shown("python")[0] == source.split('"""\n\n', 1)[1]
+
+
+async def test_the_test_is_one() -> None:
+    _, test = [block for block in BLOCKS if block.language == "python"]
+    assert "def test_" in test.text
+    await execute(test, ModuleType("readme"))
+
+
+def test_every_sample_bot_and_the_script_that_rings_it_is_in_the_table() -> None:
+    bots = {path.name for path in (ROOT / "bots").glob("*.py")} - {"__init__.py"}
+    rows = re.findall(r"^\| \[\w+\]\(bots/(\w+\.py)\) \|.*\((simulator/scripts/\S+\.yaml)\)", README, re.MULTILINE)
+    assert {bot for bot, _ in rows} == bots
+    for _, script in rows:
+        read_script_file(ROOT / script)
 
 
 def test_the_caller_is_a_script() -> None:
-    assert read_script(block("yaml")).name == "Leave a message"
+    assert read_script(shown("yaml")[0]).name == "Leave a message"
 
 
 def test_what_it_links_to_is_there() -> None:
