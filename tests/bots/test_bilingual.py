@@ -6,6 +6,7 @@ from bots.bilingual import GERMAN, GOODBYE, HOURS, MENU, WELCOME, bot
 from dialtone.dialogs.options import NOTICES
 from dialtone.dialogs.prompts import APOLOGY
 from dialtone.testing import Step, dial, press, silence, speak
+from tests.functions.rig import Rig, chose, conversation, result, said
 
 GERMAN_CALLERS = ["de", "de-AT", "DE-ch"]
 OTHERS = ["en-US", "fr", None]
@@ -40,6 +41,18 @@ async def test_operators_prompts_are_looked_up_in_the_language_of_the_moment() -
         for prompt in getattr(getattr(action, "play_prompt", action), "prompts", ())
     ]
     assert cultures == [("welcome", "en"), ("menu", "en"), ("menu", "de"), ("hours", "de"), ("goodbye", "de")]
+
+
+async def test_what_operators_upload_for_a_language_is_heard_in_it() -> None:
+    rig = Rig(bot)
+    await rig.storage.prompts.put("hours.de.txt", b"Heute geschlossen.")
+    await rig.storage.prompts.put("goodbye.txt", "Tschüss.".encode())
+    for language, heard in [("de-AT", ["Heute geschlossen.", "Tschüss."]), ("en", [HOURS.text, "Tschüss."])]:
+        members = [{"identity": "8:nora", "languageId": language, "originator": True}]
+        call = f"call-{language}"
+        asked = await rig.post(conversation(call, participants=members), message_id=f"{call}-0")
+        answered = await rig.post(result(asked, chose("hours"), call=call), message_id=f"{call}-1")
+        assert said(answered) == heard
 
 
 async def test_a_caller_who_says_nothing_is_told_so_in_german() -> None:
