@@ -16,6 +16,7 @@ from typing import Final
 import azure.functions as func
 
 from dialtone.appstate import keys_from_setting
+from dialtone.dialogs.history import dumps
 from dialtone.errors import BadMessage, BodyTooLarge, CallOver, CallUnknown, Forbidden, Unauthorized
 from dialtone.signals import SignalKeys
 from dialtone.storage import SignalRow
@@ -32,20 +33,13 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
 async def sender(request: func.HttpRequest) -> None:
     """Verify that whoever sends a signal has the key of the call. Raises `Unauthorized` and `Forbidden`."""
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    key = request.params.get("key") or (bearer.strip() if scheme.lower() == "bearer" else "")
-    fix = "post to the address that dialtone.signal_url(name) gives in a function that the dialog runs"
-    if not key:
-        raise Unauthorized("the signal has no key", field="key", fix=fix)
-    keys = SignalKeys(keys_from_setting(settings().appstate_key))
-    if not keys.knows(request.route_params.get("id", ""), key):
-        raise Forbidden("the key is not one of this call", field="key", fix=fix)
+    _call_of(request)
 
 
 @route(blueprint, "calls/{id}/signals/{name}", "POST", verifier=sender)
 async def signals(req: func.HttpRequest) -> func.HttpResponse:
     """POST /api/calls/{id}/signals/{name}: keep a signal for the call's dialog."""
-    call_id, name = req.route_params["id"], req.route_params["name"]
+    call_id, name = _call_of(req), _with_slashes(req.route_params["name"])
     about_call(call_id)
     if len(name) > NAME_MAX:
         raise BadMessage(
@@ -66,14 +60,40 @@ async def signals(req: func.HttpRequest) -> func.HttpResponse:
     return func.HttpResponse(body, status_code=202, mimetype="application/json")
 
 
+def _call_of(request: func.HttpRequest) -> str:
+    """The id of the call whose key the request has."""
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    key = request.params.get("key") or (bearer.strip() if scheme.lower() == "bearer" else "")
+    fix = "post to the address that dialtone.signal_url(name) gives in a function that the dialog runs"
+    if not key:
+        raise Unauthorized("the signal has no key", field="key", fix=fix)
+    keys = SignalKeys(keys_from_setting(settings().appstate_key))
+    given = request.route_params.get("id", "")
+    for call_id in (given, _with_slashes(given)):
+        if keys.knows(call_id, key):
+            return call_id
+    raise Forbidden("the key is not one of this call", field="key", fix=fix)
+
+
+def _with_slashes(segment: str) -> str:
+    """A segment of the path, all of it decoded: the host decodes all but this."""
+    return segment.replace("%2F", "/").replace("%2f", "/")
+
+
 def _value(body: bytes) -> str:
     """The value of a signal, as compact JSON."""
-    if len(body) > BODY_MAX:
-        raise BodyTooLarge(
-            f"the signal has {len(body)} bytes, {BODY_MAX} are allowed", fix="send an id instead of a document"
-        )
+    _check_size(len(body))
     try:
-        value = json.dumps(json.loads(body), allow_nan=False, separators=(",", ":")) if body.strip() else "null"
+        value = dumps(json.loads(body)) if body.strip() else "null"
     except (ValueError, RecursionError) as error:
         raise BadMessage(f"the body is not JSON: {error}", code="NOT_JSON", fix="post a JSON value in UTF-8") from None
+    # Numbers such as 9e9 are longer when they are written out.
+    _check_size(len(value))
     return value
+
+
+def _check_size(size: int) -> None:
+    if size > BODY_MAX:
+        raise BodyTooLarge(
+            f"the signal has {size} bytes, {BODY_MAX} are allowed", fix="send an id instead of a document"
+        )

@@ -72,8 +72,9 @@ def finish_activity(bot: CallBot, turn: Turn, event: Event, *, result: Any = Non
     assert activity is not None, "the turn waits for no activity"
     try:
         text = dumps(result)
-        if len(text) > RESULT_MAX:
-            raise ValueError(f"it has {len(text)} characters, {RESULT_MAX} are kept; return an id instead")
+        size = len(dumps(result[1])) if result and isinstance(activity.work, Look) else len(text)
+        if size > RESULT_MAX:
+            raise ValueError(f"it has {size} characters, {RESULT_MAX} are kept; return an id instead")
         result = json.loads(text)
     except (TypeError, ValueError) as problem:
         error = f"its result cannot be kept as JSON: {problem}"
