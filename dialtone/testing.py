@@ -80,6 +80,7 @@ EndedBy = Literal["", "bot", "caller", "transfer", "lost"]
 START: Final = 1_700_000_000.0
 _SECONDS_A_CHARACTER: Final = 0.06
 _SECONDS_A_KEY: Final = 0.3
+_BYTES_A_SECOND: Final = {"wav": 32_000, "wma": 8_000, "mp3": 8_000}
 _BETWEEN: Final = frozenset({"wait", "send_signal", "roster", "repeat"})
 """Steps that are no answer to a question."""
 
@@ -145,7 +146,9 @@ def decline(reason: str = "declined") -> Step:
 
 
 def wait(seconds: float) -> Step:
-    """Let time pass before the next step."""
+    """Let time pass before the next step: less than a question's initial silence, or any time while a signal is
+    awaited, which plays what fills the waiting.
+    """
     return Step("wait", seconds)
 
 
@@ -385,6 +388,10 @@ class _Line:
         self._event: Event | None = None
         self._outcomes: list[Any] = []
         self._roster: tuple[str, ...] | None = None
+        self._sent = at
+        """When the last workflow was sent."""
+        self._due: float | None = None
+        """When the step `wait` is over that goes on."""
 
     async def play(self, begin: Conversation | Placed) -> None:
         turn = await self._turn(begin)
@@ -424,6 +431,7 @@ class _Line:
         if actions:
             rules.check_actions(actions)
             self.result.workflows.append({"actions": [action.to_wire() for action in actions]})
+        self._sent = self._now
         for action in actions:
             self._hear(action)
         return turn
@@ -465,7 +473,7 @@ class _Line:
         action = turn.actions[-1]
         await self._between(turn)
         step = self._steps[0] if self._steps else None
-        if step is None or not self._is_for(step, action):
+        if step is None or self._due is not None or not self._is_for(step, action):
             played = _played_out(action)
             if played is not None:
                 return self._result(action, played), None
@@ -484,9 +492,12 @@ class _Line:
     async def _between(self, turn: Turn) -> None:
         """Take the steps that are no answer to a question."""
         while self._steps and self._steps[0].kind in _BETWEEN:
-            step = self._steps.pop(0)
+            step = self._steps[0]
+            if step.kind == "wait" and not self._has_waited(step.value, turn.actions[-1]):
+                return
+            self._steps.pop(0)
             if step.kind == "wait":
-                self._now += step.value
+                self._due = None
             elif step.kind == "send_signal":
                 sent = self.result.world.signals.setdefault(self.result.call_id, [])
                 sent.append((f"s{len(sent)}", *step.value))
@@ -495,6 +506,21 @@ class _Line:
                 await self._tell_roster(turn.history, step.value)
             else:
                 await self._repeat(turn)
+
+    def _has_waited(self, seconds: float, action: Action) -> bool:
+        """Whether a `wait` is over: at a question at once, else when as much has been played."""
+        if isinstance(action, Recognize | Record):
+            limit = action.initial_silence_timeout_in_seconds or rules.INITIAL_SILENCE_DEFAULT_S
+            if seconds >= limit:
+                raise WrongStep(
+                    f"wait({seconds:g}) is too long: the question times out after {limit:g} s, which is silence()"
+                )
+        if _played_out(action) is None:
+            self._now += seconds
+            return True
+        if self._due is None:
+            self._due = self._sent + seconds
+        return self._now >= self._due
 
     async def _tell_roster(self, history: History, identities: tuple[str, ...]) -> None:
         if not history.facts.is_multiparty:
@@ -526,7 +552,8 @@ class _Line:
         if isinstance(action, Transfer):
             return step.kind in ("connect", "decline")
         if isinstance(action, Record):
-            return step.kind in ("speak", "silence") or step.value in (action.stop_tones or ())
+            tones = action.stop_tones or ()
+            return step.kind in ("speak", "silence") or (step.kind == "press" and step.value in tones)
         if not isinstance(action, Recognize) or step.kind not in ("press", "speak", "silence"):
             return False
         return action.choices is None or step.kind != "press" or len(step.value) == 1
@@ -598,7 +625,8 @@ class _Line:
         self.result.recordings.append((path, seconds))
         recorded: Json = {"type": "recordOutcome", "outcome": "success", "completionReason": reason}
         recorded |= {"lengthOfRecordingInSecs": seconds, "format": form}
-        return self._result(action, recorded, state=state), StoredRecording(path, round(seconds * 32_000))
+        size = round(seconds * _BYTES_A_SECOND.get(form, _BYTES_A_SECOND["wma"]))
+        return self._result(action, recorded, state=state), StoredRecording(path, size)
 
     def _result(self, action: Action, reported: Json, state: str = "established") -> ConversationResult:
         body = {

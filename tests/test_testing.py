@@ -301,6 +301,7 @@ async def test_whatever_the_platform_may_report() -> None:
         ),
         (choosing, press("12"), "and nothing waits for press('12')"),
         (recording, decline("busy"), "a recording (speak, silence, press #), and nothing waits for decline('busy')"),
+        (recording, decline("#"), "nothing waits for decline('#')"),
         (recording, press("5"), "nothing waits for press('5')"),
         (lambda call: call.record(), press("#"), "the bot waits for a recording (speak, silence), and nothing"),
         (lambda call: call.digits("Type."), connect(), "the bot waits for digits (press, silence), and nothing"),
@@ -334,6 +335,21 @@ async def test_a_step_after_the_end_says_how_the_call_went() -> None:
 def test_what_is_not_on_the_keypad_cannot_be_pressed(keys: str) -> None:
     with pytest.raises(ValueError, match="cannot be pressed; keys are 0 to 9"):
         press(keys)
+
+
+async def test_who_waits_too_long_at_a_question_is_silent() -> None:
+    with pytest.raises(WrongStep, match=r"wait\(5\) is too long: the question times out after 5 s, which is silence"):
+        await dial(bot_of(choosing), wait(5), press("1"))
+
+
+async def test_a_signal_is_looked_for_while_time_passes() -> None:
+    async def dialog(call: Call) -> None:
+        call.say(f"{await call.signal('paid', poll=2)}")
+
+    call = await dial(bot_of(dialog), wait(5), send_signal("paid", 7))
+    # Three times two seconds of silence, then the look that finds it.
+    assert call.said == ["Signal(name='paid', data=7)"]
+    assert (len(call.workflows), call.transcript[0]) == (4, "   6.0  signal    paid")
 
 
 async def test_only_a_group_call_of_a_bot_that_wants_it_has_a_roster() -> None:
@@ -427,10 +443,10 @@ async def test_time_goes_on_by_what_is_said_by_silence_and_by_waiting() -> None:
         times.append(call.now().timestamp())
         await choosing(call)
 
-    call = await dial(bot_of(dialog), wait(100), silence(), press("1"), at=START)
-    # 2 s, twice ten characters of 0.06 s, 100 s, 8 s; then the notice and the question again, and a key of 0.3 s.
+    call = await dial(bot_of(dialog), wait(7), silence(), press("1"), at=START)
+    # 2 s, twice ten characters of 0.06 s, 7 s, 8 s; then the notice and the question again, and a key of 0.3 s.
     again = 0.06 * len(NOTHING + "1234567890")
-    assert times == pytest.approx([START] * 2 + [START, START + 111.2 + again + 0.3])
+    assert times == pytest.approx([START] * 2 + [START, START + 18.2 + again + 0.3])
     assert call.seconds == pytest.approx(times[-1] - START + 0.06 * len("Which?"))
 
 
