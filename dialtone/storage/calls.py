@@ -138,12 +138,12 @@ class CallStore:
     async def latest(self, call_id: str) -> TurnRow | None:
         """The latest turn of a call; None when it has none."""
         rows = await self._turns.scan(call_key(call_id), limit=1)
-        return _turn_of_entity(call_id, rows[0]) if rows else None
+        return _turn_of_entity(call_id, rows[0]) if rows and _is_turn(rows[0]) else None
 
     async def history(self, call_id: str, upto: int) -> list[TurnRow]:
         """The turns that make the history at turn `upto`, oldest first: from the last one with `reset`, or from 0."""
-        rows = await self._turns.scan(call_key(call_id), first=turn_key(upto), last=lambda row: bool(row["reset"]))
-        return [_turn_of_entity(call_id, row) for row in reversed(rows)]
+        rows = await self._turns.scan(call_key(call_id), first=turn_key(upto), last=lambda row: row.get("reset", True))
+        return [_turn_of_entity(call_id, row) for row in reversed(rows) if _is_turn(row)]
 
     async def note(self, row: NoteRow) -> bool:
         """Add a notification; False, and nothing written, when its Message-ID is there already."""
@@ -270,6 +270,10 @@ class _Rows:
             row["ended"] = record.ended
             row["outcome"] = record.outcome
         self.of_day: Entity = row | {"PartitionKey": f"day-{day_of(record.started)}-{number}"}
+
+
+def _is_turn(entity: Entity) -> bool:
+    return str(entity["RowKey"]).isdecimal()
 
 
 def _note_key(message_id: str) -> str:

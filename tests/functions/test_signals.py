@@ -55,16 +55,19 @@ class Office:
         call: str = "call-7",
         name: str = "paid",
         key: str | None = "",
-        params: Json | None = None,
-        **headers: str,
+        authorization: str = "",
+        again: str = "",
     ) -> tuple[int, Json]:
-        """The answer to a signal; `key` is the call's own if it is empty, none is sent if it is None."""
+        """The answer to a signal; `key` is the call's own if it is empty, none is sent if it is None.
+
+        `again` is its Idempotency-Key.
+        """
         query = {} if key is None else {"key": key or SignalKeys([KEY]).key_of(call)}
         request = func.HttpRequest(
             "POST",
             f"https://bot.test/api/calls/{call}/signals/{name}",
-            headers={header.replace("_", "-"): value for header, value in headers.items()},
-            params=query if params is None else params,
+            headers={"Authorization": authorization} | ({"Idempotency-Key": again} if again else {}),
+            params=query,
             route_params={"id": call, "name": name},
             body=body,
         )
@@ -120,11 +123,11 @@ async def test_a_signal_before_the_dialog_waits_or_after_it_waited(office: Offic
 
 async def test_one_that_is_sent_again_is_kept_once(office: Office) -> None:
     await office.ring()
-    first = await office.post(b"1", Idempotency_Key="a")
-    again = await office.post(b"1", Idempotency_Key="a")
+    first = await office.post(b"1", again="a")
+    again = await office.post(b"1", again="a")
     assert (again[0], again[1]["id"], again[1]["repeated"]) == (202, first[1]["id"], True)
-    assert (await office.post(b"1", Idempotency_Key="b"))[1]["repeated"] is False
-    assert (await office.post(b"1", name="other", Idempotency_Key="a"))[1]["repeated"] is False
+    assert (await office.post(b"1", again="b"))[1]["repeated"] is False
+    assert (await office.post(b"1", name="other", again="a"))[1]["repeated"] is False
     rows = await office.rig.storage.calls.signals("call-7")
     assert sorted((row.name, row.value) for row in rows) == [("other", "1"), ("paid", "1"), ("paid", "1")]
 
@@ -214,7 +217,7 @@ async def test_whatever_is_kept_reaches_the_dialog(office: Office) -> None:
 async def test_who_may_send(office: Office, key: str | None, header: str, status: int) -> None:
     await office.ring()
     office.rig.backend.operations.clear()
-    answer, body = await office.post(key=key, **({"Authorization": header} if header else {}))
+    answer, body = await office.post(key=key, authorization=header)
     assert answer == status
     if status != 202:
         assert body["error"]["field"] == "key"
@@ -267,7 +270,7 @@ async def test_a_long_name(office: Office, length: int, status: int) -> None:
 async def test_storage_that_is_away_is_a_503(office: Office) -> None:
     await office.ring()
     for failing in ("scan calls", "insert calls"):
-        office.rig.backend.fail = lambda operation, failing=failing: operation == failing
+        office.rig.backend.fail = failing.__eq__
         assert (await office.post())[0] == 503
     office.rig.backend.fail = lambda operation: False
     assert (await office.post())[0] == 202

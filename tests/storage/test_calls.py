@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialtone.errors import BotError, StorageUnavailable
-from dialtone.storage import CALLS_TABLE, CallRecord, CallStore, NoteRow, Storage, TurnRow
+from dialtone.storage import CALLS_TABLE, CallRecord, CallStore, NoteRow, SignalRow, Storage, TurnRow
 from dialtone.storage.calls import ROW_MAX_BYTES, _entity_of_turn, _turn_of_entity
 from dialtone.storage.memory import MemoryTable
 
@@ -261,3 +262,62 @@ class TestNotes:
         note = NoteRow(CALL, message_id, "callStateChange", b"{}", START)
         assert await storage.calls.note(note)
         assert await storage.calls.notes(CALL) == [note]
+
+
+def signal(number: int, **changes: Any) -> SignalRow:
+    return replace(SignalRow(CALL, f"s{number}", "paid", f"{number}", START + number), **changes)
+
+
+class TestSignals:
+    async def test_a_signal_is_kept_once(self, storage: Storage) -> None:
+        assert await storage.calls.signal(signal(0))
+        assert not await storage.calls.signal(signal(0, value='"another"', name="other"))
+        assert await storage.calls.signals(CALL) == [signal(0)]
+        assert await storage.calls.signals("another") == []
+
+    async def test_one_of_many_parallel_copies_is_new(self, storage: Storage) -> None:
+        copies = [signal(0, value=f"{number}") for number in range(20)]
+        answers = await asyncio.gather(*(storage.calls.signal(copy) for copy in copies))
+        assert answers.count(True) == 1
+        (kept,) = await storage.calls.signals(CALL)
+        assert kept == copies[answers.index(True)]
+
+    async def test_they_come_in_the_order_of_time(self, storage: Storage) -> None:
+        rows = [signal(at, id=identity) for at, identity in enumerate("cab")]
+        for row in reversed(rows):
+            await storage.calls.signal(row)
+        assert await storage.calls.signals(CALL) == rows
+
+    async def test_of_one_moment_they_come_in_one_order(self, storage: Storage) -> None:
+        for identity in "cab":
+            await storage.calls.signal(signal(0, id=identity))
+        assert [row.id for row in await storage.calls.signals(CALL)] == ["a", "b", "c"]
+
+    async def test_turns_notes_and_signals_do_not_see_each_other(self, storage: Storage) -> None:
+        note = NoteRow(CALL, "m-1", "callStateChange", b"{}", START)
+        await storage.calls.signal(signal(0))
+        await storage.calls.note(note)
+        await storage.calls.put_roster(CALL, ["8:nora"])
+        await storage.calls.insert(turn(0, reset=True))
+        assert await storage.calls.latest(CALL) == turn(0, reset=True)
+        assert await storage.calls.history(CALL, 0) == [turn(0, reset=True)]
+        assert await storage.calls.notes(CALL) == [note]
+        assert await storage.calls.signals(CALL) == [signal(0)]
+        assert await storage.calls.roster(CALL) == ("8:nora",)
+
+    async def test_a_call_that_has_only_signals_has_no_turn(self, storage: Storage) -> None:
+        await storage.calls.signal(signal(0))
+        assert await storage.calls.latest(CALL) is None
+        assert await storage.calls.history(CALL, 5) == []
+
+    @pytest.mark.parametrize("value", ["null", '"ü😀"', f'"{"x" * 32_766}"', '{"a": [1, null]}'])
+    async def test_values_come_back(self, storage: Storage, value: str) -> None:
+        await storage.calls.signal(signal(0, value=value))
+        (row,) = await storage.calls.signals(CALL)
+        assert row.data == json.loads(value)
+
+    @pytest.mark.parametrize("text", NASTY_IDS)
+    async def test_any_id_and_name(self, storage: Storage, text: str) -> None:
+        row = signal(0, id=text, name=text, call_id=text)
+        assert await storage.calls.signal(row)
+        assert await storage.calls.signals(text) == [row]
