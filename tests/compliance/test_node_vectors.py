@@ -460,6 +460,12 @@ async def begins_nothing(call: Call) -> None:
     await call.begin("/nowhere")
 
 
+async def begins_afresh(call: Call) -> None:
+    if not await call.confirm("Right?"):
+        call.say("Again.")
+        call.replace("/")
+
+
 async def does_nothing(call: Call) -> None:
     pass
 
@@ -708,6 +714,7 @@ STATED: dict[str, Stated] = {
         [["reject"]],
         {"resumed": 1, "response": 5, "childId": "*:/child"},
     ),
+    "3.5.5 beginning afresh": Stated(root(begins_afresh), call_of(heard("no")), [QUESTION, ['say "Again."', CONFIRM]]),
     "3.5.4 a dialog that is not there": Stated(root(begins_nothing), ["Conversation"], [["answer", APOLOGY, "hangup"]]),
     "3.6 an error": Stated(root(fails), ["Conversation"], [["answer", 'say "before"', APOLOGY, "hangup"]]),
     "3.6 a user who cannot be looked up": Stated(
@@ -908,7 +915,6 @@ OTHERWISE = {
     "3.2.1": "K09",
     "3.3.1": "K01",
     "3.3.6": "K12",
-    "3.5.5": "D02",
     "3.5.6": "what the calling SDK does not have",
 }
 """Statements without a test here: the vector that is about them, or why there is nothing to test."""
