@@ -421,8 +421,7 @@ class _Line:
         outside = self.result.world.of(self.result.call_id)
         turn = await self._taken(_Kept(outside, self._outcomes))
         if turn.error is not None:
-            failed_before = self._before is not None and self._before.dialog == ON_ERROR
-            if failed_before or turn.history.dialog != ON_ERROR:
+            if not self._is_taken_over(turn):
                 raise turn.error
             self.result.error = turn.error
         self.result.world.save(turn)
@@ -435,6 +434,18 @@ class _Line:
         for action in actions:
             self._hear(action)
         return turn
+
+    def _is_taken_over(self, turn: Turn) -> bool:
+        """Whether the dialog `on_error` helped: it has not failed itself, in this turn or after an earlier one."""
+        if self._bot.error_dialog is None or (self._before is not None and self._before.dialog == ON_ERROR):
+            return False
+        apology = self._bot.apology
+        spoken = [prompt for action in turn.actions if isinstance(action, PlayPrompt) for prompt in action.prompts]
+        if turn.history.done and any((p.blob_name or p.value) == apology.identity for p in spoken[-1:]):
+            assert turn.error is not None
+            turn.error.add_note("the dialog on_error failed too")
+            return False
+        return True
 
     async def _taken(self, outside: Outside) -> Turn:
         event = self._event

@@ -404,6 +404,33 @@ async def test_what_the_dialog_that_takes_over_fails_with_is_raised() -> None:
         await dial(bot, press("1"))
 
 
+async def test_when_both_fail_in_one_turn_the_first_is_raised() -> None:
+    bot = bot_of(failing)
+
+    @bot.on_error
+    async def sorry(call: Call, error: str) -> None:
+        raise ArithmeticError("too")
+
+    with pytest.raises(LookupError) as caught:
+        await dial(bot)
+    assert caught.value.__notes__[-1] == "the dialog on_error failed too"
+
+
+async def test_the_dialog_that_takes_over_may_be_replaced() -> None:
+    bot = bot_of(failing)
+
+    @bot.on_error
+    async def sorry(call: Call, error: str) -> None:
+        call.replace("again")
+
+    @bot.dialog("again")
+    async def again(call: Call) -> None:
+        call.say("Again.")
+
+    call = await dial(bot)
+    assert (call.said, type(call.error)) == (["Before.", "Again."], LookupError)
+
+
 async def test_a_workflow_that_a_sender_spoils_is_refused() -> None:
     bot = bot_of(choosing)
 
