@@ -16,16 +16,19 @@ from functions.http import log
 
 @dataclass(frozen=True, slots=True)
 class CallOutside:
-    """See `dialtone.dialogs.outside.Outside`. `public_url` is the functions' address, without `/api`."""
+    """See `dialtone.dialogs.outside.Outside`. `public_url` is the functions' address, without `/api`; `turn` names the
+    turn that is taken, for it to find data as it was before.
+    """
 
     call_id: str
+    turn: str
     storage: Storage
     keys: SignalKeys
     public_url: str
 
     async def load(self, key: BagKey) -> Bag:
         """Read a bag from its table."""
-        return await self.storage.data.load(key.bag, key.owner)
+        return await self.storage.data.load(key.bag, key.owner, by=self.turn)
 
     async def signal(self, name: str, heard: frozenset[str]) -> tuple[str, Any] | None:
         """Look into the journal of the call."""

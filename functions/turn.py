@@ -216,10 +216,18 @@ class Turns:
                     # Whoever took the turn may have died before the call was listed.
                     await self._list(turn, taken)
                 return self._answered_before(taken, message_id)
-            turn = await complete(self.bot, turn, event, self._outside(turn.history.facts.call_id))
+            turn = await complete(self.bot, turn, event, self._outside(turn.history))
         for change in turn.changes:
             bag, owner = change.key
-            await self.storage.data.save(bag, owner, change.values, change.removed, emptied=change.emptied)
+            await self.storage.data.save(
+                bag,
+                owner,
+                change.values,
+                change.removed,
+                emptied=change.emptied,
+                by=_turn_of(turn.history),
+                before=change.before,
+            )
         if turn.error is not None:
             # An exception's text may hold what the caller typed.
             told = turn.history.without_typed("".join(traceback.format_exception(turn.error)))
@@ -232,9 +240,10 @@ class Turns:
     async def _taken(self, history: History) -> TurnRow | None:
         return await self.storage.calls.get(history.facts.call_id, history.sequence)
 
-    def _outside(self, call_id: str) -> CallOutside:
+    def _outside(self, history: History) -> CallOutside:
         keys = SignalKeys(keys_from_setting(self.settings.appstate_key))
-        return CallOutside(call_id, self.storage, keys, self.settings.public_url)
+        call_id = history.facts.call_id
+        return CallOutside(call_id, _turn_of(history), self.storage, keys, self.settings.public_url)
 
     async def _tell_receivers(self, event: Event) -> None:
         for receiver in self.bot.receivers:
@@ -330,6 +339,11 @@ class Turns:
         else:
             log.info("turn %d is answered again", row.sequence)
         return Reply(row.reply, row.status, row.content_type)
+
+
+def _turn_of(history: History) -> str:
+    """What names a turn among those of all calls."""
+    return f"{history.sequence} {history.facts.call_id}"
 
 
 def _failed(turn: Turn) -> str:

@@ -3,7 +3,8 @@
 1. A bag is loaded when a dialog first asks for it and is an outcome of its history from then on: run again, the dialog
    finds what it found then, and changes it again as it did.
 2. What a dialog changes is saved before its turn is stored, and only what changed: a value under its own name, so that
-   two calls of one user that change different names do not undo each other. A retry saves the same again.
+   two calls of one user that change different names do not undo each other. A retry finds what was there before its
+   turn and saves the same again.
 3. A dialog that fails in a turn saves nothing of that turn.
 4. Private data is emptied when the call is over.
 """
@@ -34,12 +35,16 @@ class BagKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BagChange:
-    """What is to be saved of a bag: values to set, names to remove; `emptied` removes all that is there first."""
+    """What is to be saved of a bag: values to set, names to remove; `emptied` removes all that is there first.
+
+    `before` has what these names had before the turn, for a retry of it to find.
+    """
 
     key: BagKey
     values: Bag = field(default_factory=dict)
     removed: tuple[str, ...] = ()
     emptied: bool = False
+    before: Bag = field(default_factory=dict, compare=False)
 
 
 Unsaved = Mapping[BagKey, tuple[Bag, Bag]]
@@ -105,4 +110,6 @@ def _kept(key: BagKey, bag: Bag) -> Bag:
 
 def _change(key: BagKey, before: Bag, now: Bag) -> BagChange:
     values = {name: value for name, value in now.items() if name not in before or before[name] != value}
-    return BagChange(key, values, tuple(name for name in before if name not in now))
+    removed = tuple(name for name in before if name not in now)
+    changed = {name: before[name] for name in (*values, *removed) if name in before}
+    return BagChange(key, values, removed, before=changed)

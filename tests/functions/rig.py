@@ -27,12 +27,15 @@ JSON = "application/json; charset=utf-8"
 
 
 class FaultyBackend(MemoryBackend):
-    """Memory that fails when `fail` says so. `fail` gets the operation, such as `insert calls`."""
+    """Memory that fails when `fail` says so, or `fail_after`, by when it is done. They get the operation, such as
+    `insert calls`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.operations: list[str] = []
         self.fail: Callable[[str], bool] = lambda operation: False
+        self.fail_after: Callable[[str], bool] = lambda operation: False
 
     def table(self, name: str) -> MemoryTable:
         return _watched(super().table(name), name, self)
@@ -58,7 +61,10 @@ def _watched(store: T, name: str, backend: FaultyBackend) -> T:
 
             async def watched(*args: Any, **kwargs: Any) -> Any:
                 backend.happen(f"{attribute} {name}")
-                return await method(*args, **kwargs)
+                answer = await method(*args, **kwargs)
+                if backend.fail_after(f"{attribute} {name}"):
+                    raise StorageUnavailable(f"the answer to {attribute} {name} was told to be lost")
+                return answer
 
             return watched
 
