@@ -99,6 +99,7 @@ class CallBot(Library):
 
         It is called once in a call, before its dialog, with the `Participant` that rang (None in a group call without
         one), runs like a function given to `call.run`, and returns a `User`, or None for the participant as it is. The
+        call that the bot placed is with whom it rang, without a look-up. The
         user's identity is the key of `call.user_data`, and its language that of the call. When it raises, the dialog
         does not begin and the call ends with the apology; for a dependency that may come back raise `DependencyError`.
         """

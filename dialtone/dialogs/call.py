@@ -79,7 +79,7 @@ class Call(Asking):
 
     @property
     def user(self) -> User:
-        """Whom the call is with: the one that `CallBot.lookup_user` found, else the caller.
+        """Whom the call is with: the one that `CallBot.lookup_user` found, else the caller, or whom the bot rang.
 
         Raises `DialogError` in a group call that has neither.
         """

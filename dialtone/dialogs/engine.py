@@ -33,6 +33,7 @@ from dialtone.dialogs.drive import WAITED, Drive
 from dialtone.dialogs.history import CallFacts, History, dumps
 from dialtone.dialogs.requests import Code, Look, entry
 from dialtone.dialogs.turn import Event, Placed, Turn
+from dialtone.dialogs.user import User
 from dialtone.protocol import CallState, CallStateChange, Conversation, ConversationResult
 from dialtone.protocol.states import OVER
 
@@ -50,7 +51,10 @@ def take_turn(bot: CallBot, history: History | None, event: Event) -> Turn:
         history = History(CallFacts.of(message, event.at), INCOMING)
     elif isinstance(message, Placed):
         facts = CallFacts.of(message.conversation, event.at)
-        history = History(facts, OUTGOING, json.loads(dumps(dict(message.args))), answered=True)
+        args = json.loads(dumps(dict(message.args)))
+        # The bot rang; the call is with the one who answered.
+        rung = [member for member in facts.participants if not member.originator]
+        history = History(facts, OUTGOING, args, answered=True, user=User.of(rung[0]) if len(rung) == 1 else None)
     assert history is not None, "only a Conversation begins a call, or a placed one"
     before = history.state
     history = history._replace(sequence=history.sequence + 1, state=_state_after(before, message))

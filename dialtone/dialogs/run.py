@@ -178,6 +178,4 @@ def _user_of(history: History) -> User | None:
     if history.user is not None and history.user.identity:
         return history.user
     caller = history.facts.caller
-    if caller is None:
-        return None
-    return User(caller.identity, caller.display_name or "", caller.language_id or "")
+    return User.of(caller) if caller is not None else None

@@ -2,6 +2,8 @@
 
 from typing import Final, NamedTuple
 
+from dialtone.protocol import Participant
+
 
 class User(NamedTuple):
     """Who a caller is: the key of their data (`identity`), a name to greet them by, the language that they speak
@@ -11,6 +13,11 @@ class User(NamedTuple):
     identity: str
     name: str = ""
     language: str = ""
+
+    @classmethod
+    def of(cls, member: Participant) -> "User":
+        """Somebody of whom only the platform has told."""
+        return cls(member.identity, member.display_name or "", member.language_id or "")
 
 
 NOBODY: Final = User("")

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 from jsonschema import Draft202012Validator
 
 from dialtone import ActionFailed, ActivityFailed
-from dialtone.dialogs import Call, CallBot, Event, History, Lost, StoredRecording, Turn, outside, take_turn
+from dialtone.dialogs import Call, CallBot, Event, History, Lost, Placed, StoredRecording, Turn, outside, take_turn
 from dialtone.errors import DialogError, WorkflowError
 from dialtone.protocol import Action, CallStateChange, Conversation, ConversationResult, PlayPrompt, rules
 from dialtone.protocol.schema import contract_schema
@@ -139,7 +139,7 @@ class Line:
 
     def take(
         self,
-        message: Conversation | ConversationResult | CallStateChange | Lost,
+        message: Conversation | Placed | ConversationResult | CallStateChange | Lost,
         recording: StoredRecording | None = None,
         roster: tuple[str, ...] | None = None,
     ) -> Turn:

@@ -16,11 +16,11 @@ from dialtone.dialogs import CallBot
 from dialtone.errors import DependencyError, StorageUnavailable
 from dialtone.storage import CALLS_TABLE, RECORDINGS_CONTAINER, Storage, TurnRow, call_key
 from dialtone.storage.backend import Container, Table
+from dialtone.storage.data import DATA_TABLE
 from dialtone.storage.keys import turn_key
 from dialtone.storage.memory import MemoryBackend
-from functions.turn import Turns
-from tests.dialogs.line import bot_of
-from tests.dialogs.test_any_dialog import NAMES, Player, Program
+from functions.turn import LOST, Turns
+from tests.dialogs.test_any_dialog import Player, Program
 from tests.functions.rig import KEY, SETTINGS
 
 START = 1_700_000_000.0
@@ -29,6 +29,8 @@ FATES = ["refused", "answer lost", "killed before", "killed after"]
 
 ran_here: ContextVar[list[Any]] = ContextVar("ran_here")
 """What the delivery that is being answered has run of the outside world."""
+saver: ContextVar[str] = ContextVar("saver", default="")
+"""Who answers: the Message-ID of a delivery, `lost` for the sweeper."""
 
 
 class Killed(BaseException):
@@ -46,6 +48,10 @@ class Storm(MemoryBackend):
         """Partition, row key and version of the bot, of each turn that was inserted."""
         self.recorded: list[str] = []
         """The name of each recording that was written."""
+        self.saved: list[tuple[str, int | None]] = []
+        """Who changed users' data, and for which turn, where that is told."""
+        self.signals: list[str] = []
+        """The row key of each signal that was kept."""
         self._random = random
 
     def table(self, name: str) -> Any:
@@ -64,6 +70,11 @@ class Storm(MemoryBackend):
         answer = await done()
         if (store, operation) == (CALLS_TABLE, "insert") and answer and first["RowKey"].isdecimal():
             self.inserted.append((first["PartitionKey"], first["RowKey"], self.version))
+        if (store, operation) == (CALLS_TABLE, "insert") and answer and first["RowKey"].startswith("signal-"):
+            self.signals.append(first["RowKey"])
+        if store == DATA_TABLE and operation in ("put", "delete"):
+            sequence = int(first["by"].partition(" ")[0]) if operation == "put" else None
+            self.saved.append((saver.get(), sequence))
         if (store, operation) == (RECORDINGS_CONTAINER, "put") and answer:
             self.recorded.append(first)
         await self._let_others()
@@ -114,9 +125,7 @@ class House:
                 raise ValueError("the world is not there")
             return value
 
-        player = Player(programs, world)
-        others = {name: player.dialog(number) for number, name in enumerate(NAMES[: len(programs)]) if number}
-        return bot_of(player.dialog(0), **others)
+        return Player(programs, world).bot()
 
     def process(self) -> Turns:
         """A process of the version that is deployed; it knows nothing but what is stored."""
@@ -128,6 +137,7 @@ class House:
 
     async def sweep(self) -> None:
         """What the sweeper does each minute."""
+        saver.set(LOST)
         try:
             process = self.process()
             before = self.now - SETTINGS.sweep_after
@@ -135,6 +145,11 @@ class House:
                 await process.lost(record)
         except (DependencyError, Killed):
             return
+
+    async def data(self) -> dict[str, dict[str, Any]]:
+        """What is kept of the caller and of the conversation."""
+        owners = {"user": "8:nora", "private": f"8:nora\n{CALL}", "conversation": CALL}
+        return {bag: await self.storage.data.load(bag, owner) for bag, owner in owners.items()}
 
     async def rows(self) -> list[TurnRow]:
         """The journal of the call, oldest turn first; AssertionError when a turn is missing."""

@@ -14,6 +14,9 @@ midnight passes, another version of the bot is deployed. Then the weather clears
   6  a recording that was acknowledged is there, whole; each was written once; there are no others
   7  a call that was acknowledged is in the list of its day once, with the end that its journal tells, and not open
   8  what was forged was refused
+  9  users' data is what the fair day leaves of it, unless one that lost a turn had saved at the same time; nothing is
+     saved for a turn that is stored
+  10 a signal that was acknowledged is there, once; a dialog takes each once
 """
 
 import asyncio
@@ -23,18 +26,19 @@ import wave
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
+from dialtone.dialogs.requests import Answer
 from dialtone.errors import AppStateRejected, StorageUnavailable
-from dialtone.storage import CallRecord, TurnRow
+from dialtone.storage import CallRecord, SignalRow, TurnRow
 from dialtone.storage.keys import day_of
 from functions.turn import LOST, Reply
 from tests.dialogs.line import LEFT
 from tests.dialogs.test_any_dialog import ANSWERS, FAILURES, FITTING, Program
 from tests.functions.rig import JSON, SETTINGS, conversation, result, with_audio
-from tests.guarantees.storm import CALL, House, Killed, ran_here
+from tests.guarantees.storm import CALL, House, Killed, ran_here, saver
 
 CHANGE = "callStateChange"
 TURNS = 7
@@ -74,6 +78,8 @@ class Story:
     sent: dict[str, Callback] = field(default_factory=dict)
     answers: list[tuple[Callback, Reply]] = field(default_factory=list)
     notified: dict[str, bytes] = field(default_factory=dict)
+    signals: list[tuple[int, SignalRow]] = field(default_factory=list)
+    """Those that were acknowledged, and how many turns there were by then."""
 
     async def tell(self) -> None:
         """The storm."""
@@ -84,6 +90,8 @@ class Story:
             callback: Callback | None = Callback("m0", 0, conversation(CALL))
             while callback is not None and callback.sequence < TURNS:
                 self.house.now += self._random.choice(WAITS)
+                if callback.sequence and self._random.random() < 0.3:
+                    await self._signal(self._random.choice(["paid", "paid", "other"]))
                 reply = await self._deliver(callback)
                 callback = self._next(reply.body, callback.sequence + 1) if reply else None
                 if self._random.random() < 0.15:
@@ -140,7 +148,9 @@ class Story:
     async def _post(self, callback: Callback) -> None:
         stored = self.house.has_row(callback.sequence)
         ran: list[Any] = []
+        before = len(self.house.storm.saved)
         ran_here.set(ran)
+        saver.set(callback.message_id)
         try:
             reply = await self._send(callback)
             self.answers.append((callback, reply))
@@ -149,12 +159,42 @@ class Story:
         except Exception as error:
             raise AssertionError("1: a callback of the platform is answered, or refused with 503") from error
         assert not (stored and ran), "5: nothing is run for a turn that is stored"
+        saved = any(who == callback.message_id for who, _ in self.house.storm.saved[before:])
+        assert not (stored and saved), "9: nothing is saved for a turn that is stored"
+
+    async def _signal(self, name: str) -> None:
+        """Somebody sends a signal until it is acknowledged, now and then twice; no callback is under way."""
+        number = len(self.signals)
+        row = SignalRow(CALL, f"s{number}", name, json.dumps([number]), self.house.now)
+        for attempt in range(TRIES):
+            self.house.storm.risk = 0 if attempt == TRIES - 1 else self._risk
+            copies = [self._told(replace(row, at=row.at + attempt)) for _ in range(self._random.choice([1, 1, 2]))]
+            if any(await asyncio.gather(*copies)) and self._random.random() < 0.85:
+                break
+        self.house.now += TRIES
+        kept = next(kept for kept in await self._all_signals() if kept.id == row.id)
+        self.signals.append((len(self.house.storm.inserted), kept))
+
+    async def _told(self, row: SignalRow) -> bool:
+        try:
+            await self.house.storage.calls.signal(row)
+        except (StorageUnavailable, Killed):
+            return False
+        return True
+
+    async def _all_signals(self) -> list[SignalRow]:
+        risk, self.house.storm.risk = self.house.storm.risk, 0
+        try:
+            return await self.house.storage.calls.signals(CALL)
+        finally:
+            self.house.storm.risk = risk
 
     async def _notify(self, over: bool) -> None:
         state = "terminated" if over else "established"
         body = {"id": CALL, "type": "callStateChange", "currentState": state}
         notification = Callback(f"notification-{state}", -1, json.dumps(body).encode())
         self.notified[notification.message_id] = notification.body
+        saver.set(notification.message_id)
         try:
             reply = await self._send(notification)
         except (StorageUnavailable, Killed):
@@ -218,11 +258,15 @@ class Story:
         rows = await self.house.rows()
         self._check_chain(rows)
         await self._check_recordings()
+        await self._check_signals(rows)
+        if self._saved_in_vain(rows):
+            return
         fair = await self._fair_day(rows)
         assert await fair.rows() == rows, "4: each outcome has its effect once"
         here, there = Counter(self.house.ran), Counter(fair.ran)
         assert here >= there, "5: what the journal says was run was run"
         assert self._risk or here == there, "5: where nothing fails, what is run is run once"
+        assert await self.house.data() == await fair.data(), "9: users' data is what the journal tells"
         paths, told = [{each.path for each in await house.storage.recordings.list()} for house in (self.house, fair)]
         assert told <= paths, "6: a recording is where the journal says"
         await self._check_lists(rows, fair)
@@ -245,6 +289,9 @@ class Story:
         """The same calls, one after the other, and nothing fails."""
         fair = House(self.versions, Random(0))
         for row, (_, _, version) in zip(rows, self.house.storm.inserted, strict=True):
+            for turns, signal in self.signals:
+                if turns == row.sequence:
+                    await fair.storage.calls.signal(signal)
             fair.now, fair.storm.version = row.at, version
             if row.event == LOST:
                 lost = await fair.process().lost(CallRecord(CALL, "skype", "8:nora", round(rows[0].at, 3)))
@@ -256,6 +303,25 @@ class Story:
             callback = self.sent[row.message_id]
             await _send(fair, row.message_id, callback.body, callback.content_type)
         return fair
+
+    def _saved_in_vain(self, rows: list[TurnRow]) -> bool:
+        """Whether somebody saved for a turn that another made; what came of it depends on who was last."""
+        made = {(LOST if row.event == LOST else row.message_id, row.sequence) for row in rows}
+        known = made | {(who, None) for who, _ in made}
+        return not known.issuperset(self.house.storm.saved)
+
+    async def _check_signals(self, rows: list[TurnRow]) -> None:
+        kept = self.house.storm.signals
+        assert len(kept) == len(set(kept)), "10: a signal is kept once"
+        assert [row for _, row in self.signals] == await self._all_signals(), "10: an acknowledged signal is there"
+        entries = [Answer.of(entry) for row in rows for entry in json.loads(row.entries).get("e", ())]
+        ids = {row.id for _, row in self.signals}
+        taken = [
+            answer.value[0]
+            for answer in entries
+            if isinstance(answer.value, list) and answer.value and answer.value[0] in ids
+        ]
+        assert len(taken) == len(set(taken)), "10: a signal is taken once"
 
     async def _check_recordings(self) -> None:
         found = await self.house.storage.recordings.list()

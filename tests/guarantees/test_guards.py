@@ -14,6 +14,11 @@
 | the sweeper leaves a call alone that is not silent for long    | 4 only a call that is silent for long is lost    |
 | a call is listed before its first turn is answered             | 7 its end is told                                |
 | a call is listed as ended after its last turn is stored        | 7 its end is told                                |
+| a turn that saves data looks first whether it is stored        | 9 nothing is saved for a turn that is stored     |
+| a turn that is taken again finds data as it was before it      | 4 each outcome has its effect once               |
+| data is saved before its turn                                  | 9 users' data is what the journal tells          |
+| a signal is inserted if it is not there                        | 10 a signal is kept once                         |
+| a signal that was heard is not looked for again                | 10 a signal is taken once                        |
 
 A guard is taken away in this process, for as long as the storm lasts. The seeds are counted from 0, so that each search
 is the same in every run.
@@ -31,10 +36,12 @@ import pytest
 
 from dialtone.channels import skype
 from dialtone.dialogs import CallBot, Event, History, StoredRecording, Turn, take_turn
+from dialtone.dialogs.run import Run
 from dialtone.dialogs.tape import Tape
 from dialtone.errors import StorageUnavailable
 from dialtone.storage import CallRecord, TurnRow
 from dialtone.storage.backend import Entity
+from dialtone.storage.data import DataStore
 from dialtone.storage.memory import MemoryContainer, MemoryTable
 from functions.turn import Reply, Turns
 from tests.dialogs.test_any_dialog import Program
@@ -47,6 +54,8 @@ BOTS: list[list[list[Program]]] = [
     [[[("cleanup", [("choose", "A?", 0), ("random",), ("record", 0)], [("say", "Well.")]), ("run", "text")]]],
     [[[("choose", "A?", 0), ("choose", "B?", 0)]], [[("digits", 0), ("choose", "B?", 0)]]],
     [[[("choose", "A?", 1), ("replace", [1])], [("record", 0), ("transfer", "8:desk")]]],
+    [[[("count",), ("choose", "A?", 1), ("count",), ("set", "private", "a", 1), ("choose", "B?", 1), ("count",)]]],
+    [[[("signal", "paid", 15), ("choose", "A?", 1), ("signal", "paid", 15), ("choose", "B?", 0)]]],
 ]
 """The dialogs of each bot, and those of the version after it."""
 
@@ -164,6 +173,41 @@ def list_the_end_first(patch: Patch) -> None:
     patch.setattr(Turns, "_commit", hasty)
 
 
+def forget_what_was_there_before(patch: Patch) -> None:
+    load = DataStore.load
+
+    async def now(self: DataStore, bag: str, owner: str, *, by: str = "") -> dict[str, Any]:
+        return await load(self, bag, owner)
+
+    patch.setattr(DataStore, "load", now)
+
+
+def go_on_without_the_data(patch: Patch) -> None:
+    save = DataStore.save
+
+    async def careless(self: DataStore, *args: Any, **kwargs: Any) -> None:
+        with suppress(StorageUnavailable):
+            await save(self, *args, **kwargs)
+
+    patch.setattr(DataStore, "save", careless)
+
+
+def insert_over_a_signal(patch: Patch) -> None:
+    insert = MemoryTable.insert
+
+    async def over(self: MemoryTable, entity: Entity) -> bool:
+        if entity["RowKey"].startswith("signal-"):
+            await self.put(entity)
+            return True
+        return await insert(self, entity)
+
+    patch.setattr(MemoryTable, "insert", over)
+
+
+def hear_a_signal_again(patch: Patch) -> None:
+    patch.setattr(Run, "heard", property(lambda self: frozenset()))
+
+
 GUARDS = [
     Guard("insert if not there", insert_over_what_is_there, 2),
     Guard("signature", believe_any_signature, 8),
@@ -177,6 +221,11 @@ GUARDS = [
     Guard("silent for long", lose_calls_at_once, 4),
     Guard("listed before the answer", answer_a_call_that_is_not_listed, 7),
     Guard("end listed after its turn", list_the_end_first, 7),
+    Guard("look before save", run_without_looking, 9),
+    Guard("data as before the turn", forget_what_was_there_before, 4),
+    Guard("data before turn", go_on_without_the_data, 9),
+    Guard("insert a signal if not there", insert_over_a_signal, 10),
+    Guard("signals that were heard", hear_a_signal_again, 10),
 ]
 
 
@@ -193,7 +242,7 @@ async def broken_rule(story: Story) -> int:
         await story.tell()
         await story.check()
     except AssertionError as failure:
-        return int(str(failure)[0])
+        return int(str(failure).partition(":")[0])
     return 0
 
 
