@@ -15,6 +15,7 @@ from dialtone.dialogs import (
     RosterUpdate,
     Signal,
     User,
+    phrase,
     translations,
 )
 from dialtone.dialogs.outside import signal_url
@@ -44,6 +45,7 @@ __all__ = [
     "User",
     "WorkflowError",
     "__version__",
+    "phrase",
     "signal_url",
     "translations",
 ]

@@ -9,7 +9,6 @@ from types import ModuleType
 import pytest
 
 import dialtone
-import dialtone.dialogs.phrases
 from dialtone.dialogs import Call
 from tests.pages import DOCS, blocks, execute
 

@@ -9,6 +9,7 @@ from dialtone.dialogs.history import CallFacts, History
 from dialtone.dialogs.language import translations
 from dialtone.dialogs.library import Library
 from dialtone.dialogs.options import Defaults, Notices
+from dialtone.dialogs.phrases import phrase
 from dialtone.dialogs.prompts import Prompt
 from dialtone.dialogs.requests import Load, Look, Place, StoredRecording
 from dialtone.dialogs.results import DialogResult, ResumeReason
@@ -45,6 +46,7 @@ __all__ = [
     "Turn",
     "User",
     "finish_activity",
+    "phrase",
     "take_turn",
     "translations",
 ]

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from dialtone.dialogs.language import Localize
+from dialtone.dialogs.library import INCOMING as INCOMING
 from dialtone.dialogs.library import ROOT, Dialog, DialogT, Library, must_be_async
 from dialtone.dialogs.options import DEFAULTS, NOTICES, Defaults, Notices
 from dialtone.dialogs.prompts import APOLOGY, Prompt
@@ -30,7 +31,6 @@ Receive = Callable[[Event], Awaitable[None]]
 Send = Callable[[str, list[Action]], Awaitable[list[Action]]]
 LookupUser = Callable[[Participant | None], "Awaitable[User | None]"]
 
-INCOMING: Final = "/"
 OUTGOING: Final = "/outgoing"
 ON_ERROR: Final = "/error"
 

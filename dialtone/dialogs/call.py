@@ -16,9 +16,10 @@ from dialtone import protocol
 from dialtone.dialogs.asking import Asking, Recording
 from dialtone.dialogs.data import Bag, BagKey, BagName
 from dialtone.dialogs.history import CallFacts, dumps
+from dialtone.dialogs.library import INCOMING
 from dialtone.dialogs.prompts import Prompt
 from dialtone.dialogs.requests import Invoke, Look, Place, Request
-from dialtone.dialogs.results import ConversationEnded, DialogResult, Ended, NextStep, ResumeReason
+from dialtone.dialogs.results import ConversationEnded, DialogResult, Ended, NextStep, Reset, ResumeReason
 from dialtone.dialogs.user import User
 from dialtone.dialogs.words import word
 from dialtone.errors import ActionFailed, ActivityFailed, DialogError, WorkflowError
@@ -286,6 +287,13 @@ class Call(Asking):
         What was queued is kept. Arguments must be what JSON can say.
         """
         self._run.replace(dialog, args)
+
+    def reset(self, dialog: str = INCOMING, /, **args: Any) -> NoReturn:
+        """Leave all dialogs that have begun, and go on with this one, with a fresh history. Does not return.
+
+        What was queued is kept. Arguments must be what JSON can say.
+        """
+        self._run.replace(dialog, args, Reset)
 
     def now(self) -> datetime:
         """The time of this turn, UTC; kept in the history, so the same again when the dialog is run again."""

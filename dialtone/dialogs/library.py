@@ -20,6 +20,8 @@ Dialog = Callable[..., Awaitable[Any]]
 DialogT = TypeVar("DialogT", bound=Dialog)
 
 ROOT: Final = "*"
+INCOMING: Final = "/"
+"""The dialog that an incoming call starts with."""
 _MUTABLE: Final = (list, dict, set, bytearray, deque)
 
 

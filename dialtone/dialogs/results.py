@@ -56,6 +56,10 @@ class Replaced(WayOut):
         self.dialog_args = args
 
 
+class Reset(Replaced):
+    """Leaves all dialogs of the call for another one: `call.reset`."""
+
+
 class Ended(WayOut):
     """Ends the dialog that runs: `call.end`."""
 

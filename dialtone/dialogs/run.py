@@ -138,15 +138,15 @@ class Run:
             raise GeneratorExit
         raise way
 
-    def replace(self, dialog: str, args: dict[str, Any]) -> NoReturn:
-        """Unwind the dialog and go on with another."""
+    def replace(self, dialog: str, args: dict[str, Any], way: type[Replaced] = Replaced) -> NoReturn:
+        """Unwind the dialog, or all of them, and go on with another."""
         try:
             kept = json.loads(dumps(args))
         except (TypeError, ValueError) as error:
             raise DialogError(
                 f"an argument for {dialog!r} is not JSON: {error}", field=dialog, fix="pass text, numbers, lists, dicts"
             ) from None
-        self.leave(Replaced(self.stack.resolve(dialog), kept))
+        self.leave(way(self.stack.resolve(dialog), kept))
 
     def awaited(self, word: Word[Any], waiting: object, coroutine: Coroutine[Any, Any, Any]) -> None:
         """A word is awaited now: whoever awaits it waits for `waiting`, which does what the coroutine does."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dialtone.dialogs.library import Dialog, Library
-from dialtone.dialogs.results import DialogResult, Ended, NextStep, Replaced, ResumeReason
+from dialtone.dialogs.results import DialogResult, Ended, NextStep, Replaced, Reset, ResumeReason
 from dialtone.dialogs.waterfall import Step
 from dialtone.errors import Canceled, DialogError
 
@@ -64,6 +64,8 @@ class Stack:
             self._frames.append(Frame(library, local))
             try:
                 result = await self._result(call, dialog, args)
+            except Reset:
+                raise
             except Replaced as other:
                 name, args = other.dialog, other.dialog_args
                 continue

@@ -165,3 +165,41 @@ def test_a_dialog_that_cannot_begin(name: str, args: dict[str, Any], message: st
     turn = Line(first).ring()
     assert said(turn) == ["Hello.", APOLOGY]
     assert message in str(turn.error)
+
+
+def test_reset_leaves_all_dialogs_and_begins_a_fresh_history() -> None:
+    async def root(call: Call, number: int = 0) -> None:
+        call.say(f"Round {number}.")
+        await call.begin("outer")
+        call.say("Never said.")
+
+    async def outer(call: Call) -> None:
+        await call.begin("inner")
+        call.say("Never said.")
+
+    async def inner(call: Call) -> None:
+        await call.choose("Which?", KEYS)
+        call.reset(number=len(said(line.turns[-1])))
+
+    line = Line(root, outer=outer, inner=inner)
+    first = line.ring()
+    turn = line.send(chose("yes"))
+    assert (said(turn), turn.history.dialog, turn.history.args) == (["Round 1."], "/", {"number": 1})
+    assert len(turn.history.entries) == len(first.history.entries) == 0
+
+
+def test_replace_from_inside_leaves_only_the_dialog_that_runs() -> None:
+    async def root(call: Call) -> None:
+        result = await call.begin("inner")
+        call.say(f"Back with {result.response}.")
+
+    async def inner(call: Call) -> None:
+        await call.choose("Which?", KEYS)
+        call.replace("other")
+
+    async def other(call: Call) -> str:
+        return "bread"
+
+    line = Line(root, inner=inner, other=other)
+    line.ring()
+    assert said(line.send(chose("yes"))) == ["Back with bread."]
