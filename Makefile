@@ -38,9 +38,10 @@ fuzz: setup ## Fuzz all that reads what a stranger sends, for 2 minutes; by athe
 bench: setup ## Measure, and print tables
 	@$(BIN)/python -m bench $(ARGS)
 
-docs: setup ## Write the pages of docs/reference that are made from the code
+docs: setup ## Write what is made from the code: docs/reference, and the pictures of bots
 	@$(BIN)/python -m scripts.write_contract
 	@$(BIN)/python -m scripts.write_reference
+	@$(BIN)/python -m scripts.write_explored
 
 clean: ## Remove all that these verbs made, local storage included
 	rm -rf .venv .venv-313 node_modules bench/node/node_modules .dialtone build dist *.egg-info

@@ -21,6 +21,7 @@ from rich.console import Console
 
 from dialtone import __version__, running
 from dialtone.errors import ConfigurationError
+from dialtone.exploring import explore_bot
 from dialtone.program import Interrupted
 from dialtone.ringing import Event, Result, Time, call_id_of, judge, ring
 from dialtone.stack import DEFAULT_BOT, HOME, Host, Stack
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 prompts = typer.Typer(help="The prompts that operators upload.", no_args_is_help=True)
 app.add_typer(prompts, name="prompts")
+app.command(name="explore")(explore_bot)
 
 _APP_DIR = Path()
 _LOGS = HOME / "logs"

@@ -25,7 +25,6 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import import_module
 from typing import Final
 
 from dialtone.appstate import AppStateCodec, keys_from_setting
@@ -33,7 +32,8 @@ from dialtone.channels import skype
 from dialtone.dialogs import CallBot, Event, History, Lost, StoredRecording, Turn, take_turn
 from dialtone.dialogs.bot import ON_ERROR
 from dialtone.dialogs.outside import complete
-from dialtone.errors import BadMessage, ConfigurationError, DependencyError
+from dialtone.errors import BadMessage, DependencyError
+from dialtone.loading import load_bot as load_bot
 from dialtone.media.sound import fault_of
 from dialtone.protocol import (
     RECORDING_SCHEME,
@@ -374,20 +374,6 @@ def _format(*told: RecordingFormat | None) -> str:
 
 def _seed(message_id: str) -> int:
     return int.from_bytes(message_id.encode()[-16:])
-
-
-def load_bot(name: str) -> CallBot:
-    """The bot that DIALTONE_BOT names. Raises `ConfigurationError`."""
-    module, _, attribute = name.partition(":")
-    try:
-        bot = getattr(import_module(module), attribute or "bot")
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError(
-            f"{name!r} cannot be loaded: {error}", field="DIALTONE_BOT", fix="name it as module:attribute"
-        ) from error
-    if not isinstance(bot, CallBot):
-        raise ConfigurationError(f"{name!r} is not a CallBot", field="DIALTONE_BOT", fix="name the CallBot itself")
-    return bot
 
 
 @cache

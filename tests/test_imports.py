@@ -18,6 +18,7 @@ ROOMS = [
     "dialtone.appstate",
     "dialtone.signals",
     "dialtone.dialogs",
+    "dialtone.loading",
     "dialtone.channels",
     "dialtone.storage",
 ]
@@ -34,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "dialtone.appstate": {"dialtone.errors"},
     "dialtone.signals": set(),
     "dialtone.dialogs": {"dialtone.protocol", "dialtone.errors", "dialtone.appstate"},
+    "dialtone.loading": {"dialtone.dialogs", "dialtone.errors"},
     "dialtone.channels": {"dialtone.protocol", "dialtone.errors", "dialtone.appstate"},
     "dialtone.storage": {"dialtone.protocol", "dialtone.errors", "dialtone.appstate"},
     FACE: {"dialtone.dialogs", "dialtone.errors"},
