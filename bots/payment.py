@@ -29,7 +29,7 @@ async def payment(call: Call) -> None:
     signal = await call.signal("payment", timeout=120, hold=HOLD)
     if signal is None:
         call.say(Prompt("too-late", "We have not heard of your payment yet. You can still pay. Goodbye."))
-    elif signal.data["paid"]:
+    elif signal.data == {"paid": True}:
         call.say(Prompt("paid", "Thank you. Your bill is paid. Goodbye."))
     else:
         call.say(Prompt("refused", "Your payment was refused. Goodbye."))

@@ -18,10 +18,14 @@ def world() -> World:
 
 @pytest.mark.parametrize(
     ("paid", "last"),
-    [(True, "Thank you. Your bill is paid. Goodbye."), (False, "Your payment was refused. Goodbye.")],
+    [
+        ({"paid": True}, "Thank you. Your bill is paid. Goodbye."),
+        ({"paid": False}, "Your payment was refused. Goodbye."),
+        (None, "Your payment was refused. Goodbye."),
+    ],
 )
-async def test_the_service_says_what_came_of_it(world: World, paid: bool, last: str) -> None:
-    call = await dial(bot, press("1"), wait(10), send_signal("payment", {"paid": paid}), world=world)
+async def test_the_service_says_what_came_of_it(world: World, paid: object, last: str) -> None:
+    call = await dial(bot, press("1"), wait(10), send_signal("payment", paid), world=world)
     assert call.said == [call.said[0], SENT, HOLD.text, HOLD.text, last]
     assert world.ran == [("request_payment", (call.call_id, "8:nora", 20))]
 
