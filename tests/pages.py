@@ -1,7 +1,8 @@
 """The code blocks of a page of docs/, for the tests that execute them.
 
 A block's info string may say more than its language: a file's name (```python bots/mine.py), `keep` (a command that
-stays up until the page ends), `raises` (the code fails with what the next text block shows).
+stays up until the page ends), `fails` (a command that must), `raises` (the code fails with what the next text block
+shows).
 """
 
 import ast
