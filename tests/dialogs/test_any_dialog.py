@@ -238,6 +238,9 @@ class Player:
             case "replace":
                 if number + 1 < len(self.programs):
                     call.replace(NAMES[number + 1], seen=args[0])
+            case "reset":
+                if number + 1 < len(self.programs):
+                    call.reset(NAMES[number + 1], seen=args[0])
             case "raise":
                 raise ValueError("a bug")
             case "sleep":
@@ -260,7 +263,7 @@ SIMPLE = st.one_of(
     st.tuples(st.just("transfer"), st.sampled_from(["8:desk", "4:+1"])),
     st.tuples(st.just("run"), st.sampled_from([1, "text", None, [1], "raise"])),
     st.tuples(st.sampled_from(["now", "random", "change", "answer", "reject", "hang_up", "raise", "sleep"])),
-    st.tuples(st.just("replace"), st.sampled_from([None, "x", [1]])),
+    st.tuples(st.sampled_from(["replace", "reset"]), st.sampled_from([None, "x", [1]])),
     st.tuples(st.just("cancel"), st.integers(0, 1)),
     st.tuples(st.just("signal"), st.sampled_from(["paid", "other"]), st.sampled_from([0, 2, 15, 600])),
     st.tuples(st.just("set"), BAGS, st.sampled_from("ab"), st.sampled_from([1, "two", [3], None, {1}])),
