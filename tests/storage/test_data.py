@@ -74,8 +74,8 @@ async def test_any_owner_and_any_name_will_do(storage: Storage, text: str) -> No
     assert await storage.data.load("private", text) == {"other": 2}
 
 
-async def test_many_names(storage: Storage) -> None:
-    values = {f"{number}": number for number in range(250)}
+async def test_more_names_than_a_page_of_rows(storage: Storage) -> None:
+    values = {f"{number}": number for number in range(105)}
     await storage.data.save("user", NORA, values)
     assert await storage.data.load("user", NORA) == values
     await storage.data.save("user", NORA, {}, emptied=True)
