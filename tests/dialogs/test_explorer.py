@@ -133,16 +133,17 @@ async def work() -> None:
     raise AssertionError("an exploration runs no function")
 
 
-async def fail_on_second(call: Call) -> None:
-    for _ in ["same", "same"]:
+async def fail_after_three(call: Call) -> None:
+    for _ in ["same", "same", "same"]:
         await call.confirm("Yes? Press 1.", retries=0)
-    raise ValueError("after two")
+    raise ValueError("after three")
 
 
 async def two_answers_in_one_expression(call: Call) -> None:
     answers = [await call.confirm("One? Press 1.", retries=0), await call.confirm("Two? Press 1.", retries=0)]
-    if answers == [True, False]:
-        raise ValueError("yes and no")
+    # The walk comes to what follows `yes` first.
+    if answers == [None, True]:
+        raise ValueError("nothing, then yes")
 
 
 async def in_an_object(call: Call) -> None:
@@ -165,9 +166,21 @@ async def in_a_generator(call: Call) -> None:
     raise ValueError("three")
 
 
-@pytest.mark.parametrize("dialog", [fail_on_second, two_answers_in_one_expression, in_an_object, in_a_generator])
+HIDDEN = [fail_after_three, two_answers_in_one_expression, in_an_object, in_a_generator]
+
+
+@pytest.mark.parametrize("dialog", HIDDEN)
 def test_what_only_the_interpreter_sees_tells_states_apart(dialog: Any) -> None:
     assert "exception" in kinds(explore(bot_of(dialog)))
+
+
+def test_the_tries_of_a_question_are_states() -> None:
+    """Which try it is, only the kit's own frames know."""
+
+    async def dialog(call: Call) -> None:
+        await call.confirm("Yes? Press 1.", retries=3)
+
+    assert max(state.depth for state in explore(bot_of(dialog)).states if state.kind == "asks") == 3
 
 
 def test_states_that_are_the_same_are_walked_once() -> None:
