@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from dialtone.dialogs.flow import Flow, Node
-from dialtone.dialogs.graph import Exploration, Finding
+from dialtone.dialogs.explorer.flow import Flow, Node
+from dialtone.dialogs.explorer.graph import Exploration, Finding
 
 VERBS: Final = {"begins": "", "says": "say ", "asks": "ask ", "works": "run ", "ends": ""}
 _ACTIONS: Final = {"record": "record ", "transfer": "", "playPrompt": "wait, playing "}

@@ -13,7 +13,7 @@ import typer
 
 from dialtone import drawing, layered
 from dialtone.dialogs.explorer import DEPTH, STATES, explore
-from dialtone.dialogs.flow import flow_of
+from dialtone.dialogs.explorer.flow import flow_of
 from dialtone.errors import ConfigurationError
 from dialtone.loading import load_bot
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Final
 
-from dialtone.dialogs.flow import Flow
+from dialtone.dialogs.explorer.flow import Flow
 from dialtone.drawing import title_of
 
 _CHARACTER: Final = 7.3

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bots.reception import bot
 from dialtone import drawing, layered
 from dialtone.dialogs.explorer import explore
-from dialtone.dialogs.flow import Flow, Link, Node, flow_of
+from dialtone.dialogs.explorer.flow import Flow, Link, Node, flow_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 

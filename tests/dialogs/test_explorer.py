@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dialtone import ActivityFailed, Call, CallBot, Prompt, translations
 from dialtone.dialogs.explorer import explore
-from dialtone.dialogs.graph import Exploration
+from dialtone.dialogs.explorer.graph import Exploration
 from tests.dialogs.line import bot_of
 
 FAULTY = Path(__file__).parent / "faulty"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dialtone import Prompt
-from dialtone.dialogs.sameness import Sameness
+from dialtone.dialogs.explorer.sameness import Sameness
 
 
 @dataclass

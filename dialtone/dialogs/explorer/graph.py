@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
-from dialtone.dialogs.possible import Kind
+from dialtone.dialogs.explorer.possible import Kind
 
 FindingKind = Literal[
     "dead-end",

@@ -1,9 +1,9 @@
-"""Walks every outcome at every await of a bot's dialogs, and reports what is wrong with them.
+"""The walk through a bot's dialogs, outcome by outcome.
 
 1. A walk takes turns as a call does, by `take_turn` and `finish_activity`, one for each outcome of
-   `dialtone.dialogs.possible`; no work is really done.
+   `dialtone.dialogs.explorer.possible`; no work is really done.
 2. Breadth first, so that the path to a state is a shortest one. States that are the same are walked once
-   (`dialtone.dialogs.sameness`).
+   (`dialtone.dialogs.explorer.sameness`).
 3. It begins with an incoming call, with an incoming group call of a bot that asks for notifications, and with each call
    that the bot places, in each language. The dialog `on_error` is walked where a dialog fails.
 4. The clock stands still, and `call.random` gives one number in each place. What was saved is found when it is loaded.
@@ -22,12 +22,9 @@ from typing import Any, Final
 from dialtone.dialogs.bot import INCOMING, ON_ERROR, OUTGOING, CallBot
 from dialtone.dialogs.data import Bag, BagKey
 from dialtone.dialogs.engine import finish_activity, take_turn
-from dialtone.dialogs.faults import Judge, faults_of
-from dialtone.dialogs.frames import is_ours
-from dialtone.dialogs.graph import NOWHERE, Edge, Exploration, Line, State
-from dialtone.dialogs.history import dumps
-from dialtone.dialogs.library import Dialog, Library
-from dialtone.dialogs.possible import (
+from dialtone.dialogs.explorer.faults import Judge, faults_of
+from dialtone.dialogs.explorer.graph import NOWHERE, Edge, Exploration, Line, State
+from dialtone.dialogs.explorer.possible import (
     Examples,
     Possible,
     asked,
@@ -37,8 +34,11 @@ from dialtone.dialogs.possible import (
     prompts_of,
     shown_prompt,
 )
+from dialtone.dialogs.explorer.sameness import Sameness, Watched
+from dialtone.dialogs.frames import is_ours
+from dialtone.dialogs.history import dumps
+from dialtone.dialogs.library import Dialog, Library
 from dialtone.dialogs.requests import Load, Place
-from dialtone.dialogs.sameness import Sameness, Watched
 from dialtone.dialogs.turn import Event, Placed, Turn
 from dialtone.errors import ReplayMismatch
 from dialtone.protocol import Conversation, ConversationResult, PlayPrompt

@@ -9,7 +9,7 @@
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from dialtone.dialogs.graph import NOT_OF_THE_CALLER, NOWHERE, Exploration, Line, State
+from dialtone.dialogs.explorer.graph import NOT_OF_THE_CALLER, NOWHERE, Exploration, Line, State
 
 NO_ANSWER: Final = "no answer"
 _WITHOUT: Final = ("silence", "wrong key")

@@ -14,8 +14,17 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 
-from dialtone.dialogs.graph import NOT_OF_THE_CALLER, NOWHERE, Edge, Exploration, Finding, FindingKind, Line, State
-from dialtone.dialogs.possible import PROMPT_FAILS
+from dialtone.dialogs.explorer.graph import (
+    NOT_OF_THE_CALLER,
+    NOWHERE,
+    Edge,
+    Exploration,
+    Finding,
+    FindingKind,
+    Line,
+    State,
+)
+from dialtone.dialogs.explorer.possible import PROMPT_FAILS
 from dialtone.errors import ActionFailed, ActivityFailed, DialtoneError, ReplayMismatch, WorkflowError
 
 _PURE = "ask the outside world only by call.run, call.now and call.random; keep nothing outside of the dialog"
