@@ -1,13 +1,17 @@
 """Dialtone: a calling-bot kit for Azure."""
 
 from dialtone.dialogs import (
+    Action,
     Call,
     CallBot,
     CallStateChange,
     Defaults,
     DialogResult,
+    Event,
     Library,
     Notices,
+    Participant,
+    Proceed,
     Prompt,
     Recognition,
     Recording,
@@ -24,6 +28,7 @@ from dialtone.errors import ActionFailed, ActivityFailed, CallEnded, Canceled, D
 __version__ = "0.1.0"
 
 __all__ = [
+    "Action",
     "ActionFailed",
     "ActivityFailed",
     "Call",
@@ -34,8 +39,11 @@ __all__ = [
     "Defaults",
     "DialogResult",
     "DialtoneError",
+    "Event",
     "Library",
     "Notices",
+    "Participant",
+    "Proceed",
     "Prompt",
     "Recognition",
     "Recording",

@@ -13,11 +13,13 @@ from dialtone.dialogs.phrases import phrase
 from dialtone.dialogs.prompts import Prompt
 from dialtone.dialogs.requests import Load, Look, Place, StoredRecording
 from dialtone.dialogs.results import DialogResult, ResumeReason
+from dialtone.dialogs.stack import Proceed
 from dialtone.dialogs.turn import Activity, Event, Lost, Placed, Turn
 from dialtone.dialogs.user import User
-from dialtone.protocol import CallStateChange, RosterUpdate
+from dialtone.protocol import Action, CallStateChange, Participant, RosterUpdate
 
 __all__ = [
+    "Action",
     "Activity",
     "BagChange",
     "BagKey",
@@ -34,8 +36,10 @@ __all__ = [
     "Look",
     "Lost",
     "Notices",
+    "Participant",
     "Place",
     "Placed",
+    "Proceed",
     "Prompt",
     "Recognition",
     "Recording",

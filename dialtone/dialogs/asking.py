@@ -15,7 +15,7 @@ from dialtone.dialogs.history import dumps
 from dialtone.dialogs.prompts import Prompt
 from dialtone.dialogs.requests import Request
 from dialtone.dialogs.words import word
-from dialtone.errors import Canceled, WorkflowError
+from dialtone.errors import Canceled, DialogError, WorkflowError
 from dialtone.protocol import (
     Participant,
     RecognitionCompletionReason,
@@ -31,6 +31,8 @@ Choices = Mapping[str, str | Sequence[str]]
 """Name of each choice, and what selects it: a key ("1") and words, in any order. A word has two letters or more."""
 
 NO_AUDIO: Final = "noAudio"
+_KEYPAD: Final = frozenset("0123456789*#")
+_LIKE_THIS: Final = 'write choices as {"sales": ("1", "sales"), "message": "2"}'
 CANCEL: Final = "cancel"
 
 CONFIRM: Choices = {"yes": ("1", "yes", "yep", "sure", "ok", "true"), "no": ("2", "no", "nope", "not", "false")}
@@ -92,6 +94,7 @@ class Asking:
         `initial_silence` is 1 to 30 seconds from the end of the prompt. With `cancel`, a key and words, there is one
         more choice, which raises `Canceled`.
         """
+        _check_choices(choices)
         asked = choices if cancel is None else _with_cancel(choices, cancel)
         chosen = await self._ask(prompt, asked, None, retries, barge_in, initial_silence, None)
         if chosen == CANCEL and cancel is not None:
@@ -150,6 +153,8 @@ class Asking:
         interdigit: float | None = None,
     ) -> Recognition:
         """Ask once, for one of `choices` or for `digits`, and return whatever came of it."""
+        if choices is not None:
+            _check_choices(choices)
         self._run.stack.top.unanswered = False
         answer = await self._question(prompt, choices, digits, barge_in, initial_silence, interdigit)
         value = str(answer.value) if answer.ok else None
@@ -301,11 +306,25 @@ def _or(given: float | None, default: float) -> float:
 
 
 def _tries(given: int | None, default: int) -> int:
+    if given is not None and given < 0:
+        raise DialogError(
+            f"{given} retries cannot be made", field="retries", fix="use 0 to ask once, 1 to ask again once"
+        )
     return default if given is None else given
 
 
 def _identity(prompt: Prompt | str | None) -> str:
     return prompt.identity if isinstance(prompt, Prompt) else prompt or ""
+
+
+def _check_choices(choices: object) -> None:
+    """Raise `DialogError` for what is no mapping of names: types are not checked at run time."""
+    if not isinstance(choices, Mapping) or not all(isinstance(name, str) for name in choices):
+        raise DialogError("choices are not names with what selects them", field="recognize.choices", fix=_LIKE_THIS)
+
+
+def _are_texts(values: object) -> bool:
+    return isinstance(values, Sequence) and all(isinstance(value, str) for value in values)
 
 
 def _with_cancel(choices: Choices, cancel: str | Sequence[str]) -> Choices:
@@ -322,7 +341,14 @@ def _with_cancel(choices: Choices, cancel: str | Sequence[str]) -> Choices:
 def _options(choices: Choices, run: "Run", language: str) -> list[protocol.RecognitionOption]:
     options = []
     for index, (name, selectors) in enumerate(choices.items()):
-        words = [selectors] if isinstance(selectors, str) else list(selectors)
+        words = [selectors] if isinstance(selectors, str) else selectors
+        if not _are_texts(words):
+            raise WorkflowError(
+                f"what selects the choice {name!r} is no key and no word",
+                field=f"recognize.choices.{index}",
+                fix=_LIKE_THIS,
+                code="CHOICE_TYPES",
+            )
         keys = [word for word in words if word in rules.DTMF]
         if len(keys) > 1:
             raise WorkflowError(
@@ -332,6 +358,13 @@ def _options(choices: Choices, run: "Run", language: str) -> list[protocol.Recog
                 code="CHOICE_KEYS",
             )
         spoken = [run.localized(word, language) for word in words if word not in rules.DTMF]
+        if typed := next((word for word in spoken if word and _KEYPAD.issuperset(word)), None):
+            raise WorkflowError(
+                f"{typed!r} of the choice {name!r} is more than one key, and no word",
+                field=f"recognize.choices.{index}.dtmfVariation",
+                fix="give each choice one key; ask for several by call.digits",
+                code="CHOICE_KEYS",
+            )
         options.append(
             protocol.RecognitionOption(
                 name=name, speech_variation=spoken or None, dtmf_variation=keys[0] if keys else None

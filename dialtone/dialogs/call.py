@@ -6,6 +6,8 @@ the dialog is run again from its start and fed what was answered before. So a di
 given the same answers; what it wants of the outside world it asks by `run`, `now` and `random`.
 """
 
+import inspect
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,6 +38,10 @@ SIGNAL_MAX_S: Final = 600
 
 SIGNAL_POLL_S: Final = 2
 """Seconds of silence after which a waiting call looks again."""
+
+
+_IDENTITY: Final = re.compile(r"[0-9]{1,8}:.{1,512}")
+"""Microsoft's C# contract."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +169,14 @@ class Call(Asking):
         back as a list). Raises `ActivityFailed` when it raised. It runs at least once: a process that dies between
         running it and storing the turn runs it again, so make it idempotent, by `call.id` for instance.
         """
+        if not callable(function):
+            if inspect.iscoroutine(function):
+                function.close()
+            raise DialogError(
+                f"run was given {type(function).__name__} and not a function",
+                field="run",
+                fix="write `await call.run(function, argument)`, without calling it",
+            )
         name = getattr(function, "__qualname__", repr(function))
         try:
             identity = f"{name}{dumps([args, kwargs])}"
@@ -221,6 +235,10 @@ class Call(Asking):
         Who answers gets the bot's `outgoing` dialog, with these arguments, which must be what JSON can say. It is
         a call of its own: this one goes on. Raises `ActionFailed` where the channel cannot place calls.
         """
+        if not _IDENTITY.fullmatch(target):
+            raise DialogError(
+                f"{target!r} is nobody's identity", field="place", fix="write it as 4:+15550100 or 8:name"
+            )
         try:
             identity = f"{target}{dumps(args)}"
         except (TypeError, ValueError) as error:

@@ -93,8 +93,9 @@ def _kept(key: BagKey, bag: Bag) -> Bag:
     try:
         text = dumps(bag)
     except (TypeError, ValueError) as error:
+        at = next((f" under {name!r}" for name, value in bag.items() if not _can_be_kept(name, value)), "")
         raise DialogError(
-            f"{key.bag} data cannot be kept: {error}",
+            f"{key.bag} data{at} cannot be kept: {error}",
             field=f"{key.bag}_data",
             fix="put in only text, numbers, lists and dicts",
         ) from None
@@ -106,6 +107,14 @@ def _kept(key: BagKey, bag: Bag) -> Bag:
         )
     kept: Bag = json.loads(text)
     return kept
+
+
+def _can_be_kept(name: object, value: object) -> bool:
+    try:
+        dumps({name: value})
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _change(key: BagKey, before: Bag, now: Bag) -> BagChange:

@@ -168,12 +168,7 @@ class Drive(Run):
 
     def _check_awaited(self) -> None:
         if self.words:
-            word = self.words[0]
-            raise DialogError(
-                f"{word.name} was called and not awaited ({word.place})",
-                field=word.name,
-                fix=f"write `await call.{word.name}(...)`",
-            )
+            raise self.words[0].forgotten()
 
     def _put_aside(self, dialog: Coroutine[Any, Any, Any]) -> None:
         """Rule 9. A coroutine that awaits again while it is closed has to be closed again."""
@@ -421,6 +416,8 @@ class Drive(Run):
         language = self.language
         apology = Queued("playPrompt", lambda op: self.play_prompt(op, [self.bot.apology], language))
         self._queue = [*self._queue, apology]
+        if self._failure is not None and self._failure is not error:
+            self._failure.add_note(f"on_error failed too: {type(error).__name__}: {error}")
         try:
             actions = self._closing()
         except Exception:

@@ -1,6 +1,6 @@
 """Where a dialog is: the coroutines of one that waits, and the line of the bot that an error came from."""
 
-import sysconfig
+import inspect
 from collections.abc import Coroutine, Iterator, Mapping
 from types import CoroutineType, FrameType
 from typing import Any, Final
@@ -10,8 +10,8 @@ from dialtone.dialogs.words import place_of
 Inside = Mapping[int, Coroutine[Any, Any, Any]]
 """By the id of what a word gave to be awaited: the coroutine that it stands for."""
 
-_INSTALLED: Final = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
-"""Where code lies that an author has not written."""
+_LIBRARY: Final = inspect.__file__.removesuffix("inspect.py")
+"""Where Python's own library lies."""
 
 
 def chain(dialog: Any, inside: Inside) -> "Iterator[CoroutineType[Any, Any, Any]]":
@@ -28,7 +28,7 @@ def where(dialog: Any, inside: Inside) -> str:
     """The lines of the bot that await, from the dialog's own inwards."""
     frames = (coroutine.cr_frame for coroutine in chain(dialog, inside))
     return " > ".join(
-        f"{frame.f_code.co_filename}:{frame.f_lineno}" for frame in frames if frame is not None and not is_ours(frame)
+        f"{frame.f_code.co_filename}:{frame.f_lineno}" for frame in frames if frame is not None and is_authors(frame)
     )
 
 
@@ -37,12 +37,21 @@ def is_ours(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__", "")).startswith("dialtone.")
 
 
+def is_authors(frame: FrameType) -> bool:
+    """Whether a frame is of the bot's own code: not of the kit, of Python's library, or of a package."""
+    return not is_ours(frame) and not _is_installed(frame.f_code.co_filename)
+
+
+def _is_installed(file: str) -> bool:
+    return file.startswith((_LIBRARY, "<frozen")) or "site-packages" in file
+
+
 def locate(error: Exception) -> None:
     """Note the line of the bot that an error came from."""
     traceback, place, installed = error.__traceback__, "", ""
     while traceback is not None:
         code = traceback.tb_frame.f_code
-        if code.co_filename.startswith(_INSTALLED):
+        if _is_installed(code.co_filename):
             installed = place_of(code, traceback.tb_lineno)
         elif not is_ours(traceback.tb_frame):
             place = place_of(code, traceback.tb_lineno)

@@ -101,8 +101,12 @@ class Invoke:
     kwargs: Mapping[str, Any] = field(default_factory=dict)
 
     async def __call__(self) -> Any:
-        """Call it."""
-        return await self.function(*self.args, **self.kwargs)
+        """Call it. Raises TypeError for a function that is not async."""
+        result = self.function(*self.args, **self.kwargs)
+        if not isinstance(result, Awaitable):
+            name = getattr(self.function, "__qualname__", repr(self.function))
+            raise TypeError(f"{name} returned {type(result).__name__} and not an awaitable: make it an async function")
+        return await result
 
 
 Work = Invoke | Load | Look | Place

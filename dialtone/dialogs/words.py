@@ -8,7 +8,9 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import wraps
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec, Protocol, TypeVar
+
+from dialtone.errors import DialogError
 
 if TYPE_CHECKING:
     from dialtone.dialogs.run import Run
@@ -48,6 +50,21 @@ class Word(Generic[T]):
     def place(self) -> str:
         """Where it was called, as file:line."""
         return place_of(self._code, self._line) if self._code is not None else "an unknown place"
+
+    def forgotten(self) -> DialogError:
+        """The error of a word that is not awaited; it names the line that called it."""
+        return DialogError(
+            f"{self.name} was called and not awaited ({self.place})",
+            field=self.name,
+            fix=f"write `await call.{self.name}(...)`",
+        )
+
+    def _used(self, *_: object) -> NoReturn:
+        """Used as if it were the answer: `if call.confirm(...)`."""
+        self._run.words.remove(self)
+        raise self.forgotten()
+
+    __bool__ = __getitem__ = __setitem__ = __contains__ = __iter__ = __len__ = _used
 
 
 def word(

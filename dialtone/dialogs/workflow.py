@@ -51,6 +51,8 @@ def checked(kind: str, build: Build, operation_id: str) -> protocol.Action:
         violation.field = ".".join(to_camel(part) for part in violation.field.split("."))
         raise WorkflowError.from_violation(violation.under(name)) from None
     except ContractViolation as violation:
+        if violation.code == "PROMPT_EMPTY":
+            violation.fix = 'give it a text: Prompt("name", "text"), or just "text"'
         raise WorkflowError.from_violation(violation.under(name)) from None
     return action
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dialtone import Call
+from dialtone import Call, Prompt
 from dialtone.errors import DialogError, DialtoneError
 from tests.dialogs.line import KEYS, Line, bot_of, chose, hello
 
@@ -47,6 +47,51 @@ async def replaces_by_what_is_not_there(call: Call) -> None:
 
 async def same_key_twice(call: Call) -> None:
     await call.choose("Which?", {"sales": "1", "service": "1"})  # here
+
+
+async def choices_in_a_text(call: Call) -> None:
+    await call.choose("Which?", "12")  # type: ignore[arg-type]  # here
+
+
+async def choices_in_a_list(call: Call) -> None:
+    await call.recognize("Which?", choices=["yes", "no"])  # type: ignore[arg-type]  # here
+
+
+async def a_number_for_a_key(call: Call) -> None:
+    await call.choose("Which?", {"a": 1})  # type: ignore[dict-item]  # here
+
+
+async def two_digits_for_a_key(call: Call) -> None:
+    await call.choose("Which?", {"a": "12"})  # here
+
+
+async def asks_less_than_once(call: Call) -> None:
+    await call.confirm("Sure?", retries=-1)  # here
+
+
+async def runs_a_coroutine(call: Call) -> None:
+    await call.run(nothing())  # type: ignore[arg-type]  # here
+
+
+async def places_to_nobody(call: Call) -> None:
+    await call.place("nora")  # here
+
+
+async def asks_in_a_condition(call: Call) -> None:
+    if call.confirm("Sure?"):  # type: ignore[truthy-bool]  # here
+        call.say("Sure.")
+
+
+async def takes_data_at_once(call: Call) -> None:
+    call.user_data()["visits"] = 1  # type: ignore[index]  # here
+
+
+async def a_text_for_a_name(call: Call) -> None:
+    call.say(Prompt("Welcome to the bakery."))  # here
+
+
+async def nothing() -> None:
+    """What a dialog may run."""
 
 
 async def two_keys(call: Call) -> None:
@@ -93,7 +138,17 @@ def told(error: Exception | None) -> str:
         (forgets, "choose was called and not awaited", "await call.choose(...)"),
         (begins_what_is_not_there, "no dialog named 'nowhere'", "known are '/', 'hello'"),
         (replaces_by_what_is_not_there, "no dialog named 'nowhere'", "known are '/', 'hello'"),
-        (same_key_twice, "two choices have the same key", "name each once"),
+        (same_key_twice, "the key '1' selects 'sales' and 'service'", "a key of its own"),
+        (choices_in_a_text, "choices are not names", '"sales": ("1", "sales")'),
+        (choices_in_a_list, "choices are not names", '"sales": ("1", "sales")'),
+        (a_number_for_a_key, "'a' is no key and no word", '"sales": ("1", "sales")'),
+        (two_digits_for_a_key, "'12' of the choice 'a' is more than one key", "call.digits"),
+        (asks_less_than_once, "-1 retries", "0 to ask once"),
+        (runs_a_coroutine, "given coroutine and not a function", "without calling it"),
+        (places_to_nobody, "'nora' is nobody's identity", "8:name"),
+        (asks_in_a_condition, "confirm was called and not awaited", "await call.confirm"),
+        (takes_data_at_once, "user_data was called and not awaited", "await call.user_data"),
+        (a_text_for_a_name, "a prompt has a text", 'Prompt("name", "text")'),
         (two_keys, "has 2 keys", "make it a choice for each key"),
         (awaits_what_is_queued, "await", "write them without await"),
         (awaits_a_hang_up, "await", "write them without await"),

@@ -385,7 +385,7 @@ class TestFailing:
 
         turn = Line(dialog).ring()
         assert isinstance(turn.error, DialogError)
-        assert turn.error.message.startswith("user data cannot be kept: ")
+        assert turn.error.message.startswith("user data under 'bad' cannot be kept: ")
         assert (turn.error.field, bool(turn.error.fix)) == ("user_data", True)
         assert (changes(turn), kinds(turn)) == ([], ["answer", "playPrompt", "hangup"])
 

@@ -165,7 +165,7 @@ def test_a_refusal_that_is_caught_is_the_same_again_on_replay() -> None:
     line = Line(dialog)
     first = line.ring()
     assert said(first) == [
-        "PROMPT_EMPTY playPrompt.prompts.0.value add a text",
+        'PROMPT_EMPTY playPrompt.prompts.0.value give it a text: Prompt("name", "text"), or just "text"',
         "Hello.",
         "a call is transferred to a Skype user",
     ]

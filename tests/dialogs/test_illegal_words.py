@@ -75,8 +75,8 @@ CASES: list[tuple[Word, str, str, str]] = [
         "5 are allowed",
     ),
     (chooses({"a": "  "}), "CHOICE_SPEECH_BLANK", "recognize.choices.0.speechVariation", "blank"),
-    (chooses({"a": "1", "b": "1"}), "CHOICE_DTMF_DUPLICATE", "recognize.choices", "once"),
-    (chooses({"a": "go", "b": "go"}), "CHOICE_SPEECH_DUPLICATE", "recognize.choices", "once"),
+    (chooses({"a": "1", "b": "1"}), "CHOICE_DTMF_DUPLICATE", "recognize.choices", "key '1' selects 'a' and 'b'"),
+    (chooses({"a": "go", "b": "go"}), "CHOICE_SPEECH_DUPLICATE", "recognize.choices", "word 'go' selects 'a' and 'b'"),
     (lambda call: call.recognize("Which?"), "CHOICES_XOR_DIGITS", "recognize.choices", "exactly one"),
     (
         lambda call: call.recognize("Which?", choices=KEYS, digits=CollectDigits(max_number_of_dtmfs=1)),

@@ -32,7 +32,7 @@ from dialtone.dialogs.bot import CallBot
 from dialtone.dialogs.call import Call
 from dialtone.dialogs.data import Bags
 from dialtone.dialogs.drive import Drive
-from dialtone.dialogs.frames import _INSTALLED, chain, is_ours
+from dialtone.dialogs.frames import chain, is_authors
 from dialtone.dialogs.library import Library
 from dialtone.dialogs.run import Run
 from dialtone.dialogs.turn import Queued
@@ -69,7 +69,7 @@ class Watched(Drive):
         waiting = tuple(chain(dialog, self._inside))
         frames = [coroutine.cr_frame for coroutine in waiting if coroutine.cr_frame is not None]
         for frame in frames:
-            if not is_ours(frame) and not frame.f_code.co_filename.startswith(_INSTALLED):
+            if is_authors(frame):
                 self.at = (frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_qualname)
         if self.compared is not None:
             self.state = self._state(waiting, self.compared)

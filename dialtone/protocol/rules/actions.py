@@ -18,7 +18,7 @@ from dialtone.protocol.actions import (
 from dialtone.protocol.enums import RecordingFormat
 from dialtone.protocol.media import AnswerAppHostedMedia, JoinCallAppHostedMedia, VideoSubscription
 from dialtone.protocol.rules import media
-from dialtone.protocol.rules.common import modalities, not_blank, tone, tones, unique, within
+from dialtone.protocol.rules.common import modalities, not_blank, tone, tones, within
 from dialtone.protocol.rules.limits import (
     CULTURE,
     DIGITS_MAX,
@@ -170,10 +170,24 @@ def _choices(choices: list[RecognitionOption]) -> None:
             not_blank(word, f"{at}.speechVariation", "CHOICE_SPEECH_BLANK")
         if choice.dtmf_variation is not None:
             tone(choice.dtmf_variation, f"{at}.dtmfVariation")
-    keys = [choice.dtmf_variation for choice in choices if choice.dtmf_variation is not None]
-    unique(keys, "CHOICE_DTMF_DUPLICATE", "choices", "two choices have the same key")
-    words = [word for choice in choices for word in choice.speech_variation or []]
-    unique(words, "CHOICE_SPEECH_DUPLICATE", "choices", "two choices have the same word")
+    keys = [(choice.dtmf_variation, choice.name) for choice in choices if choice.dtmf_variation is not None]
+    _selects_one(keys, "CHOICE_DTMF_DUPLICATE", "key")
+    spoken = [(word, choice.name) for choice in choices for word in choice.speech_variation or []]
+    _selects_one(spoken, "CHOICE_SPEECH_DUPLICATE", "word")
+
+
+def _selects_one(selectors: list[tuple[str, str]], code: str, what: str) -> None:
+    """Each key, and each word, selects one choice."""
+    names: dict[str, str] = {}
+    for selector, name in selectors:
+        if selector in names:
+            raise ContractViolation(
+                code,
+                f"the {what} {selector!r} selects {names[selector]!r} and {name!r}",
+                field="choices",
+                fix=f"give each choice a {what} of its own",
+            )
+        names[selector] = name
 
 
 def _collect_digits(digits: CollectDigits) -> None:
