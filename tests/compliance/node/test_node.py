@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 
 from dialtone.program import Program
-from simulator.call import CallReport, http_client, place_call
+from simulator.call import CallReport, place_call
 from simulator.clock import VirtualClock
 from simulator.script import read_script_file
+from simulator.wire import open_wire
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -91,8 +92,8 @@ def our_bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 async def ring(script: Path, bot: str) -> CallReport:
-    async with http_client() as http:
-        return await place_call(read_script_file(script), bot, clock=VirtualClock(), http=http, seed=SEED)
+    async with open_wire() as wire:
+        return await place_call(read_script_file(script), bot, clock=VirtualClock(), wire=wire, seed=SEED)
 
 
 def story(report: CallReport) -> list[dict[str, Any]]:
