@@ -3,8 +3,9 @@
 A gap is a request of the platform: before it, while it is under way, and before its reply arrives, things go wrong.
 
 1. Each script is first followed in calm. A call that is not as its script expects then is no ground for a storm.
-2. Then, for each request of that call and each fault of `WEATHER`, the call is made again with the same seed and that
-   one fault. The faults that the bot's surroundings cannot have (no issuer, no house) are left out.
+2. Then, for each request of that call and each fault of `WEATHER`, the call is made again with that one fault. The
+   faults that the bot's surroundings cannot have (no issuer, no house) are left out. Each call has a seed of its own,
+   counted up from the storm's: a bot that keeps its replies would give those of the call before to the same ids.
 3. Such a call must tell the same story as the calm one: what was heard, pressed, said, recognised and recorded, and who
    ended it; and nothing in it may break the contract. Times may differ.
 4. A call whose caller was lost need not tell the same story, nor meet what its script expects, but the rest of 3 holds:
@@ -77,7 +78,7 @@ class Cell:
 
 @dataclass
 class Storm:
-    """A storm over `bot`. `weather` are faults as in `WEATHER`; `log` counts the calls that were made."""
+    """A storm over `bot`. `weather` are faults as in `WEATHER`; `calls` counts the calls that were made."""
 
     bot: Bot
     seed: int
@@ -88,7 +89,7 @@ class Storm:
         """All the cells, calm ones first for each script. Raises what `place_call` raises."""
         for script in scripts:
             calm = await self._ring(script)
-            yield self._cell(script, None, calm, calm.reasons)
+            yield _cell(script, None, calm, calm.reasons)
             if not calm.ok:
                 continue
             for text in self._possible():
@@ -97,7 +98,7 @@ class Storm:
                     report = await self._ring(_with(script, fault))
                     reasons = faults_of(report, calm, lost=fault.verb == "lost_caller")
                     smallest = await self._smallest(script, fault) if reasons else ""
-                    yield self._cell(script, fault, report, reasons, smallest)
+                    yield _cell(script, fault, report, reasons, smallest)
 
     def _possible(self) -> list[str]:
         left_out = set[str]()
@@ -109,12 +110,7 @@ class Storm:
 
     async def _ring(self, script: Script) -> CallReport:
         self.calls += 1
-        return await self.bot.ring(script, self.seed)
-
-    def _cell(
-        self, script: Script, fault: AnyFault | None, report: CallReport, reasons: Sequence[str], smallest: str = ""
-    ) -> Cell:
-        return Cell(script.name, fault, self.seed, report.events[0]["call_id"], reasons, smallest)
+        return await self.bot.ring(script, self.seed + self.calls - 1)
 
     async def _smallest(self, script: Script, fault: AnyFault) -> str:
         """Rule 5."""
@@ -134,6 +130,13 @@ class Storm:
             return False
         report = await self._ring(_with(script, fault))
         return bool(faults_of(report, calm, lost=fault.verb == "lost_caller"))
+
+
+def _cell(
+    script: Script, fault: AnyFault | None, report: CallReport, reasons: Sequence[str], smallest: str = ""
+) -> Cell:
+    started = report.events[0]
+    return Cell(script.name, fault, started["seed"], started["call_id"], reasons, smallest)
 
 
 def faults_of(report: CallReport, calm: CallReport, *, lost: bool = False) -> list[str]:
