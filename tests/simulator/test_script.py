@@ -127,7 +127,7 @@ def test_prompts_are_known_by_name(name: str, text: str | None, file: str | None
     assert step.matches(text, file) is result
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "simulator" / "scripts").glob("*.yaml")), ids=str)
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "simulator" / "scripts").rglob("*.yaml")), ids=str)
 def test_the_scripts_that_come_with_it_are_good(path: Path) -> None:
     assert read_script_file(path).steps
 
