@@ -1,4 +1,4 @@
-"""Write what docs/reference has of the calling contract and of scripts: `python -m scripts.write_contract`, at the root.
+"""Write what docs/reference has of the contract and of scripts: `python -m scripts.write_contract`, from the root.
 
 `contents()` says what each file has; a test compares it with what is there.
 """
