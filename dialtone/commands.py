@@ -27,6 +27,7 @@ from dialtone.ringing import Event, Result, Time, call_id_of, judge, ring
 from dialtone.stack import DEFAULT_BOT, HOME, Host, Stack
 from dialtone.storage import PROMPTS_CONTAINER, Storage, open_storage
 from dialtone.stored import read
+from dialtone.timeline import ledger_of, lines
 from dialtone.transcript import report, show
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app = typer.Typer(
 prompts = typer.Typer(help="The prompts that operators upload.", no_args_is_help=True)
 app.add_typer(prompts, name="prompts")
 app.command()(lab_commands.storm)
+app.command()(lab_commands.load)
 
 _APP_DIR = Path()
 _LOGS = HOME / "logs"
@@ -148,6 +150,25 @@ def run(
                 clock.sleep(0.5)
     except Interrupted:
         _meanwhile.print("Stopped.")
+
+
+@app.command()
+def timeline(
+    call_id: Annotated[str, typer.Argument(help="The call, as in its log lines.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines and nothing else.")] = False,
+) -> None:
+    """Show what happened in a call, from the bot's own journal; DIALTONE_STORAGE says where that is."""
+
+    async def show_it(storage: Storage) -> None:
+        events = await ledger_of(storage, call_id)
+        if as_json:
+            for event in events:
+                print(json.dumps(event, ensure_ascii=False))
+            return
+        for line in lines(events):
+            _out.print(line, soft_wrap=True)
+
+    _with_storage(show_it)
 
 
 @prompts.command()

@@ -24,8 +24,8 @@ from simulator.wire import Wire
 class CallReport:
     """What came of a call: whether it went as its script expects, its events, and its recordings.
 
-    `requests` is how many messages the platform had for the bot; `replied_in` how long each answered one took the
-    bot, in seconds of real time.
+    `requests` is how many messages the platform had for the bot; of each, `replied_in` is how long its last attempt
+    took the bot, in seconds of real time, and `waited` how long the caller waited for the reply, all attempts included.
     """
 
     ok: bool
@@ -33,6 +33,7 @@ class CallReport:
     recordings: list[Recording]
     requests: int = 0
     replied_in: list[float] = field(default_factory=list)
+    waited: list[float] = field(default_factory=list)
 
     @property
     def reasons(self) -> list[str]:
@@ -78,8 +79,14 @@ async def place_call(
         await asyncio.gather(*ends, return_exceptions=True)
     delivery = platform.delivery
     ok = judge(caller, ledger, platform.problems, delivery.waits)
-    replied_in = [real_s for _, real_s in delivery.waits]
-    return CallReport(ok, ledger.events, platform.recordings, delivery.requests, replied_in)
+    return CallReport(
+        ok,
+        ledger.events,
+        platform.recordings,
+        delivery.requests,
+        replied_in=[real_s for _, real_s in delivery.waits],
+        waited=[call_s + real_s for call_s, real_s in delivery.waits],
+    )
 
 
 def check_faults(script: Script, issuer: Issuer | None, house: House | None) -> None:

@@ -35,14 +35,15 @@ class Notation:
         return self._written("", message) if self._names else message
 
     def _written(self, member: str, value: Any) -> Any:
-        if isinstance(value, dict):
+        kind = type(value)
+        if kind is dict:
             return {name: self._written(name, each) for name, each in value.items()}
-        if isinstance(value, list):
+        if kind is list:
             return [self._written(member, each) for each in value]
-        if not isinstance(value, str):
+        if kind is not str:
             return value
         if member == "appState":
             return self._states.setdefault(value, f"<appState {len(self._states) + 1}>")
         if member == "fileUri" and "?" in value:
             value = value[: value.index("?")] + "?..."
-        return self.address(value)
+        return self.address(value) if value.startswith(self._origin) else value

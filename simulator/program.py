@@ -1,4 +1,4 @@
-"""The simulator's command line: a call or many, a storm, or the service."""
+"""The simulator's command line: a call or many, a storm, a crowd, or the service."""
 
 import argparse
 import asyncio
@@ -7,15 +7,16 @@ import re
 import secrets
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 import uvicorn
 
 from simulator import speech
+from simulator.crowd import Arrivals, Crowd, check_target, load
 from simulator.faults import AnyFault, parse_fault
 from simulator.house import HouseFailed, HttpHouse
 from simulator.issuer import Issuer, IssuerError, load_key, serve_issuer
@@ -28,6 +29,7 @@ from simulator.storm import Storm
 from simulator.wire import TlsFiles, open_wire
 
 OK, NOT_OK, USAGE = 0, 1, 2
+MOST_SECONDS = 24 * 3600
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -35,7 +37,8 @@ def run(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         speech.synthesize("a")
-        ok: bool = asyncio.run(_COMMANDS[options.command](options))
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            ok: bool = runner.run(_COMMANDS[options.command](options))
     except (ScriptError, IssuerError, HouseFailed, speech.SpeechUnavailable, OSError) as error:
         print(f"simulator: {error}", file=sys.stderr)
         return USAGE
@@ -83,6 +86,17 @@ async def _storm(options: argparse.Namespace) -> bool:
     return ok
 
 
+async def _load(options: argparse.Namespace) -> bool:
+    script = read_script_file(options.script)
+    check_target(options.bot, remote=options.remote)
+    seed = secrets.randbits(32) if options.seed is None else options.seed
+    crowd = Crowd(options.callers, options.arrivals, options.over, seed)
+    async with _bot(options) as bot:
+        result = await load(script, bot, crowd, _write)
+    _write(result)
+    return bool(result["ok"] == result["calls"])
+
+
 async def _serve(options: argparse.Namespace) -> bool:
     with socket.create_server(("127.0.0.1", options.port)) as listening:
         async with open_wire() as wire:
@@ -99,7 +113,15 @@ async def _serve(options: argparse.Namespace) -> bool:
     return True
 
 
-_COMMANDS = {"call": _call, "storm": _storm, "serve": _serve}
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    with suppress(ImportError):
+        import uvloop
+
+        return uvloop.new_event_loop
+    return None
+
+
+_COMMANDS = {"call": _call, "storm": _storm, "load": _load, "serve": _serve}
 
 
 @asynccontextmanager
@@ -151,7 +173,13 @@ def _parser() -> argparse.ArgumentParser:
     call.add_argument("--ledgers", type=Path, metavar="DIR", help="write the ledger of each of them there")
     storm = commands.add_parser("storm", help="every fault at every gap of the calls of some scripts")
     storm.add_argument("scripts", type=Path, nargs="+", metavar="SCRIPT.yaml")
-    for command in (call, storm):
+    crowd = commands.add_parser("load", help="many callers in real time")
+    crowd.add_argument("script", type=Path, metavar="SCRIPT.yaml", help="what each caller does")
+    crowd.add_argument("--callers", type=_count, default=100, help="default: %(default)s")
+    crowd.add_argument("--arrivals", choices=get_args(Arrivals), default="poisson", help="default: %(default)s")
+    crowd.add_argument("--over", type=_seconds, default=60.0, metavar="SECONDS", help="default: %(default)s")
+    crowd.add_argument("--remote", action="store_true", help="ring a bot that is not on this machine")
+    for command in (call, storm, crowd):
         command.add_argument("--seed", type=_seed, help="where all ids come from; default: random, and told")
         command.add_argument("--jwt", metavar="APP_ID", help="send tokens for this app id, and serve their key set")
         command.add_argument("--issuer-port", type=_port, default=0, help="where the key set is; default: a free port")
@@ -164,7 +192,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--house", type=_url, metavar="URL", help="whoever runs the bot (simulator/house.py)")
     serve = commands.add_parser("serve", help="ring a bot when asked over HTTP, on this machine only")
     serve.add_argument("--port", type=_port, default=0, help="default: a free one")
-    for command in (call, storm, serve):
+    for command in (call, storm, crowd, serve):
         command.add_argument("--bot", type=_url, required=True, metavar="URL", help="where the bot takes its calls")
     return parser
 
@@ -190,6 +218,16 @@ def _seed(value: str) -> int:
     if value.isascii() and value.isdecimal():
         return int(value)
     raise argparse.ArgumentTypeError(f"{value!r} is not a whole number from 0")
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if 0 < seconds <= MOST_SECONDS:
+        return seconds
+    raise argparse.ArgumentTypeError(f"{value!r} is not a number of seconds, above 0 to {MOST_SECONDS}")
 
 
 def _count(value: str) -> int:

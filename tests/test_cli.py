@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -248,8 +249,15 @@ def test_a_real_stack_takes_calls_and_prompts(real_app: Path) -> None:
         calls = json.loads((real_app / ".dialtone" / "stack.json").read_text())["calls"]
         assert dialtone(real_app, "prompts", "push", "welcome.txt").returncode == 0
         called = dialtone(real_app, "call", "--bot", calls)
+        call_id = re.findall(r"\(call ([0-9a-f]{32}), seed", called.stdout)[0]
+        told = dialtone(real_app, "timeline", call_id)
+        ledger = dialtone(real_app, "timeline", call_id, "--json")
+        assert dialtone(real_app, "timeline", "nobody").returncode == 2
         process.send_signal(signal.SIGINT)
         assert process.wait(SECONDS) == 0
     assert called.returncode == 0, called.stderr
     assert '"Welcome to Contoso. Good morning."' in called.stdout
     assert "  recordings/" in called.stdout
+    assert "4 turns, 1 recordings" in told.stdout.splitlines()[-1]
+    events = [json.loads(line) for line in ledger.stdout.splitlines()]
+    assert [event["kind"] for event in events].count("http.request") == 4

@@ -75,3 +75,22 @@ def test_a_script_that_is_not_there(tmp_path: Path) -> None:
 def test_a_bot_may_have_samples_of_its_own() -> None:
     assert {path.stem for path in sample_scripts("bots.reception:bot")} >= {"leave-a-message", "say-sales"}
     assert [path.stem for path in sample_scripts("bots.hello:bot")] == ["listen"]
+
+
+@pytest.mark.stack
+def test_a_crowd_rings_a_real_bot(real_app: Path) -> None:
+    arguments = ("load", "hello.yaml", "--callers", "10", "--arrivals", "burst", "--for", "1", "--seed", "7")
+    done = dialtone(real_app, *arguments, "--bot-module", "bots.hello:bot")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-2:] == [
+        "Report: .dialtone/load.html",
+        "PASS: all 10 calls ended as expected",
+    ]
+    assert "10 (burst over 1 s, seed 7)" in done.stdout
+    assert "<svg" in (real_app / ".dialtone" / "load.html").read_text()
+
+
+def test_a_crowd_stays_on_this_machine(real_app: Path) -> None:
+    done = dialtone(real_app, "load", "hello.yaml", "--bot", "https://bot.example/api/calls")
+    assert done.returncode == 2
+    assert "  cause: simulator: https://bot.example/api/calls is not on this machine; say --remote" in done.stderr

@@ -1,7 +1,13 @@
+import time
+
 import pytest
 
+from simulator.call import place_call
+from simulator.clock import RealClock
 from simulator.platforms.settings import PlatformSettings
-from tests.simulator.fake_bot import ANSWER, HANGUP, FakeBot, digits, of_kind, record, ring, say, verdict
+from simulator.script import read_script
+from simulator.wire import open_wire
+from tests.simulator.fake_bot import ANSWER, HANGUP, FakeBot, Json, digits, of_kind, record, ring, say, verdict
 
 
 async def test_a_prompt_that_never_came_is_told_with_both_sides_and_times(bot: FakeBot) -> None:
@@ -116,4 +122,17 @@ async def test_a_message_that_the_script_sends(bot: FakeBot) -> None:
         assert sent.json == {"id": of_kind(report, "call.started")[0]["call_id"], "odd": True}
     bot.replies = [[ANSWER, say("Hello.")], [say("And so on, for quite a while.")], 400, [HANGUP]]
     report = await ring(bot, '  - hear: Hello\n  - send: "{}"\n    to: bot\n    status: 400')
+    assert verdict(report) == []
+
+
+async def test_dead_air_in_real_time_is_counted_once(bot: FakeBot) -> None:
+    def late(_: object) -> list[Json]:
+        time.sleep(0.2)
+        return [HANGUP]
+
+    bot.replies = [[ANSWER], late]
+    script = read_script("name: x\nsteps: [{wait: 0.1}]\nexpect: {dead_air: 0.39}")
+    async with open_wire() as wire:
+        report = await place_call(script, f"{bot.url}/call", clock=RealClock(), wire=wire)
+    assert 0.2 <= max(report.replied_in) <= max(report.waited) < 0.39
     assert verdict(report) == []
