@@ -5,7 +5,7 @@ from typing import Final
 
 from simulator.line import CallOver, Line
 from simulator.script import HangUp, Hear, Press, Script, Send, Speak, Step, Wait
-from simulator.wire import Answer
+from simulator.wire import Response
 
 BETWEEN_KEYS_S: Final = 0.2
 
@@ -18,9 +18,9 @@ class ScriptedCaller:
     done the caller stays on the line. `send` posts what a `send` step makes the platform send.
     """
 
-    def __init__(self, script: Script, send: Callable[[Send], Awaitable[Answer]] | None = None) -> None:
+    def __init__(self, script: Script, send: Callable[[Send], Awaitable[Response]] | None = None) -> None:
         self.script = script
-        self.wrongly_answered: list[tuple[int, Send, Answer]] = []
+        self.wrongly_answered: list[tuple[int, Send, Response]] = []
         """The `send` steps that were not answered as they say, with their numbers from 1."""
         self._send = send
         self.waiting_since = 0.0

@@ -22,7 +22,7 @@ from simulator.issuer import Issuer
 from simulator.line import Line
 from simulator.notation import Notation
 from simulator.platforms.settings import PlatformSettings
-from simulator.wire import Answer, Failure, Wire
+from simulator.wire import Failure, Response, Wire
 
 _REFUSALS: Final = (401, 403)
 
@@ -97,7 +97,7 @@ class Delivery:
         self.problems.append(f"the bot {answered} (attempt {attempt})")
         return None
 
-    async def once(self, message: Message) -> Answer:
+    async def once(self, message: Message) -> Response:
         """Deliver a message that is not the platform's own doing: one attempt, no fault, no number."""
         await self._take_turn()
         try:
@@ -174,7 +174,7 @@ class Delivery:
 
     # Attempts.
 
-    async def _until_answered(self, message: Message) -> tuple[Answer, int]:
+    async def _until_answered(self, message: Message) -> tuple[Response, int]:
         number = message.number
         faults = {verb: self._at(number, verb) for verb in ("drop", "drop_reply", "storage", "slow", "duplicate")}
         faults["kill"] = self._plan.at(number, "kill") == "after"
@@ -186,7 +186,7 @@ class Delivery:
                 break
         return answer, attempt
 
-    async def _attempt(self, message: Message, attempt: int, faults: Mapping[str, Any]) -> Answer:
+    async def _attempt(self, message: Message, attempt: int, faults: Mapping[str, Any]) -> Response:
         if attempt <= (faults["drop"] or 0):
             self._note_request(message, attempt, "drop")
             return await self._nothing("timeout", "drop")
@@ -210,12 +210,12 @@ class Delivery:
             self._compare(message, other)
         return answer
 
-    async def _reply_of(self, answer: Answer, arrived: int, faults: Mapping[str, Any]) -> Answer:
+    async def _reply_of(self, answer: Response, arrived: int, faults: Mapping[str, Any]) -> Response:
         """What arrives of the bot's reply."""
         if faults["kill"] and arrived == 1:
             self._note_reply(answer, "kill")
             await self._kill()
-            return Answer(None, b"", answer.seconds, "lost")
+            return Response(None, b"", answer.seconds, "lost")
         if arrived <= (faults["drop_reply"] or 0):
             self._note_reply(answer, "drop_reply")
             return await self._nothing("timeout")
@@ -227,15 +227,15 @@ class Delivery:
         self._note_reply(answer)
         return answer
 
-    async def _nothing(self, why: Failure, fault: str | None = None) -> Answer:
+    async def _nothing(self, why: Failure, fault: str | None = None) -> Response:
         """Wait for a reply that does not come."""
         await self._clock.sleep(self._settings.request_timeout_s)
-        answer = Answer(None, b"", 0.0, why)
+        answer = Response(None, b"", 0.0, why)
         if fault is not None:
             self._note_reply(answer, fault)
         return answer
 
-    async def _send_all(self, message: Message, count: int) -> list[Answer]:
+    async def _send_all(self, message: Message, count: int) -> list[Response]:
         if count == 1:
             return [await self._send(message)]
         headers = self._headers(message)
@@ -243,7 +243,7 @@ class Delivery:
             post, limit_s = self._wire.post, self._settings.request_timeout_s
             return await asyncio.gather(*(post(message.url, headers, message.content, limit_s) for _ in range(count)))
 
-    async def _send(self, message: Message, *, token: str | None = None, with_token: bool = True) -> Answer:
+    async def _send(self, message: Message, *, token: str | None = None, with_token: bool = True) -> Response:
         headers = self._headers(message, token, with_token=with_token)
         async with self._clock.io():
             return await self._wire.post(message.url, headers, message.content, self._settings.request_timeout_s)
@@ -254,7 +254,7 @@ class Delivery:
         token = token or self._issuer.token(self._plan.at(message.number, "skew") or 0.0)
         return {**message.headers, "Authorization": f"Bearer {token}"}
 
-    def _compare(self, message: Message, answer: Answer) -> None:
+    def _compare(self, message: Message, answer: Response) -> None:
         if answer.again:
             return
         assert answer.status is not None
@@ -283,7 +283,7 @@ class Delivery:
             **({} if fault is None else {"fault": fault}),
         )
 
-    def _note_reply(self, answer: Answer, fault: str | None = None) -> None:
+    def _note_reply(self, answer: Response, fault: str | None = None) -> None:
         members: dict[str, Any] = {} if fault is None else {"fault": fault}
         if answer.failure is not None:
             members["error"] = answer.failure

@@ -11,6 +11,7 @@ _MEMBERS: Final[dict[str, dict[str, str]]] = {
     "Script": {
         "name": "What the call is called; the ids of the call come from it and the seed.",
         "caller": "Who calls.",
+        "others": "Who else is in the call, which makes it a group call; they are silent.",
         "steps": "What the caller does, one after the other.",
         "transfer_fails": "Whether the platform fails to transfer this caller.",
         "faults": "What goes wrong on the way, each fault at one request of the platform; 0 is the first.",

@@ -2,6 +2,7 @@
 
 name: Leave a message
 caller: {identity: "8:nora", name: Nora, language: en-US}
+others: ["8:omar"]                     # who else is in the call, which makes it a group call; they are silent
 steps:
   - hear: "press"                      # a text that contains this, in any case
   - press: "2"                         # keys 0-9 * # A B C D, one every 0.2 s
@@ -51,6 +52,8 @@ from simulator.faults import ALLOWED as ALLOWED_FAULTS
 from simulator.faults import FAULTS, AnyFault, read_fault
 
 REACTION_S: Final = 0.5
+
+_IDENTITY: Final = r"^\d{1,8}:.{1,512}$"
 
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 
@@ -165,7 +168,7 @@ def _read_step(value: Any) -> Any:
 class Identity(_Part):
     """Who calls."""
 
-    identity: Annotated[str, Field(pattern=r"^\d{1,8}:.{1,512}$")] = "8:caller"
+    identity: Annotated[str, Field(pattern=_IDENTITY)] = "8:caller"
     name: str = "Caller"
     language: str = "en-US"
 
@@ -207,6 +210,7 @@ class Script(_Part):
 
     name: str
     caller: Identity = Identity()
+    others: tuple[Annotated[str, Field(pattern=_IDENTITY)], ...] = ()
     steps: Annotated[tuple[Annotated[Step, BeforeValidator(_read_step)], ...], Field(min_length=1)]
     transfer_fails: bool = False
     faults: tuple[Annotated[AnyFault, BeforeValidator(read_fault)], ...] = ()
@@ -286,6 +290,7 @@ _ALLOWED: Final = {
     "hang_up": "true",
     "barge_in": "true or false",
     "identity": 'a kind, a colon and a name, such as "8:nora"',
+    "others": 'a list of identities, such as ["8:omar"]',
     "ended_by": "bot, caller or platform",
     "recordings": "a whole number from 0",
     "turns": "a whole number from 0",

@@ -24,7 +24,7 @@ _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=None)
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What came back: a status and a body, or why nothing did. `seconds` is how long it took, in real time."""
 
     status: int | None
@@ -62,7 +62,7 @@ class Wire:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    async def post(self, url: str, headers: Mapping[str, str], content: bytes, timeout_s: float) -> Answer:
+    async def post(self, url: str, headers: Mapping[str, str], content: bytes, timeout_s: float) -> Response:
         """Post `content`; the answer says how it went, whatever happens. `timeout_s` is in real time."""
         began = time.perf_counter()
         status, body, failure = None, b"", None
@@ -74,9 +74,9 @@ class Wire:
                     status, body = reply.status, await reply.read()
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             status, body, failure = None, b"", failure_of(error)
-        return Answer(status, body, time.perf_counter() - began, failure)
+        return Response(status, body, time.perf_counter() - began, failure)
 
-    async def get(self, url: str, most: int, timeout_s: float) -> Answer:
+    async def get(self, url: str, most: int, timeout_s: float) -> Response:
         """Fetch a file. Raises `TooLarge` for one of more than `most` bytes."""
         began = time.perf_counter()
         data = bytearray()
@@ -88,8 +88,8 @@ class Wire:
                         if len(data) > most:
                             raise TooLarge
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-            return Answer(None, b"", time.perf_counter() - began, failure_of(error))
-        return Answer(reply.status, bytes(data), time.perf_counter() - began)
+            return Response(None, b"", time.perf_counter() - began, failure_of(error))
+        return Response(reply.status, bytes(data), time.perf_counter() - began)
 
 
 @asynccontextmanager

@@ -11,7 +11,10 @@
  5. An empty reply leaves nothing to do: the call stays for a while, then the platform hangs up.
  6. A workflow without a callback link is run, then the platform hangs up.
  7. After a result with callState terminated the call is over, and a reply should be empty.
- 8. A recording goes as multipart/form-data, JSON first: `conversationResult`, then `recordedAudio` without a file
+ 8. To whoever subscribes, `links.notification` gets a callStateChange when the call is established and when it is
+    terminated, and in a group call, a rosterUpdate once the call is established. A bot that refuses one is at fault,
+    and the call goes on.
+ 9. A recording goes as multipart/form-data, JSON first: `conversationResult`, then `recordedAudio` without a file
     name, as the Node SDK wants, both with a content type, as the C# one does. A failed one goes as JSON.
 
 What the contract leaves free is in `simulator.platforms.settings`.
@@ -25,7 +28,11 @@ from uuid import UUID
 
 from dialtone.protocol import (
     AUDIO_TYPES,
+    CALL_STATE_CHANGE,
+    ROSTER_UPDATE,
+    Answer,
     CallState,
+    CallStateChange,
     ContractViolation,
     Conversation,
     ConversationResult,
@@ -34,6 +41,8 @@ from dialtone.protocol import (
     OutcomeValue,
     Participant,
     Reject,
+    RosterParticipant,
+    RosterUpdate,
     Workflow,
     rules,
 )
@@ -47,7 +56,7 @@ from simulator.notation import Notation
 from simulator.platforms.settings import PlatformSettings
 from simulator.platforms.skype_actions import Done, Recording, SkypeActions
 from simulator.script import Script, Send
-from simulator.wire import Answer, Wire
+from simulator.wire import Response, Wire
 
 USER_AGENT: Final = "Microsoft-Skype/3.0,(Calling/1.0)"
 JSON_TYPE: Final = "application/json; charset=utf-8"
@@ -107,6 +116,8 @@ class SkypeCall:
         self._actions = SkypeActions(line, settings, wire, transfer_fails=script.transfer_fails)
         self._callback: str | None = None
         self._app_state: str | None = None
+        self._notification: str | None = None
+        self._subscriptions: frozenset[str] = frozenset()
         self._first = True
         self._turns_at_once = 0
         self._last_turn_at = -1.0
@@ -128,6 +139,7 @@ class SkypeCall:
         while reply is not None:
             reply = await self._take(reply)
         self._line.hang_up("platform")
+        await self._tell_state(CallState.TERMINATED)
         await self.delivery.finish()
         self._ledger.add(
             "platform",
@@ -139,16 +151,18 @@ class SkypeCall:
         )
 
     def _conversation(self) -> Conversation:
-        caller = self._script.caller
+        caller, others = self._script.caller, self._script.others
         return Conversation(
             id=self._ids.call,
             participants=[
                 Participant(
                     identity=caller.identity, display_name=caller.name, language_id=caller.language, originator=True
                 ),
+                *(Participant(identity=identity, originator=False) for identity in others),
                 Participant(identity=self._settings.bot_identity, originator=False),
             ],
-            is_multiparty=False,
+            is_multiparty=bool(others),
+            thread_id=f"19:{self._ids.call}@thread.skype" if others else None,
             presented_modality_types=[ModalityType.AUDIO],
             call_state=CallState.INCOMING,
             links=self._links(),
@@ -175,6 +189,8 @@ class SkypeCall:
             return await self._post_result(self._invalid(violation))
         self._callback = workflow.links.callback if workflow.links is not None else None
         self._app_state = workflow.app_state
+        self._notification = workflow.links.notification if workflow.links is not None else None
+        self._subscriptions = frozenset(workflow.notification_subscriptions or ())
         self._first = False
         self.turns += 1
         if self._settings.max_workflows is not None and self.turns > self._settings.max_workflows:
@@ -203,7 +219,36 @@ class SkypeCall:
             done = await self._actions.run(action)
             if not done.outcome.succeeded:
                 break
+            if isinstance(action, Answer):
+                await self._tell_state(CallState.ESTABLISHED)
+                await self._tell_roster()
         return done
+
+    async def _tell_state(self, state: CallState) -> None:
+        """Rule 8."""
+        if self._notification is not None and CALL_STATE_CHANGE in self._subscriptions:
+            change = CallStateChange(
+                id=self._ids.call, type=CALL_STATE_CHANGE, current_state=state, state_change_code="0"
+            )
+            await self._post(self._notification, change.to_wire())
+
+    async def _tell_roster(self) -> None:
+        """Rule 8."""
+        script = self._script
+        if self._notification is None or ROSTER_UPDATE not in self._subscriptions or not script.others:
+            return
+        identities = (script.caller.identity, *script.others, self._settings.bot_identity)
+        participants = [
+            RosterParticipant(
+                identity=identity,
+                media_type=ModalityType.AUDIO,
+                media_stream_direction="sendrecv",
+                media_stream_id=str(number),
+            )
+            for number, identity in enumerate(identities, 1)
+        ]
+        update = RosterUpdate(id=self._ids.call, type=ROSTER_UPDATE, participants=participants)
+        await self._post(self._notification, update.to_wire())
 
     async def _idle(self) -> None:
         """The bot has nothing to do: wait for the caller to hang up, for a while."""
@@ -291,7 +336,7 @@ class SkypeCall:
             Message(url, message_id, self._ids.chain, self._headers(message_id, content_type), content, message, size)
         )
 
-    async def send(self, step: Send) -> Answer:
+    async def send(self, step: Send) -> Response:
         """Post what a script makes the platform send, as it is: to the callback link, or to the bot's address."""
         message_id = self._ids.next()
         body = step.send if isinstance(step.send, str) else json.dumps(step.send, ensure_ascii=False)

@@ -7,6 +7,8 @@ import pytest
 
 from bots.hello import bot as hello
 from bots.reception import bot as reception
+from dialtone import Call, CallBot
+from dialtone.protocol import CallStateChange, RosterUpdate
 from simulator.call import CallReport
 from simulator.faults import FAULTS
 from simulator.lab import Bot
@@ -105,6 +107,25 @@ async def ring(script: str, seed: int) -> list[str]:
     """Why a call to a new reception failed."""
     async with household(reception) as house, open_wire() as wire:
         return (await Bot(house.url, wire, house=house).ring(read_script(script), seed)).reasons
+
+
+async def test_a_bot_that_is_notified_stands_it_too() -> None:
+    told: list[str] = []
+    bot = CallBot()
+
+    @bot.incoming
+    async def greet(call: Call) -> None:
+        call.say("Watson, come here.")
+
+    @bot.on_notification
+    async def note(notification: CallStateChange | RosterUpdate) -> None:
+        told.append(notification.type)
+
+    async with household(bot) as house:
+        cells = await blow(house, HELLO.replace("steps", 'others: ["8:omar"]\nsteps'))
+    assert [(str(cell.fault), *cell.reasons) for cell in cells if cell.reasons] == []
+    assert max(cell.fault.at for cell in cells if cell.fault is not None) == 4
+    assert {"callStateChange", "rosterUpdate"} == set(told)
 
 
 async def test_a_call_that_fails_in_calm_is_no_ground_for_a_storm(house: Household) -> None:

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from cryptography import x509
 
-from simulator.wire import Answer, TlsFiles, TooLarge, Wire, failure_of, open_wire
+from simulator.wire import Response, TlsFiles, TooLarge, Wire, failure_of, open_wire
 from tests.functions.authority import root
 from tests.functions.issuer import serving
 
@@ -88,7 +88,7 @@ def test_failures_have_names() -> None:
     assert failure_of(TimeoutError()) == "timeout"
     assert failure_of(ValueError()) == "address"
     assert failure_of(aiohttp.ServerDisconnectedError()) == "lost"
-    assert Answer(503, b"", 0).again
+    assert Response(503, b"", 0).again
 
 
 async def test_a_client_certificate_over_tls(tmp_path: Path) -> None:

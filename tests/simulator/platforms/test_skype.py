@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from dialtone.protocol import Conversation, ConversationResult, rules
+from dialtone.protocol import Conversation, ConversationResult, RosterUpdate, rules
+from dialtone.protocol.notifications import read_notification
 from simulator.platforms.settings import PlatformSettings
 from tests.simulator.fake_bot import (
     ANSWER,
@@ -272,3 +273,48 @@ async def test_the_ledger_tells_the_wire(bot: FakeBot) -> None:
     kept: dict[str, Any] = replies[1]["json"]
     assert kept["actions"] == [HANGUP]
     assert json.dumps(report.events)
+
+
+def subscribed(bot: FakeBot, *actions: Json) -> Json:
+    """A workflow that asks for notifications."""
+    links = {"callback": f"{bot.url}/call", "notification": f"{bot.url}/call?about=call"}
+    subscriptions = ["callStateChange", "rosterUpdate"]
+    return {"actions": list(actions), "links": links, "notificationSubscriptions": subscriptions}
+
+
+async def test_notifications_go_to_whoever_subscribes(bot: FakeBot) -> None:
+    bot.replies = [subscribed(bot, ANSWER, say("Hello.")), 202, subscribed(bot, HANGUP), None, 202]
+    report = await ring(bot, PATIENT)
+    assert verdict(report) == []
+    call = of_kind(report, "call.started")[0]["call_id"]
+    told = [request.json for request in bot.requests if "type" in request.json]
+    assert told == [
+        {"id": call, "type": "callStateChange", "currentState": state, "stateChangeCode": "0"}
+        for state in ("established", "terminated")
+    ]
+    urls = [event["url"] for event in of_kind(report, "http.request") if "type" in event["json"]]
+    assert urls == ["http://bot/call?about=call"] * 2
+    assert "type" in bot.last.json
+    for notification in told:
+        rules.check_notification(read_notification(notification))
+
+
+async def test_a_group_call_has_a_roster(bot: FakeBot) -> None:
+    bot.replies = [subscribed(bot, ANSWER, HANGUP), 202, 202, None, 202]
+    report = await ring(bot, f'{PATIENT}\nothers: ["8:omar", "8:ines"]')
+    assert verdict(report) == []
+    first = bot.requests[0].json
+    rules.check_conversation(Conversation.from_wire(first))
+    assert (first["isMultiparty"], first["threadId"]) == (True, f"19:{first['id']}@thread.skype")
+    assert [each["identity"] for each in first["participants"]] == ["8:caller", "8:omar", "8:ines", "28:simulated-bot"]
+    roster = read_notification(bot.requests[2].json)
+    rules.check_notification(roster)
+    assert isinstance(roster, RosterUpdate)
+    assert roster.identities == ("8:caller", "8:omar", "8:ines", "28:simulated-bot")
+
+
+async def test_a_notification_that_is_refused(bot: FakeBot) -> None:
+    bot.replies = [subscribed(bot, ANSWER, HANGUP), 403, None, 202]
+    report = await ring(bot, PATIENT)
+    assert verdict(report) == ["the bot answered with status 403 (attempt 1)"]
+    assert of_kind(report, "call.ended")[0]["by"] == "bot"
