@@ -171,13 +171,17 @@ def cpu_seconds(process: int) -> float | None:
 
 
 def sample_scripts(bot: str) -> list[Path]:
-    """The scripts for a bot that come with the simulator: in the folder of the bot's module, else for its default."""
+    """The scripts that come with the simulator for a sample bot. Raises ConfigurationError for another bot."""
     found = importlib.util.find_spec("simulator")
     assert found is not None
     assert found.origin is not None
     folder = Path(found.origin).parent / "scripts"
     own = folder / bot.partition(":")[0].rpartition(".")[2]
-    return sorted(own.glob("*.yaml")) if own.is_dir() else sorted(folder.glob("*.yaml"))
+    if bot != DEFAULT_BOT and not own.is_dir():
+        raise ConfigurationError(
+            f"no scripts come with {bot}", field="--script", fix="name a script of your own: --script call.yaml"
+        )
+    return sorted((folder if bot == DEFAULT_BOT else own).glob("*.yaml"))
 
 
 def _with_storage(line: Event, home: Household) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from simulator.callers import ScriptedCaller
 from simulator.clock import Clock
-from simulator.faults import NEEDS_HOUSE, NEEDS_TOKENS
+from simulator.faults import NEEDS_HOUSE, NEEDS_TOKENS, Plan
 from simulator.house import House
 from simulator.issuer import Issuer
 from simulator.ledger import Event, Ledger
@@ -78,6 +78,8 @@ async def place_call(
             end.cancel()
         await asyncio.gather(*ends, return_exceptions=True)
     delivery = platform.delivery
+    for fault in Plan(script.faults).beyond(delivery.requests):
+        platform.problems.append(f"the fault {fault} did not happen: the call had {delivery.requests} requests")
     ok = judge(caller, ledger, platform.problems, delivery.waits)
     return CallReport(
         ok,

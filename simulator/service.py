@@ -18,7 +18,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from dialtone.protocol.rules import LOOPBACK
-from simulator.call import place_call
+from simulator.call import check_faults, place_call
 from simulator.clock import RealClock, VirtualClock
 from simulator.ledger import Event, to_line
 from simulator.script import Script, ScriptError, read_script
@@ -141,11 +141,13 @@ async def _body(receive: Receive) -> bytes:
 
 def _script(body: bytes) -> Script:
     try:
-        return read_script(body.decode())
+        script = read_script(body.decode())
+        check_faults(script, None, None)
     except UnicodeDecodeError:
         raise Refused(400, "SCRIPT", "the script is not UTF-8", "", "send UTF-8") from None
     except ScriptError as error:
         raise Refused(400, "SCRIPT", str(error), "", "see simulator/script.py for what a script is") from None
+    return script
 
 
 async def _gone(receive: Receive) -> None:

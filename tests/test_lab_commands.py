@@ -94,3 +94,12 @@ def test_a_crowd_stays_on_this_machine(real_app: Path) -> None:
     done = dialtone(real_app, "load", "hello.yaml", "--bot", "https://bot.example/api/calls")
     assert done.returncode == 2
     assert "  cause: simulator: https://bot.example/api/calls is not on this machine; say --remote" in done.stderr
+
+
+def test_another_bot_needs_a_script(tmp_path: Path) -> None:
+    done = dialtone(tmp_path, "storm", "bots.mine:bot")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "problem: no scripts come with bots.mine:bot [--script]",
+        "    fix: name a script of your own: --script call.yaml",
+    ]

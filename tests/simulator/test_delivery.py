@@ -187,3 +187,8 @@ async def test_a_fault_that_cannot_be_had(bot: FakeBot, fault: str, needs: str) 
     async with open_wire() as wire:
         with pytest.raises(ScriptError, match=needs):
             await place_call(script, bot.url, clock=VirtualClock(), wire=wire)
+
+
+async def test_a_fault_that_did_not_happen_is_said(bot: FakeBot) -> None:
+    report = await ring(bot, "{drop: 1, at: 1}", "{drop: 1, at: 9}")
+    assert verdict(report) == ["the fault drop=1@9 did not happen: the call had 4 requests"]

@@ -51,6 +51,7 @@ async def test_it_calls(bot: FakeBot, client: httpx.AsyncClient) -> None:
         ("GET", "/etc/passwd", "", {}, 404, "NOT_FOUND"),
         ("POST", "/calls", "name: x", {}, 400, "SCRIPT"),
         ("POST", "/calls", b"\xff\xfe", {}, 400, "SCRIPT"),
+        ("POST", "/calls", SCRIPT + "\nfaults: [{kill: after, at: 0}]", {}, 400, "SCRIPT"),
         ("POST", "/calls", "name: x\nsteps: [{speak: {wav: /etc/passwd}}]", {}, 400, "SCRIPT"),
         ("POST", "/calls", "#" * (SCRIPT_MAX_BYTES + 1), {}, 413, "SCRIPT_TOO_LARGE"),
         ("POST", "/calls?time=soon", SCRIPT, {}, 400, "TIME"),
