@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from dialtone import __version__, lab_commands, running
+from dialtone import __version__, call_report, lab_commands, running
 from dialtone.errors import ConfigurationError
 from dialtone.lab import household
 from dialtone.program import Interrupted
@@ -84,12 +84,17 @@ def call(
     tls_ca: Annotated[Path | None, typer.Option(help="Authorities to trust besides the public ones, in PEM.")] = None,
     client_cert: Annotated[Path | None, typer.Option(help="The platform's client certificate, in PEM.")] = None,
     client_key: Annotated[Path | None, typer.Option(help="Its key, in PEM, where it is in another file.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the call as an HTML page there.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
     bot_module: BotModule = DEFAULT_BOT,
     host: HostChoice = "auto",
 ) -> None:
     """Place one scripted call, show it, and say what was stored. Exit 1: it did not end as its script expects."""
     script = _script(script)
+    if html is not None and times is not None:
+        raise ConfigurationError(
+            "a page shows one call", field="--html", fix="leave out --times; make the call again by its --seed"
+        )
     logs = _LOGS / "call"
     options = [part for each in fault or [] for part in ("--fault", each)]
     files = {"--tls-ca": tls_ca, "--client-cert": client_cert, "--client-key": client_key}
@@ -103,6 +108,8 @@ def call(
                 url, script, time=time, seed=seed, logs=logs, options=[*options, *more], as_json=as_json
             )
         result = _place(script, url, storage, time=time, seed=seed, logs=logs, quiet=as_json, options=[*options, *more])
+        if html is not None:
+            html.write_text(call_report.page(result.ledger), encoding="utf-8")
         if as_json:
             print(json.dumps(result.document(), ensure_ascii=False))
         else:
@@ -156,11 +163,14 @@ def run(
 def timeline(
     call_id: Annotated[str, typer.Argument(help="The call, as in its log lines.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines and nothing else.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write it as an HTML page there.")] = None,
 ) -> None:
     """Show what happened in a call, from the bot's own journal; DIALTONE_STORAGE says where that is."""
 
     async def show_it(storage: Storage) -> None:
         events = await ledger_of(storage, call_id)
+        if html is not None:
+            html.write_text(call_report.page(events), encoding="utf-8")
         if as_json:
             for event in events:
                 print(json.dumps(event, ensure_ascii=False))

@@ -74,8 +74,9 @@ def all_gone(folder: Path, *names: str) -> bool:
 
 
 def test_a_call_is_shown_and_ends_with_its_verdict(app: Path) -> None:
-    done = dialtone(app, "call", "call.yaml", *BOT)
+    done = dialtone(app, "call", "call.yaml", *BOT, "--html", "call.html")
     assert done.returncode == 0, done.stderr
+    assert "Welcome to Contoso." in (app / "call.html").read_text()
     lines = done.stdout.splitlines()
     assert lines[1] == '00:00.0  bot       "Welcome to Contoso."'
     assert lines[-1].startswith("PASS: ")
@@ -114,6 +115,7 @@ def test_a_call_that_cannot_be_placed_is_explained(app: Path) -> None:
     [
         (["call", "absent.yaml"], "there is no script absent.yaml"),
         (["call", "--time", "slow"], "--time"),
+        (["call", "--times", "2", "--html", "x.html"], "a page shows one call"),
         (["prompts", "list"], "there is no storage to work on"),
         (["prompts", "push", "absent.wav"], "absent.wav"),
         (["dial"], "dial"),
