@@ -46,7 +46,7 @@ WEATHER: Final = (
 """The faults of a storm, as a command line has them, without the request."""
 
 _TOLD: Final = ("heard", "beep", "pressed", "spoke", "recognized", "recorded", "transferred", "hung_up")
-_UNTOLD: Final = ("t", "start", "seconds", "file")
+_UNTOLD: Final = ("t", "start", "seconds", "file", "operation_id")
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def faults_of(report: CallReport, calm: CallReport, *, lost: bool = False) -> li
 
 
 def story(events: Iterable[Event]) -> list[Event]:
-    """What happened in a call, without times: what was heard, said, pressed and understood, and who hung up."""
+    """What happened in a call, without times and the bot's own ids: what was heard, said, pressed, and who hung up."""
     return [
         {name: value for name, value in event.items() if name not in _UNTOLD}
         for event in events
@@ -177,4 +177,4 @@ def _with(script: Script, fault: AnyFault) -> Script:
 
 
 def _shown(event: Event) -> str:
-    return " ".join(f"{name} {value}" for name, value in event.items() if name not in ("who", "operation_id"))
+    return " ".join(f"{name} {value}" for name, value in event.items() if name != "who")
