@@ -1,11 +1,18 @@
-"""`python -m bench [turn] [dialogs] [jwt] [callbacks] [imports] [explore]`: all of them, or those that are named."""
+"""`python -m bench [NAME ...]`: all tables, or those that are named: turn, dialogs, jwt, callbacks, imports, explore, lab."""
 
 import sys
 
-from bench import callbacks, dialogs, explore, imports, jwt, turn
+from bench import callbacks, dialogs, explore, imports, jwt, lab, turn
 
-TABLES = {"turn": turn.run, "dialogs": dialogs.run, "jwt": jwt.run, "callbacks": callbacks.run, "imports": imports.run}
-TABLES["explore"] = explore.run
+TABLES = {
+    "turn": turn.run,
+    "dialogs": dialogs.run,
+    "jwt": jwt.run,
+    "callbacks": callbacks.run,
+    "imports": imports.run,
+    "explore": explore.run,
+    "lab": lab.run,
+}
 
 unknown = [name for name in sys.argv[1:] if name not in TABLES]
 if unknown:

@@ -31,7 +31,7 @@ class Server:
 
     def __init__(self, command: list[str], cwd: Path, environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
-            _pinned(0, command),
+            pinned(0, command),
             cwd=cwd,
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,
@@ -46,6 +46,10 @@ class Server:
                 return
         raise RuntimeError(f"{command[0]} ended before it was ready; run it by hand to see why")
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait(20)
@@ -53,7 +57,7 @@ class Server:
         self._process.stdout.close()
 
 
-def _pinned(core: int, command: list[str]) -> list[str]:
+def pinned(core: int, command: list[str]) -> list[str]:
     return ["taskset", "-c", str(core), *command] if which("taskset") and (os.cpu_count() or 1) > 1 else command
 
 
@@ -61,7 +65,7 @@ def _measure(port: int, path: str, token: str, seconds: float = SECONDS) -> floa
     conversation = json.dumps(CONVERSATION | {"id": "CALL"})
     command = [sys.executable, "-m", "bench.load", str(port), path, str(CONNECTIONS), str(seconds)]
     done = subprocess.run(
-        _pinned(1, command),
+        pinned(1, command),
         input=conversation,
         capture_output=True,
         text=True,

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import time as clock
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,14 +19,16 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from dialtone import __version__, running
+from dialtone import __version__, call_report, lab_commands, running
 from dialtone.errors import ConfigurationError
 from dialtone.exploring import explore_bot
+from dialtone.lab import household
 from dialtone.program import Interrupted
 from dialtone.ringing import Event, Result, Time, call_id_of, judge, ring
 from dialtone.stack import DEFAULT_BOT, HOME, Host, Stack
 from dialtone.storage import PROMPTS_CONTAINER, Storage, open_storage
 from dialtone.stored import read
+from dialtone.timeline import ledger_of, lines
 from dialtone.transcript import report, show
 
 app = typer.Typer(
@@ -39,6 +41,8 @@ app = typer.Typer(
 prompts = typer.Typer(help="The prompts that operators upload.", no_args_is_help=True)
 app.add_typer(prompts, name="prompts")
 app.command(name="explore")(explore_bot)
+app.command()(lab_commands.storm)
+app.command()(lab_commands.load)
 
 _APP_DIR = Path()
 _LOGS = HOME / "logs"
@@ -72,26 +76,67 @@ def call(
     bot: Annotated[str | None, typer.Option(help="Address of a bot that runs; without one, start the stack.")] = None,
     time: Annotated[Time, typer.Option(help="virtual: as fast as it goes.")] = "virtual",
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same call.")] = None,
+    times: Annotated[int | None, typer.Option(min=1, help="Call so often, each time with the next seed.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="With --times: how many calls at once.")] = 8,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="What goes wrong, as NAME=VALUE@REQUEST; may be given again.")
+    ] = None,
+    jwt: Annotated[str | None, typer.Option(help="Send tokens for this app id; say where their keys are.")] = None,
+    issuer_port: Annotated[int, typer.Option(help="With --jwt: where the keys are served.")] = 0,
+    tls_ca: Annotated[Path | None, typer.Option(help="Authorities to trust besides the public ones, in PEM.")] = None,
+    client_cert: Annotated[Path | None, typer.Option(help="The platform's client certificate, in PEM.")] = None,
+    client_key: Annotated[Path | None, typer.Option(help="Its key, in PEM, where it is in another file.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the call as an HTML page there.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
     bot_module: BotModule = DEFAULT_BOT,
     host: HostChoice = "auto",
 ) -> None:
     """Place one scripted call, show it, and say what was stored. Exit 1: it did not end as its script expects."""
     script = _script(script)
+    if html is not None and times is not None:
+        raise ConfigurationError(
+            "a page shows one call", field="--html", fix="leave out --times; make the call again by its --seed"
+        )
     logs = _LOGS / "call"
+    options = [part for each in fault or [] for part in ("--fault", each)]
+    files = {"--tls-ca": tls_ca, "--client-cert": client_cert, "--client-key": client_key}
+    options += [part for name, file in files.items() if file for part in (name, str(file.resolve()))]
+    options += ["--jwt", jwt, "--issuer-port", str(issuer_port)] if jwt is not None else []
+    options += ["--times", str(times), "--jobs", str(jobs)] if times is not None else []
+
+    def place(url: str, storage: str | None, more: Sequence[str] = ()) -> bool:
+        if times is not None:
+            return lab_commands.call_many(
+                url, script, time=time, seed=seed, logs=logs, options=[*options, *more], as_json=as_json
+            )
+        result = _place(script, url, storage, time=time, seed=seed, logs=logs, quiet=as_json, options=[*options, *more])
+        if html is not None:
+            html.write_text(call_report.page(result.ledger), encoding="utf-8")
+        if as_json:
+            print(json.dumps(result.document(), ensure_ascii=False))
+        else:
+            report(_out, result)
+        return result.ok
+
     if bot is not None:
-        result = _place(script, bot, _storage_of(bot), time=time, seed=seed, logs=logs, quiet=as_json)
+        ok = place(bot, _storage_of(bot))
+    elif fault or "faults:" in script.read_text(encoding="utf-8", errors="replace"):
+        _meanwhile.print("Starting storage, functions and media worker ...")
+        with household(_APP_DIR, bot=bot_module, logs=logs) as home:
+            ok = place(home.stack.calls_url, home.stack.connection, home.options)
+            home.stack.check()
     else:
         _meanwhile.print("Starting storage, functions and media worker ...")
+        # Many calls are about the bot: in the emulator of the storage they would take three times as long.
+        memory = times is not None and host != "func"
+        host = "devhost" if memory else host
         # Free ports: two that start at once would find the same usual ones free.
-        with Stack(_APP_DIR, bot=bot_module, host=host, simulator=False, usual_ports=False, logs=logs) as stack:
-            result = _place(script, stack.calls_url, stack.connection, time=time, seed=seed, logs=logs, quiet=as_json)
+        with Stack(
+            _APP_DIR, bot=bot_module, host=host, simulator=False, usual_ports=False, logs=logs, memory=memory
+        ) as stack:
+            ok = place(stack.calls_url, stack.connection)
             stack.check()
-    if as_json:
-        print(json.dumps(result.document(), ensure_ascii=False))
-    else:
-        report(_out, result)
-    raise typer.Exit(0 if result.ok else 1)
+    raise typer.Exit(0 if ok else 1)
 
 
 @app.command()
@@ -114,6 +159,28 @@ def run(
                 clock.sleep(0.5)
     except Interrupted:
         _meanwhile.print("Stopped.")
+
+
+@app.command()
+def timeline(
+    call_id: Annotated[str, typer.Argument(help="The call, as in its log lines.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines and nothing else.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write it as an HTML page there.")] = None,
+) -> None:
+    """Show what happened in a call, from the bot's own journal; DIALTONE_STORAGE says where that is."""
+
+    async def show_it(storage: Storage) -> None:
+        events = await ledger_of(storage, call_id)
+        if html is not None:
+            html.write_text(call_report.page(events), encoding="utf-8")
+        if as_json:
+            for event in events:
+                print(json.dumps(event, ensure_ascii=False))
+            return
+        for line in lines(events):
+            _out.print(line, soft_wrap=True)
+
+    _with_storage(show_it)
 
 
 @prompts.command()
@@ -148,11 +215,19 @@ def list_prompts(
 
 
 def _place(
-    script: Path, bot: str, storage: str | None, *, time: Time, seed: int | None, logs: Path, quiet: bool = False
+    script: Path,
+    bot: str,
+    storage: str | None,
+    *,
+    time: Time,
+    seed: int | None,
+    logs: Path,
+    quiet: bool = False,
+    options: Sequence[str] = (),
 ) -> Result:
     """Ring the bot at the address `bot`, print the call unless `quiet`, and judge it by what `storage` has of it."""
     ledger: list[Event] = []
-    with closing(ring(bot, script, time=time, seed=seed, app_dir=_APP_DIR, logs=logs)) as events:
+    with closing(ring(bot, script, time=time, seed=seed, app_dir=_APP_DIR, logs=logs, options=options)) as events:
         for event in events:
             ledger.append(event)
             if not quiet:

@@ -1,4 +1,4 @@
-"""One scripted call: placed by the simulator, followed event by event, and judged at its end."""
+"""Scripted calls: placed by the simulator, followed line by line, and judged at their end."""
 
 import json
 import sys
@@ -18,20 +18,38 @@ Event = Mapping[str, Any]
 
 
 def ring(
-    bot: str, script: Path, *, time: Time, seed: int | None, app_dir: Path, logs: Path
+    bot: str,
+    script: Path,
+    *,
+    time: Time,
+    seed: int | None,
+    app_dir: Path,
+    logs: Path,
+    options: Sequence[str] = (),
 ) -> Generator[Event, None, None]:
     """Ring the bot at the address `bot` and yield the events of the ledger as they happen.
 
-    Raises DependencyError if the simulator cannot place the call. Close the generator, and the caller is gone.
+    `options` are more arguments of `python -m simulator call`; with `--times` it yields a line for each call and one
+    for all of them. Raises DependencyError if the simulator cannot place the call. Close the generator, and the
+    caller is gone.
     """
-    command = [sys.executable, "-m", "simulator", "call", str(script.resolve()), "--bot", bot, "--time", time]
+    arguments = ["call", str(script.resolve()), "--bot", bot, "--time", time]
     if seed is not None:
-        command += ["--seed", str(seed)]
+        arguments += ["--seed", str(seed)]
+    return simulate([*arguments, *options], app_dir=app_dir, logs=logs)
+
+
+def simulate(arguments: Sequence[str], *, app_dir: Path, logs: Path) -> Generator[Event, None, None]:
+    """Run the simulator and yield the JSON lines that it writes, as they come.
+
+    Raises DependencyError if it ends otherwise than with 0 or 1. Close the generator, and it is stopped.
+    """
     log = logs / "caller.log"
     log.unlink(missing_ok=True)
     # The ledger says what the caller spoke and pressed, which no log does: it goes when the call is over.
     with TemporaryDirectory() as folder:
         output = Path(folder, "ledger.jsonl")
+        command = [sys.executable, "-m", "simulator", *arguments]
         caller = Program("the simulator", command, directory=app_dir, log=log, output=output)
         try:
             caller.launch()

@@ -23,7 +23,7 @@ import socket
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -53,9 +53,14 @@ class Stack:
     keep: whether storage is on disk and outlives the stack, rather than in memory.
     usual_ports: whether the usual ports are tried first; with False all ports are free ones.
     logs: folder of the logs; by default `.dialtone/logs`.
+    tls: files in PEM, the certificate and the key with which the functions are served over https; only by devhost.
+    memory: whether the functions keep everything in their own memory, so that no storage is started; fast, and gone
+        with them. Not for Core Tools, whose timers want a storage account.
     environment: what the functions get besides this process's environment and the stack's own settings.
+    through: given the addresses of the storage, those by which the functions reach it; by default the same.
 
-    After `start`, `functions`, `worker`, `storage` and `simulator` are programs, and the addresses below are set.
+    After `start`, `functions`, `worker`, `storage` and `simulator` are programs, those that were started, and the
+    addresses below are set.
     """
 
     functions_url: str
@@ -83,6 +88,9 @@ class Stack:
         usual_ports: bool = True,
         logs: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        through: Callable[[Sequence[str]], Sequence[str]] | None = None,
+        memory: bool = False,
+        tls: tuple[Path, Path] | None = None,
     ) -> None:
         self.app_dir = app_dir.resolve()
         self.home = self.app_dir / HOME
@@ -93,6 +101,9 @@ class Stack:
         self._with_simulator = simulator
         self._usual_ports = usual_ports
         self._added = dict(environment or {})
+        self._through = through
+        self._memory = memory
+        self._tls = tls
         self._ticket_key = _key()
         self._appstate_key = _key()
         self._programs: list[Program] = []
@@ -117,10 +128,11 @@ class Stack:
             raise
 
     def _start(self) -> None:
-        port = self._port(7071) or _free_port()
-        self.functions_url = f"http://127.0.0.1:{port}"
+        port = self._port(7071) or free_port()
+        self.functions_url = f"{'https' if self._tls else 'http'}://127.0.0.1:{port}"
         self.calls_url = f"{self.functions_url}/api/calls"
-        self.storage = self._add("storage", self._storage_command(), ready=_azurite_ready)
+        if not self._memory:
+            self.storage = self._add("storage", self._storage_command(), ready=_azurite_ready)
         self.worker = self._add(
             "worker",
             [sys.executable, "-m", "media_worker", "--port", str(self._port(8080)), "--grace", "2"],
@@ -130,8 +142,8 @@ class Stack:
         if self._with_simulator:
             serve = [sys.executable, "-m", "simulator", "serve", "--bot", self.calls_url]
             self.simulator = self._add("simulator", [*serve, "--port", str(self._port(7080))], ready=_says_ready)
-        self.storage_urls = self.storage.wait_ready()
-        self.connection = _connection(self.storage_urls)
+        self.storage_urls = () if self._memory else self.storage.wait_ready()
+        self.connection = "memory" if self._memory else _connection(self.storage_urls)
         self.functions = self._functions(port)
         self.functions.wait_ready()
         (self.worker_url,) = self.worker.wait_ready()
@@ -161,14 +173,15 @@ class Stack:
         self.stop()
 
     def _functions(self, port: int) -> Program:
+        connection = _connection(self._through(self.storage_urls)) if self._through else self.connection
         settings = {
             "DIALTONE_BOT": self.bot,
             "DIALTONE_PUBLIC_URL": self.functions_url,
             "DIALTONE_AUTH": "loopback",
             "DIALTONE_APPSTATE_KEY": self._appstate_key,
             "DIALTONE_TICKET_KEY": self._ticket_key,
-            "DIALTONE_STORAGE": self.connection,
-            "AzureWebJobsStorage": self.connection,
+            "DIALTONE_STORAGE": connection,
+            **({} if self._memory else {"AzureWebJobsStorage": connection}),
             "FUNCTIONS_WORKER_RUNTIME": "python",
             **self._added,
         }
@@ -179,6 +192,9 @@ class Stack:
             )
         if func is None:
             command = [sys.executable, "-m", "devhost", "--app-dir", ".", "--port", str(port)]
+            if self._tls is not None:
+                certificate, key = self._tls
+                command += ["--tls-cert", str(certificate.resolve()), "--tls-key", str(key.resolve())]
             return self._add("functions", command, ready=_says_ready, environment=settings, stop_within=12.0)
         # Core Tools runs the first Python on the PATH: it has to be this one, which has the packages.
         settings["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -256,7 +272,8 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody has at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -264,7 +281,7 @@ def _free_port() -> int:
 
 
 def _says_ready(output: str) -> Sequence[str] | None:
-    found = re.search(r"^\w+: ready (http://\S+)", output, re.MULTILINE)
+    found = re.search(r"^\w+: ready (https?://\S+)", output, re.MULTILINE)
     return found.groups() if found else None
 
 

@@ -92,7 +92,7 @@ async def _read(storage: Storage, call_id: str) -> Stored:
         first = await storage.calls.get(call_id, 0)
         if latest is None or first is None:
             return Stored(call_id, 0, "", [])
-        recordings = await storage.recordings.list(_folder(first.at, call_id))
+        recordings = await recordings_of(storage, first.at, call_id)
         return Stored(
             call_id, latest.sequence + 1, latest.failed, [await _listen(storage, each) for each in recordings]
         )
@@ -100,9 +100,10 @@ async def _read(storage: Storage, call_id: str) -> Stored:
         await storage.close()
 
 
-def _folder(started: float, call_id: str) -> str:
+async def recordings_of(storage: Storage, started: float, call_id: str) -> list[Recording]:
+    """The recordings of a call that began at `started` (Unix seconds). Raises StorageUnavailable."""
     day = day_of(started)
-    return f"{day[:4]}/{day[4:6]}/{day[6:]}/{call_key(call_id)}/"
+    return await storage.recordings.list(f"{day[:4]}/{day[4:6]}/{day[6:]}/{call_key(call_id)}/")
 
 
 async def _listen(storage: Storage, recording: Recording) -> StoredRecording:

@@ -2,7 +2,7 @@
 
 1. The lines are whole without colour: what goes wrong is said in words.
 2. What a bot or a caller says is text from outside: characters that could steer a terminal are replaced.
-3. HTTP is left out unless it fails; an expectation is left out unless it is unmet.
+3. HTTP is left out unless it fails, and not by a fault of the plan; an expectation is left out unless it is unmet.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ def show(console: Console, event: Event) -> None:
     kind = str(event["kind"])
     if (write := _LINES.get(kind)) is None or (line := write(event)) is None:
         return
-    bad = kind in ("violation", "expectation", "http.reply")
+    bad = kind in ("violation", "expectation", "http.reply", "fault")
     # A prompt is heard by the caller, and the bot is who says it.
     who = "bot" if kind in ("heard", "beep") else str(event["who"])
     # What is said has the time of its first word; its event comes with its last.
@@ -78,9 +78,15 @@ def _started(event: Event) -> str:
     return f"{event['caller']} calls {event['bot']} (call {event['call_id']}, seed {event['seed']})"
 
 
+def _fault(event: Event) -> str:
+    value = "" if event["value"] is True else f"={event['value']}"
+    return f"FAULT {event['fault']}{value} at request {event['request']}"
+
+
 def _reply(event: Event) -> str | None:
     status = event.get("status")
-    if status is not None and status < 400:
+    # What a fault sent, or lost, is told by the fault's own line.
+    if "fault" in event or (status is not None and status < 400):
         return None
     answer = f"status {status}" if status is not None else f"no reply: {event.get('error', 'unknown')}"
     return f"HTTP FAILED: {answer}"
@@ -127,6 +133,7 @@ def _expectation(event: Event) -> str | None:
 
 _LINES: Final[Mapping[str, Callable[[Event], str | None]]] = {
     "call.started": _started,
+    "fault": _fault,
     "http.reply": _reply,
     "heard": _heard,
     "beep": lambda _: "beep",

@@ -1,4 +1,4 @@
-"""Write what docs/reference has of the calling contract: `python -m scripts.write_contract`, from the root.
+"""Write what docs/reference has of the contract and of scripts: `python -m scripts.write_contract`, from the root.
 
 `contents()` says what each file has; a test compares it with what is there.
 """
@@ -10,6 +10,7 @@ from typing import Final
 from dialtone.protocol.enums import CallState
 from dialtone.protocol.schema import contract_schema
 from dialtone.protocol.states import NEXT, OVER, TERMINAL, diagram
+from simulator.schema import script_schema
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "reference"
 
@@ -45,6 +46,7 @@ def contents() -> dict[str, str]:
     over = " and ".join(f"`{state}`" for state in sorted(last, key=TERMINAL.__contains__))
     return {
         "contract.schema.json": json.dumps(contract_schema(), indent=2) + "\n",
+        "script.schema.json": json.dumps(script_schema(), indent=2) + "\n",
         "call-states.md": _STATES.format(diagram=diagram(), table="\n".join(rows), over=over),
     }
 

@@ -1,9 +1,11 @@
 """A caller who follows a script."""
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from simulator.line import CallOver, Line
-from simulator.script import HangUp, Hear, Press, Script, Speak, Step, Wait
+from simulator.script import HangUp, Hear, Press, Script, Send, Speak, Step, Wait
+from simulator.wire import Response
 
 BETWEEN_KEYS_S: Final = 0.2
 
@@ -13,11 +15,14 @@ class ScriptedCaller:
 
     A `hear` step looks at the prompts after the one that the last `hear` step matched, passes over those that do not
     match, and ends with the first that does: when it ends, or when it begins with `barge_in`. When the steps are
-    done the caller stays on the line.
+    done the caller stays on the line. `send` posts what a `send` step makes the platform send.
     """
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, send: Callable[[Send], Awaitable[Response]] | None = None) -> None:
         self.script = script
+        self.wrongly_answered: list[tuple[int, Send, Response]] = []
+        """The `send` steps that were not answered as they say, with their numbers from 1."""
+        self._send = send
         self.waiting_since = 0.0
         """When the caller came to the step that is not done, on the clock of the line."""
         self._next_prompt = 0
@@ -53,6 +58,11 @@ class ScriptedCaller:
         elif isinstance(step, Speak):
             said = step.speak if isinstance(step.speak, str) else step.speak.wav
             await line.speak(self.script.pcm_of(step), said)
+        elif isinstance(step, Send):
+            assert self._send is not None, "a line without a platform sends nothing"
+            answer = await self._send(step)
+            if not (answer.accepted if step.status is None else answer.status == step.status):
+                self.wrongly_answered.append((self._done + 1, step, answer))
         elif isinstance(step, HangUp):
             line.hang_up("caller")
         else:

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from math import inf
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 T = TypeVar("T")
 
@@ -48,6 +48,9 @@ class Bell:
 class Clock(ABC):
     """Time in seconds, from 0 at the clock's beginning."""
 
+    virtual: ClassVar[bool]
+    """Whether time passes only when everybody waits, so that the same call takes the same time again."""
+
     @abstractmethod
     def now(self) -> float:
         """The time."""
@@ -71,6 +74,8 @@ class Clock(ABC):
 
 class RealClock(Clock):
     """The time of the machine."""
+
+    virtual = False
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -121,6 +126,8 @@ class _Turn:
 
 class VirtualClock(Clock):
     """Time that passes only when every participant waits."""
+
+    virtual = True
 
     def __init__(self) -> None:
         self._now = 0.0

@@ -4,8 +4,10 @@
 
 kind            members besides t, who, kind
 call.started    call_id, chain_id, seed, bot, caller (its identity), script (its name)
-http.request    attempt (from 1), message_id, chain_id, url, json, bytes (of audio)
-http.reply      status, ms, json, or text when it is not JSON; status null and error when there was no reply
+http.request    attempt (from 1), message_id, chain_id, url, json, bytes (of audio), fault when a fault sent or lost it
+http.reply      status, json, or text when it is not JSON; status null and error when there was no reply; ms in real
+                time; fault when it is the reply to what a fault sent, or a fault lost it
+fault           fault, value, request (its number, from 0): what the plan of faults does
 heard           text or file or silence_ms, start, seconds, cut: what the caller heard of a prompt
 beep            seconds
 pressed         key
@@ -19,8 +21,8 @@ call.ended      by, seconds, turns (workflows taken from the bot), recordings
 expectation     ok, what, want, got
 verdict         ok, reasons
 
-`ms` is the only wall time; all else comes out the same for the same seed, script and bot in virtual time, but for
-what the bot itself puts into it (its port, its tokens).
+In virtual time the same seed, script and bot give the same bytes. What a bot makes anew each time is written by a name
+then (`simulator.notation`); what else it makes up, such as a random operation id, is its own doing.
 """
 
 import json

@@ -1,24 +1,35 @@
-"""The simulator's command line: one call, or the service."""
+"""The simulator's command line: a call or many, a storm, a crowd, or the service."""
 
 import argparse
 import asyncio
+import json
 import re
+import secrets
 import socket
 import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 import uvicorn
 
 from simulator import speech
-from simulator.call import CallReport, http_client, place_call
-from simulator.clock import RealClock, VirtualClock
+from simulator.crowd import Arrivals, Crowd, check_target, load
+from simulator.faults import AnyFault, parse_fault
+from simulator.house import HouseFailed, HttpHouse
+from simulator.issuer import Issuer, IssuerError, load_key, serve_issuer
+from simulator.lab import JOBS, Bot, Placed, place_calls
 from simulator.ledger import Event, to_line
 from simulator.platforms.skype_actions import Recording
 from simulator.script import Script, ScriptError, read_script_file
 from simulator.service import Service
+from simulator.storm import Storm
+from simulator.wire import TlsFiles, open_wire
 
 OK, NOT_OK, USAGE = 0, 1, 2
+MOST_SECONDS = 24 * 3600
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -26,35 +37,71 @@ def run(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         speech.synthesize("a")
-        if options.command == "serve":
-            asyncio.run(_serve(options.bot, options.port))
-            return OK
-        report = asyncio.run(_call(read_script_file(options.script), options.bot, options.time, options.seed))
-        if options.save is not None:
-            _save(report.recordings, options.save)
-    except (ScriptError, speech.SpeechUnavailable, OSError) as error:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            ok: bool = runner.run(_COMMANDS[options.command](options))
+    except (ScriptError, IssuerError, HouseFailed, speech.SpeechUnavailable, OSError) as error:
         print(f"simulator: {error}", file=sys.stderr)
         return USAGE
     except KeyboardInterrupt:
         return NOT_OK
-    return OK if report.ok else NOT_OK
+    return OK if ok else NOT_OK
 
 
-async def _call(script: Script, bot: str, time: str, seed: int | None) -> CallReport:
-    def write(event: Event) -> None:
-        sys.stdout.write(to_line(event))
-        sys.stdout.flush()
+async def _call(options: argparse.Namespace) -> bool:
+    script = _with_faults(read_script_file(options.script), options.fault)
+    virtual = options.time == "virtual"
+    seed = secrets.randbits(32) if options.seed is None else options.seed
+    async with _bot(options) as bot:
+        if options.times is None:
+            report = await bot.ring(script, seed, virtual=virtual, sink=_write)
+            if options.save is not None:
+                _save(report.recordings, options.save)
+            return report.ok
 
-    async with http_client() as http:
-        clock = VirtualClock() if time == "virtual" else RealClock()
-        return await place_call(script, bot, clock=clock, http=http, seed=seed, sink=write)
+        def done(placed: Placed) -> None:
+            _write(placed.document())
+            if options.ledgers is not None:
+                text = "".join(map(to_line, placed.report.events))
+                (options.ledgers / f"{placed.seed}.jsonl").write_text(text, encoding="utf-8")
+
+        if options.ledgers is not None:
+            options.ledgers.mkdir(parents=True, exist_ok=True)
+        summary = await place_calls(
+            script, bot, times=options.times, seed=seed, jobs=options.jobs, virtual=virtual, done=done
+        )
+        _write({**summary.document(), "seed": seed})
+        return summary.ok == summary.calls
 
 
-async def _serve(bot: str, port: int) -> None:
-    with socket.create_server(("127.0.0.1", port)) as listening:
-        async with http_client() as http:
+async def _storm(options: argparse.Namespace) -> bool:
+    scripts = [read_script_file(path) for path in options.scripts]
+    seed = secrets.randbits(32) if options.seed is None else options.seed
+    ok = True
+    async with _bot(options) as bot:
+        storm = Storm(bot, seed)
+        async for cell in storm.blow(scripts):
+            _write(cell.document())
+            ok = ok and not cell.reasons
+        _write({"kind": "storm", "seed": seed, "calls": storm.calls, "ok": ok})
+    return ok
+
+
+async def _load(options: argparse.Namespace) -> bool:
+    script = read_script_file(options.script)
+    check_target(options.bot, remote=options.remote)
+    seed = secrets.randbits(32) if options.seed is None else options.seed
+    crowd = Crowd(options.callers, options.arrivals, options.over, seed)
+    async with _bot(options) as bot:
+        result = await load(script, bot, crowd, _write)
+    _write(result)
+    return bool(result["ok"] == result["calls"])
+
+
+async def _serve(options: argparse.Namespace) -> bool:
+    with socket.create_server(("127.0.0.1", options.port)) as listening:
+        async with open_wire() as wire:
             config = uvicorn.Config(
-                Service(bot, http),
+                Service(options.bot, wire),
                 log_level="warning",
                 access_log=False,
                 lifespan="off",
@@ -63,6 +110,42 @@ async def _serve(bot: str, port: int) -> None:
             )
             print(f"simulator: ready http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
             await uvicorn.Server(config).serve(sockets=[listening])
+    return True
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    with suppress(ImportError):
+        import uvloop
+
+        return uvloop.new_event_loop
+    return None
+
+
+_COMMANDS = {"call": _call, "storm": _storm, "load": _load, "serve": _serve}
+
+
+@asynccontextmanager
+async def _bot(options: argparse.Namespace) -> AsyncIterator[Bot]:
+    """The bot of the options; an issuer of tokens is served meanwhile where they ask for one."""
+    async with AsyncExitStack() as stack:
+        tls = TlsFiles(options.tls_ca, options.client_cert, options.client_key)
+        wire = await stack.enter_async_context(open_wire(tls))
+        issuer = None
+        if options.jwt is not None:
+            issuer = Issuer(load_key(options.issuer_key), options.jwt)
+            address = await stack.enter_async_context(serve_issuer(issuer, options.issuer_port))
+            print(f"simulator: tokens for {options.jwt}, metadata at {address}", file=sys.stderr, flush=True)
+        house = HttpHouse(options.house, wire) if options.house is not None else None
+        yield Bot(options.bot, wire, issuer, house)
+
+
+def _with_faults(script: Script, faults: list[AnyFault]) -> Script:
+    return script.model_copy(update={"faults": (*script.faults, *faults)}) if faults else script
+
+
+def _write(event: Event | dict[str, Any]) -> None:
+    sys.stdout.write(to_line(event) if "t" in event else json.dumps(event, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
 
 
 def _save(recordings: list[Recording], directory: Path) -> None:
@@ -80,14 +163,36 @@ def _save(recordings: list[Recording], directory: Path) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m simulator", description="A calling platform that rings a bot.")
     commands = parser.add_subparsers(dest="command", required=True)
-    call = commands.add_parser("call", help="ring a bot once; the ledger goes to standard output as JSON Lines")
+    call = commands.add_parser("call", help="ring a bot; the ledger goes to standard output as JSON Lines")
     call.add_argument("script", type=Path, metavar="SCRIPT.yaml", help="what the caller does")
     call.add_argument("--time", choices=("real", "virtual"), default="real", help="default: real")
-    call.add_argument("--seed", type=_seed, help="where all ids come from; default: random, printed in call.started")
     call.add_argument("--save", type=Path, metavar="DIR", help="write each recording there")
+    call.add_argument("--fault", type=_fault, action="append", default=[], metavar="NAME=VALUE@AT", help="one more")
+    call.add_argument("--times", type=_count, help="make so many calls; a line for each goes to standard output")
+    call.add_argument("--jobs", type=_count, default=JOBS, help="how many of them at once; default: %(default)s")
+    call.add_argument("--ledgers", type=Path, metavar="DIR", help="write the ledger of each of them there")
+    storm = commands.add_parser("storm", help="every fault at every gap of the calls of some scripts")
+    storm.add_argument("scripts", type=Path, nargs="+", metavar="SCRIPT.yaml")
+    crowd = commands.add_parser("load", help="many callers in real time")
+    crowd.add_argument("script", type=Path, metavar="SCRIPT.yaml", help="what each caller does")
+    crowd.add_argument("--callers", type=_count, default=100, help="default: %(default)s")
+    crowd.add_argument("--arrivals", choices=get_args(Arrivals), default="poisson", help="default: %(default)s")
+    crowd.add_argument("--over", type=_seconds, default=60.0, metavar="SECONDS", help="default: %(default)s")
+    crowd.add_argument("--remote", action="store_true", help="ring a bot that is not on this machine")
+    for command in (call, storm, crowd):
+        command.add_argument("--seed", type=_seed, help="where all ids come from; default: random, and told")
+        command.add_argument("--jwt", metavar="APP_ID", help="send tokens for this app id, and serve their key set")
+        command.add_argument("--issuer-port", type=_port, default=0, help="where the key set is; default: a free port")
+        command.add_argument(
+            "--issuer-key", type=Path, default=Path(".dialtone/issuer.pem"), metavar="PEM", help="default: %(default)s"
+        )
+        command.add_argument("--tls-ca", type=Path, metavar="PEM", help="authorities to trust besides the public ones")
+        command.add_argument("--client-cert", type=Path, metavar="PEM", help="the platform's client certificate")
+        command.add_argument("--client-key", type=Path, metavar="PEM", help="its key, where it is in another file")
+        command.add_argument("--house", type=_url, metavar="URL", help="whoever runs the bot (simulator/house.py)")
     serve = commands.add_parser("serve", help="ring a bot when asked over HTTP, on this machine only")
     serve.add_argument("--port", type=_port, default=0, help="default: a free one")
-    for command in (call, serve):
+    for command in (call, storm, crowd, serve):
         command.add_argument("--bot", type=_url, required=True, metavar="URL", help="where the bot takes its calls")
     return parser
 
@@ -102,10 +207,33 @@ def _url(value: str) -> str:
     raise argparse.ArgumentTypeError(f"{value!r} is not an address such as http://127.0.0.1:7071/api/calls")
 
 
+def _fault(value: str) -> AnyFault:
+    try:
+        return parse_fault(value)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _seed(value: str) -> int:
     if value.isascii() and value.isdecimal():
         return int(value)
     raise argparse.ArgumentTypeError(f"{value!r} is not a whole number from 0")
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if 0 < seconds <= MOST_SECONDS:
+        return seconds
+    raise argparse.ArgumentTypeError(f"{value!r} is not a number of seconds, above 0 to {MOST_SECONDS}")
+
+
+def _count(value: str) -> int:
+    if value.isascii() and value.isdecimal() and int(value):
+        return int(value)
+    raise argparse.ArgumentTypeError(f"{value!r} is not a whole number from 1")
 
 
 def _port(value: str) -> int:

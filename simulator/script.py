@@ -2,6 +2,7 @@
 
 name: Leave a message
 caller: {identity: "8:nora", name: Nora, language: en-US}
+others: ["8:omar"]                     # who else is in the call, which makes it a group call; they are silent
 steps:
   - hear: "press"                      # a text that contains this, in any case
   - press: "2"                         # keys 0-9 * # A B C D, one every 0.2 s
@@ -11,14 +12,23 @@ steps:
   - speak: "Hello, this is Nora."      # or {wav: message.wav}, beside the script
   - wait: 2                            # seconds
   - hear: {prompt: thank-you}          # the base name of a prompt's file, or a text
+  - send: {id: "{call}", callState: established}  # a message that the platform sends as it is, for odd cases: a
+    to: callback                       # mapping or a text, {call} being the call's id; to the callback link or the bot
+    status: 400                        # what must be answered; any 2xx when left out
   - hang_up: true
 transfer_fails: false                  # whether the platform fails to transfer this caller
+faults:                                # what goes wrong on the way: simulator/faults.py
+  - {duplicate: 2, at: 1}
 expect:                                # each may be left out
   ended_by: bot                        # bot, caller or platform; a transfer and a reject are the bot's
   recordings: 1
   turns: 4                             # workflows that the platform took from the bot
   heard: ["saved"]                     # texts, in any order
   transferred_to: "8:sales.contoso"
+  dead_air: 3                          # the bot's longest wait before a reply, its retries included, in seconds
+  transcript:                          # what was said and pressed, in this order; what is left out may be between
+    - bot: Welcome
+    - caller: "2"                      # keys, or words
 """
 
 import re
@@ -26,11 +36,24 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    ValidationError,
+)
 
 from simulator import audio, speech
+from simulator.faults import ALLOWED as ALLOWED_FAULTS
+from simulator.faults import FAULTS, AnyFault, read_fault
 
 REACTION_S: Final = 0.5
+
+_IDENTITY: Final = r"^\d{1,8}:.{1,512}$"
 
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 
@@ -109,14 +132,30 @@ class Wait(_Part):
     wait: Seconds
 
 
+class Send(_Part):
+    """Make the platform send a message as it is."""
+
+    send: dict[str, JsonValue] | Annotated[str, Field(max_length=65536)]
+    to: Literal["callback", "bot"] = "callback"
+    status: Annotated[int, Field(ge=200, le=599)] | None = None
+    content_type: Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,200}$")] = "application/json; charset=utf-8"
+
+
 class HangUp(_Part):
     """End the call."""
 
     hang_up: Literal[True]
 
 
-Step = Hear | Press | Speak | Wait | HangUp
-_STEPS: Final[dict[str, type[Step]]] = {"hear": Hear, "press": Press, "speak": Speak, "wait": Wait, "hang_up": HangUp}
+Step = Hear | Press | Speak | Wait | Send | HangUp
+_STEPS: Final[dict[str, type[Step]]] = {
+    "hear": Hear,
+    "press": Press,
+    "speak": Speak,
+    "wait": Wait,
+    "send": Send,
+    "hang_up": HangUp,
+}
 
 
 def _read_step(value: Any) -> Any:
@@ -129,9 +168,29 @@ def _read_step(value: Any) -> Any:
 class Identity(_Part):
     """Who calls."""
 
-    identity: Annotated[str, Field(pattern=r"^\d{1,8}:.{1,512}$")] = "8:caller"
+    identity: Annotated[str, Field(pattern=_IDENTITY)] = "8:caller"
     name: str = "Caller"
     language: str = "en-US"
+
+
+class BotLine(_Part):
+    """Something that the bot says."""
+
+    bot: Expression
+
+
+class CallerLine(_Part):
+    """Something that the caller says or presses."""
+
+    caller: Expression
+
+
+def _read_line(value: Any) -> Any:
+    if isinstance(value, dict) and len(value) == 1:
+        for model in (BotLine, CallerLine):
+            if next(iter(value)) in model.model_fields:
+                return model.model_validate(value)
+    raise ValueError("a line of a transcript is {bot: words} or {caller: words or keys}")
 
 
 class Expect(_Part):
@@ -142,6 +201,8 @@ class Expect(_Part):
     turns: Annotated[int, Field(ge=0)] | None = None
     heard: tuple[Expression, ...] = ()
     transferred_to: str | None = None
+    dead_air: Annotated[float, Field(gt=0, le=3600)] | None = None
+    transcript: tuple[Annotated[BotLine | CallerLine, BeforeValidator(_read_line)], ...] = ()
 
 
 class Script(_Part):
@@ -149,8 +210,10 @@ class Script(_Part):
 
     name: str
     caller: Identity = Identity()
+    others: tuple[Annotated[str, Field(pattern=_IDENTITY)], ...] = ()
     steps: Annotated[tuple[Annotated[Step, BeforeValidator(_read_step)], ...], Field(min_length=1)]
     transfer_fails: bool = False
+    faults: tuple[Annotated[AnyFault, BeforeValidator(read_fault)], ...] = ()
     expect: Expect = Expect()
     _sounds: dict[str, bytes] = PrivateAttr(default_factory=dict)
 
@@ -227,9 +290,18 @@ _ALLOWED: Final = {
     "hang_up": "true",
     "barge_in": "true or false",
     "identity": 'a kind, a colon and a name, such as "8:nora"',
+    "others": 'a list of identities, such as ["8:omar"]',
     "ended_by": "bot, caller or platform",
     "recordings": "a whole number from 0",
     "turns": "a whole number from 0",
+    "send": "a mapping, or a text",
+    "to": "callback or bot",
+    "status": "a status of HTTP, 200 to 599",
+    "dead_air": "seconds, above 0",
+    "transcript": "a list of {bot: words} and {caller: words or keys}",
+    **ALLOWED_FAULTS,
+    "at": "the number of a request, from 0",
+    "faults": f"a list of faults, each with one of {', '.join(FAULTS)}, and `at`",
     "steps": f"a list of steps, each with one of {', '.join(_STEPS)}",
     "caller": f"a mapping with {', '.join(Identity.model_fields)}",
     "expect": f"a mapping with {', '.join(Expect.model_fields)}",
@@ -251,7 +323,8 @@ def _problem(root: yaml.Node | None, error: Any) -> tuple[str, str]:
     where = f"line {line}: {'.'.join(map(str, path)) or 'script'}"
     named = [part for part in path if isinstance(part, str)]
     if error["type"] == "extra_forbidden":
-        step = next((model for verb, model in _STEPS.items() if _child(parent, verb) is not None), None)
+        models: dict[str, type[BaseModel]] = {**_STEPS, **FAULTS}
+        step = next((model for verb, model in models.items() if _child(parent, verb) is not None), None)
         if step is not None:
             return where, f"there is no such member; allowed: {', '.join(step.model_fields)}"
         wrong, named = "there is no such member", named[:-1]

@@ -17,13 +17,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
-
 from dialtone.protocol.rules import LOOPBACK
-from simulator.call import place_call
+from simulator.call import check_faults, place_call
 from simulator.clock import RealClock, VirtualClock
 from simulator.ledger import Event, to_line
 from simulator.script import Script, ScriptError, read_script
+from simulator.wire import Wire
 
 SCRIPT_MAX_BYTES: Final = 64 * 1024
 
@@ -51,11 +50,11 @@ class Refused(Exception):
 
 
 class Service:
-    """The ASGI application. `bot_url` is the one bot it rings; `http` is closed by whoever made it."""
+    """The ASGI application. `bot_url` is the one bot it rings; `wire` is closed by whoever made it."""
 
-    def __init__(self, bot_url: str, http: httpx.AsyncClient) -> None:
+    def __init__(self, bot_url: str, wire: Wire) -> None:
         self._bot_url = bot_url
-        self._http = http
+        self._wire = wire
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -82,7 +81,7 @@ class Service:
                 script,
                 self._bot_url,
                 clock=VirtualClock() if virtual else RealClock(),
-                http=self._http,
+                wire=self._wire,
                 seed=seed,
                 sink=events.put_nowait,
             )
@@ -142,11 +141,13 @@ async def _body(receive: Receive) -> bytes:
 
 def _script(body: bytes) -> Script:
     try:
-        return read_script(body.decode())
+        script = read_script(body.decode())
+        check_faults(script, None, None)
     except UnicodeDecodeError:
         raise Refused(400, "SCRIPT", "the script is not UTF-8", "", "send UTF-8") from None
     except ScriptError as error:
         raise Refused(400, "SCRIPT", str(error), "", "see simulator/script.py for what a script is") from None
+    return script
 
 
 async def _gone(receive: Receive) -> None:

@@ -42,8 +42,10 @@ GOOD = [
 ]
 BAD = [
     *BEGINNING[:2],
+    event(0.0, "platform", "fault", fault="kill", value="after", request=0),
     event(0.0, "bot", "http.reply", status=500, ms=3.0),
-    event(1.0, "bot", "http.reply", status=None, ms=3.0, error="ConnectError"),
+    event(0.0, "bot", "http.reply", status=403, ms=3.0, fault="bad_token"),
+    event(1.0, "bot", "http.reply", status=None, ms=3.0, error="unreachable"),
     event(1.0, "bot", "violation", code="VALUE", field="actions.0.x", message="it is 9", fix="make it 1"),
     event(1.0, "platform", "call.ended", by="platform", seconds=1.0, turns=0, recordings=0),
     event(1.0, "caller", "expectation", ok=False, what="ended_by", want="bot", got="platform"),

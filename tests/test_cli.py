@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -73,8 +74,9 @@ def all_gone(folder: Path, *names: str) -> bool:
 
 
 def test_a_call_is_shown_and_ends_with_its_verdict(app: Path) -> None:
-    done = dialtone(app, "call", "call.yaml", *BOT)
+    done = dialtone(app, "call", "call.yaml", *BOT, "--html", "call.html")
     assert done.returncode == 0, done.stderr
+    assert "Welcome to Contoso." in (app / "call.html").read_text()
     lines = done.stdout.splitlines()
     assert lines[1] == '00:00.0  bot       "Welcome to Contoso."'
     assert lines[-1].startswith("PASS: ")
@@ -113,6 +115,7 @@ def test_a_call_that_cannot_be_placed_is_explained(app: Path) -> None:
     [
         (["call", "absent.yaml"], "there is no script absent.yaml"),
         (["call", "--time", "slow"], "--time"),
+        (["call", "--times", "2", "--html", "x.html"], "a page shows one call"),
         (["prompts", "list"], "there is no storage to work on"),
         (["prompts", "push", "absent.wav"], "absent.wav"),
         (["dial"], "dial"),
@@ -248,8 +251,15 @@ def test_a_real_stack_takes_calls_and_prompts(real_app: Path) -> None:
         calls = json.loads((real_app / ".dialtone" / "stack.json").read_text())["calls"]
         assert dialtone(real_app, "prompts", "push", "welcome.txt").returncode == 0
         called = dialtone(real_app, "call", "--bot", calls)
+        call_id = re.findall(r"\(call ([0-9a-f]{32}), seed", called.stdout)[0]
+        told = dialtone(real_app, "timeline", call_id)
+        ledger = dialtone(real_app, "timeline", call_id, "--json")
+        assert dialtone(real_app, "timeline", "nobody").returncode == 2
         process.send_signal(signal.SIGINT)
         assert process.wait(SECONDS) == 0
     assert called.returncode == 0, called.stderr
     assert '"Welcome to Contoso. Good morning."' in called.stdout
     assert "  recordings/" in called.stdout
+    assert "4 turns, 1 recordings" in told.stdout.splitlines()[-1]
+    events = [json.loads(line) for line in ledger.stdout.splitlines()]
+    assert [event["kind"] for event in events].count("http.request") == 4

@@ -4,6 +4,7 @@ import base64
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -185,3 +186,34 @@ def test_a_folder_without_an_application_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"there is no function_app\.py"):
         make_stack(tmp_path).start()
     assert not list(tmp_path.iterdir())
+
+
+def test_storage_may_be_reached_another_way(app: Path) -> None:
+    asked: list[str] = []
+
+    def through(addresses: Sequence[str]) -> Sequence[str]:
+        asked.extend(addresses)
+        return ["http://127.0.0.1:1", "http://127.0.0.1:2", "http://127.0.0.1:3"]
+
+    with Stack(app, bot="bots.hello:bot", host="devhost", usual_ports=False, through=through) as stack:
+        connection = noted(app, "devhost")["environment"]["DIALTONE_STORAGE"]
+        assert asked == list(stack.storage_urls)
+    assert "BlobEndpoint=http://127.0.0.1:1/devstoreaccount1;" in connection
+    assert all(url in stack.connection for url in asked)
+
+
+def test_functions_may_keep_everything_in_memory(app: Path) -> None:
+    with Stack(app, bot="bots.hello:bot", host="devhost", usual_ports=False, memory=True) as stack:
+        environment = noted(app, "devhost")["environment"]
+        assert not (app / "azurite.json").exists()
+    assert environment["DIALTONE_STORAGE"] == stack.connection == "memory"
+    assert "AzureWebJobsStorage" not in environment
+
+
+def test_functions_may_be_served_over_tls(app: Path) -> None:
+    tls = app / "server.pem", app / "server.key"
+    with Stack(app, bot="bots.hello:bot", host="devhost", usual_ports=False, tls=tls) as stack:
+        note = noted(app, "devhost")
+    assert note["argv"][-4:] == ["--tls-cert", str(tls[0]), "--tls-key", str(tls[1])]
+    assert stack.calls_url.startswith("https://127.0.0.1:")
+    assert note["environment"]["DIALTONE_PUBLIC_URL"] == stack.functions_url

@@ -61,8 +61,9 @@ def test_a_bad_call() -> None:
         text.getvalue()
         == f"""\
 00:00.0  platform  8:nora calls http://bot/api/calls (call {CALL_ID}, seed 7)
+00:00.0  platform  FAULT kill=after at request 0
 00:00.0  bot       HTTP FAILED: status 500
-00:01.0  bot       HTTP FAILED: no reply: ConnectError
+00:01.0  bot       HTTP FAILED: no reply: unreachable
 00:01.0  bot       VIOLATION VALUE [actions.0.x]: it is 9. Fix: make it 1.
 00:01.0  platform  the call is over, ended by the platform
 00:01.0  caller    UNMET ended_by: expected bot, got platform

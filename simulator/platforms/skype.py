@@ -6,30 +6,33 @@
  3. A workflow that is illegal, or a first one that begins with neither answer nor reject, runs nothing: its outcome
     is the workflow validation's. It goes to the reply's own callback when that is legal, else to the last one, else
     to the bot's address.
- 4. A 5xx, a time-out or a lost connection is tried again with the same Message-ID; when the tries are used up the
+ 4. A 5xx, a time-out or a lost connection is tried again (`simulator.delivery`); when the tries are used up the
     platform hangs up. Any other status but 2xx: it hangs up at once.
  5. An empty reply leaves nothing to do: the call stays for a while, then the platform hangs up.
  6. A workflow without a callback link is run, then the platform hangs up.
  7. After a result with callState terminated the call is over, and a reply should be empty.
- 8. A recording goes as multipart/form-data, JSON first: `conversationResult`, then `recordedAudio` without a file
+ 8. To whoever subscribes, `links.notification` gets a callStateChange when the call is established and when it is
+    terminated, and in a group call, a rosterUpdate once the call is established. A bot that refuses one is at fault,
+    and the call goes on.
+ 9. A recording goes as multipart/form-data, JSON first: `conversationResult`, then `recordedAudio` without a file
     name, as the Node SDK wants, both with a content type, as the C# one does. A failed one goes as JSON.
 
 What the contract leaves free is in `simulator.platforms.settings`.
 """
 
-import asyncio
 import json
-import time
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 from uuid import UUID
 
-import httpx
-
 from dialtone.protocol import (
     AUDIO_TYPES,
+    CALL_STATE_CHANGE,
+    ROSTER_UPDATE,
+    Answer,
     CallState,
+    CallStateChange,
     ContractViolation,
     Conversation,
     ConversationResult,
@@ -38,14 +41,22 @@ from dialtone.protocol import (
     OutcomeValue,
     Participant,
     Reject,
+    RosterParticipant,
+    RosterUpdate,
     Workflow,
     rules,
 )
+from simulator.delivery import Delivery, Message
+from simulator.faults import Plan
+from simulator.house import House
+from simulator.issuer import Issuer
 from simulator.ledger import Ledger
 from simulator.line import CallOver, Line
+from simulator.notation import Notation
 from simulator.platforms.settings import PlatformSettings
 from simulator.platforms.skype_actions import Done, Recording, SkypeActions
-from simulator.script import Script
+from simulator.script import Script, Send
+from simulator.wire import Response, Wire
 
 USER_AGENT: Final = "Microsoft-Skype/3.0,(Calling/1.0)"
 JSON_TYPE: Final = "application/json; charset=utf-8"
@@ -74,7 +85,7 @@ class Ids:
 class SkypeCall:
     """One call of a script's caller to the bot at `bot_url`.
 
-    `recordings` keeps what was recorded; `faults` says, in sentences, what the bot did that ended or broke the call.
+    `recordings` keeps what was recorded; `problems` says, in sentences, what the bot did that ended or broke the call.
     """
 
     def __init__(
@@ -83,24 +94,30 @@ class SkypeCall:
         bot_url: str,
         *,
         line: Line,
-        http: httpx.AsyncClient,
+        wire: Wire,
         seed: int,
         settings: PlatformSettings,
+        issuer: Issuer | None = None,
+        house: House | None = None,
     ) -> None:
         self.recordings: list[Recording] = []
-        self.faults: list[str] = []
         self.turns = 0
+        self._notation = Notation(bot_url, names=line.clock.virtual)
+        plan = Plan(script.faults)
+        self.delivery = Delivery(line, wire, settings, self._notation, plan=plan, issuer=issuer, house=house)
+        self.problems = self.delivery.problems
         self._script = script
         self._bot_url = bot_url
         self._line = line
         self._ledger: Ledger = line.ledger
-        self._http = http
         self._seed = seed
         self._settings = settings
         self._ids = Ids.from_seed(seed, script.name)
-        self._actions = SkypeActions(line, settings, http, transfer_fails=script.transfer_fails)
+        self._actions = SkypeActions(line, settings, wire, transfer_fails=script.transfer_fails)
         self._callback: str | None = None
         self._app_state: str | None = None
+        self._notification: str | None = None
+        self._subscriptions: frozenset[str] = frozenset()
         self._first = True
         self._turns_at_once = 0
         self._last_turn_at = -1.0
@@ -114,7 +131,7 @@ class SkypeCall:
             call_id=self._ids.call,
             chain_id=self._ids.chain,
             seed=self._seed,
-            bot=self._bot_url,
+            bot=self._notation.address(self._bot_url),
             caller=self._script.caller.identity,
             script=self._script.name,
         )
@@ -122,6 +139,8 @@ class SkypeCall:
         while reply is not None:
             reply = await self._take(reply)
         self._line.hang_up("platform")
+        await self._tell_state(CallState.TERMINATED)
+        await self.delivery.finish()
         self._ledger.add(
             "platform",
             "call.ended",
@@ -132,16 +151,18 @@ class SkypeCall:
         )
 
     def _conversation(self) -> Conversation:
-        caller = self._script.caller
+        caller, others = self._script.caller, self._script.others
         return Conversation(
             id=self._ids.call,
             participants=[
                 Participant(
                     identity=caller.identity, display_name=caller.name, language_id=caller.language, originator=True
                 ),
+                *(Participant(identity=identity, originator=False) for identity in others),
                 Participant(identity=self._settings.bot_identity, originator=False),
             ],
-            is_multiparty=False,
+            is_multiparty=bool(others),
+            thread_id=f"19:{self._ids.call}@thread.skype" if others else None,
             presented_modality_types=[ModalityType.AUDIO],
             call_state=CallState.INCOMING,
             links=self._links(),
@@ -168,10 +189,12 @@ class SkypeCall:
             return await self._post_result(self._invalid(violation))
         self._callback = workflow.links.callback if workflow.links is not None else None
         self._app_state = workflow.app_state
+        self._notification = workflow.links.notification if workflow.links is not None else None
+        self._subscriptions = frozenset(workflow.notification_subscriptions or ())
         self._first = False
         self.turns += 1
         if self._settings.max_workflows is not None and self.turns > self._settings.max_workflows:
-            self.faults.append(f"a call may have {self._settings.max_workflows} workflows")
+            self.problems.append(f"a call may have {self._settings.max_workflows} workflows")
             return None
         done = await self._run(workflow)
         if done.recording is not None:
@@ -196,7 +219,36 @@ class SkypeCall:
             done = await self._actions.run(action)
             if not done.outcome.succeeded:
                 break
+            if isinstance(action, Answer):
+                await self._tell_state(CallState.ESTABLISHED)
+                await self._tell_roster()
         return done
+
+    async def _tell_state(self, state: CallState) -> None:
+        """Rule 8."""
+        if self._notification is not None and CALL_STATE_CHANGE in self._subscriptions:
+            change = CallStateChange(
+                id=self._ids.call, type=CALL_STATE_CHANGE, current_state=state, state_change_code="0"
+            )
+            await self._post(self._notification, change.to_wire())
+
+    async def _tell_roster(self) -> None:
+        """Rule 8."""
+        script = self._script
+        if self._notification is None or ROSTER_UPDATE not in self._subscriptions or not script.others:
+            return
+        identities = (script.caller.identity, *script.others, self._settings.bot_identity)
+        participants = [
+            RosterParticipant(
+                identity=identity,
+                media_type=ModalityType.AUDIO,
+                media_stream_direction="sendrecv",
+                media_stream_id=str(number),
+            )
+            for number, identity in enumerate(identities, 1)
+        ]
+        update = RosterUpdate(id=self._ids.call, type=ROSTER_UPDATE, participants=participants)
+        await self._post(self._notification, update.to_wire())
 
     async def _idle(self) -> None:
         """The bot has nothing to do: wait for the caller to hang up, for a while."""
@@ -204,7 +256,7 @@ class SkypeCall:
             await self._line.quiet(self._settings.idle_timeout_s)
         except CallOver:
             return
-        self.faults.append(f"the bot gave nothing to do for {self._settings.idle_timeout_s:g} s")
+        self.problems.append(f"the bot gave nothing to do for {self._settings.idle_timeout_s:g} s")
 
     def _loops(self) -> bool:
         now = self._line.clock.now()
@@ -212,7 +264,7 @@ class SkypeCall:
         self._last_turn_at = now
         if self._turns_at_once < self._settings.max_workflows_at_once:
             return False
-        self.faults.append(f"{self._turns_at_once} workflows in a row took no time at all")
+        self.problems.append(f"{self._turns_at_once} workflows in a row took no time at all")
         return True
 
     def _violated(self, violation: ContractViolation) -> None:
@@ -276,60 +328,35 @@ class SkypeCall:
         return None
 
     async def _post(self, url: str, message: dict[str, Any], recording: Recording | None = None) -> bytes | None:
-        """Post a message, with retries: the body of the reply, or None when the bot cannot be reached or refuses."""
+        """Post a message: the body of the reply, or None when the call ends with it."""
         message_id = self._ids.next()
         content_type, content = _encode(message, recording, boundary=message_id)
-        headers = {
+        size = len(recording.data) if recording is not None else 0
+        return await self.delivery.post(
+            Message(url, message_id, self._ids.chain, self._headers(message_id, content_type), content, message, size)
+        )
+
+    async def send(self, step: Send) -> Response:
+        """Post what a script makes the platform send, as it is: to the callback link, or to the bot's address."""
+        message_id = self._ids.next()
+        body = step.send if isinstance(step.send, str) else json.dumps(step.send, ensure_ascii=False)
+        content = body.replace("{call}", self._ids.call).encode()
+        try:
+            noted = json.loads(content)
+        except (ValueError, RecursionError):
+            noted = content.decode()
+        url = self._bot_url if step.to == "bot" else self._callback or self._bot_url
+        headers = self._headers(message_id, step.content_type)
+        return await self.delivery.once(Message(url, message_id, self._ids.chain, headers, content, noted))
+
+    def _headers(self, message_id: str, content_type: str) -> dict[str, str]:
+        return {
             "X-Microsoft-Skype-Chain-ID": self._ids.chain,
             "X-Microsoft-Skype-Message-ID": message_id,
             "Accept": "application/json",
             "User-Agent": USER_AGENT,
             "Content-Type": content_type,
         }
-        status: int | None = None
-        for attempt in range(1, self._settings.retries + 2):
-            if attempt > 1:
-                await self._line.clock.sleep(self._settings.retry_spacing_s)
-            self._ledger.add(
-                "platform",
-                "http.request",
-                attempt=attempt,
-                message_id=message_id,
-                chain_id=self._ids.chain,
-                url=url,
-                json=message,
-                bytes=len(recording.data) if recording is not None else 0,
-            )
-            status, body = await self._send(url, headers, content)
-            if status is not None and status < 500:
-                break
-        if status is not None and 200 <= status < 300:
-            return body
-        answered = f"answered with status {status}" if status is not None else "did not answer"
-        self.faults.append(f"the bot {answered} (attempt {attempt})")
-        return None
-
-    async def _send(self, url: str, headers: dict[str, str], content: bytes) -> tuple[int | None, bytes]:
-        """One attempt: the status, None when there was no reply, and the body."""
-        began = time.perf_counter()
-        status, body = None, b""
-        members: dict[str, Any] = {}
-        try:
-            async with self._line.clock.io(), asyncio.timeout(self._settings.request_timeout_s):
-                response = await self._http.post(url, content=content, headers=headers, timeout=None)
-                status, body = response.status_code, response.content
-        except TimeoutError:
-            members["error"] = "timeout"
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            members["error"] = type(error).__name__
-        if body.strip():
-            try:
-                members["json"] = _json(body)
-            except ContractViolation:
-                members["text"] = body.decode(errors="replace")
-        milliseconds = round((time.perf_counter() - began) * 1000, 1)
-        self._ledger.add("bot", "http.reply", status=status, ms=milliseconds, **members)
-        return status, body
 
 
 def _json(body: bytes) -> Any:

@@ -24,8 +24,6 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import httpx
-
 from dialtone.protocol import (
     Action,
     Answer,
@@ -53,6 +51,7 @@ from dialtone.protocol import DigitCollectionCompletionReason as Digits
 from simulator import audio, speech
 from simulator.line import CallOver, Cuts, Key, Line, Signal, Sound, SpeechEnded, SpeechStarted
 from simulator.platforms.settings import PlatformSettings
+from simulator.wire import TooLarge, Wire
 
 
 class PromptFailed(Exception):
@@ -81,13 +80,11 @@ class Done:
 class SkypeActions:
     """Runs the actions of one call. `transfer_fails` makes every transfer fail."""
 
-    def __init__(
-        self, line: Line, settings: PlatformSettings, http: httpx.AsyncClient, *, transfer_fails: bool = False
-    ) -> None:
+    def __init__(self, line: Line, settings: PlatformSettings, wire: Wire, *, transfer_fails: bool = False) -> None:
         self.answered = False
         self._line = line
         self._settings = settings
-        self._http = http
+        self._wire = wire
         self._transfer_fails = transfer_fails
 
     async def run(self, action: Action) -> Done:
@@ -156,20 +153,19 @@ class SkypeActions:
     async def _file(self, uri: str) -> bytes:
         """Fetch a prompt file, as PCM."""
         most, limit_s = self._settings.prompt_file_max_bytes, self._settings.prompt_file_timeout_s
-        data = bytearray()
         try:
-            async with self._line.clock.io(), asyncio.timeout(limit_s), self._http.stream("GET", uri) as reply:
-                if reply.status_code != 200:
-                    raise PromptFailed(f"the prompt file was answered with status {reply.status_code}")
-                async for part in reply.aiter_bytes():
-                    data += part
-                    if len(data) > most:
-                        raise PromptFailed(f"the prompt file has more than {most} bytes")
-            return audio.decode(bytes(data), ("wav", "wma"))
-        except TimeoutError:
-            raise PromptFailed(f"the prompt file did not arrive within {limit_s:g} s") from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise PromptFailed(f"the prompt file could not be fetched: {type(error).__name__}") from None
+            async with self._line.clock.io():
+                answer = await self._wire.get(uri, most, limit_s)
+        except TooLarge:
+            raise PromptFailed(f"the prompt file has more than {most} bytes") from None
+        if answer.failure == "timeout":
+            raise PromptFailed(f"the prompt file did not arrive within {limit_s:g} s")
+        if answer.failure is not None:
+            raise PromptFailed(f"the prompt file could not be fetched: {answer.failure}")
+        if answer.status != 200:
+            raise PromptFailed(f"the prompt file was answered with status {answer.status}")
+        try:
+            return audio.decode(answer.body, ("wav", "wma"))
         except audio.AudioError as error:
             raise PromptFailed(f"the prompt file cannot be played: {error}") from None
 
@@ -262,8 +258,12 @@ class SkypeActions:
         recording = None
         pcm = self._line.caller_sound(start, clock.now())
         if pcm and reason is not RecordingCompletionReason.INITIAL_SILENCE_TIMEOUT:
-            async with clock.io():
-                data = await asyncio.to_thread(audio.encode, pcm, recording_format.value)
+            if recording_format is RecordingFormat.WAV:
+                data = audio.encode(pcm, recording_format.value)
+            else:
+                # Minutes of sound take a second to encode, and other calls go on meanwhile.
+                async with clock.io():
+                    data = await asyncio.to_thread(audio.encode, pcm, recording_format.value)
             recording = Recording(action.operation_id, recording_format, round(audio.seconds_of(pcm), 3), data)
         seconds = recording.seconds if recording is not None else 0.0
         size = len(recording.data) if recording is not None else 0

@@ -1,6 +1,7 @@
 """An issuer of tokens on this machine: OpenID metadata, a key set and a signature, and ways to be out of order."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -57,17 +58,17 @@ class Issuer:
 
 
 @asynccontextmanager
-async def serving(give: Any) -> AsyncIterator[str]:
+async def serving(give: Any, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """The address of a server on this machine that answers with `give`."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", give)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
         _, port, *_ = runner.addresses[0]
-        yield f"http://127.0.0.1:{port}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     finally:
         await runner.cleanup()
 

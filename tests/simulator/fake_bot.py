@@ -10,11 +10,12 @@ from typing import Any
 
 from aiohttp import web
 
-from simulator.call import CallReport, http_client, place_call
+from simulator.call import CallReport, place_call
 from simulator.clock import VirtualClock
 from simulator.ledger import Event
 from simulator.platforms.settings import PlatformSettings
 from simulator.script import read_script
+from simulator.wire import open_wire
 
 Json = dict[str, Any]
 Reply = Json | list[Json] | int | str | None | Callable[[Json], Any]
@@ -115,9 +116,9 @@ async def running_bot() -> AsyncIterator[FakeBot]:
 async def ring(bot: FakeBot, script: str, settings: PlatformSettings = DEFAULT, seed: int = 7) -> CallReport:
     """One call in virtual time, of a script's steps (and what follows them)."""
     text = f"name: test\nsteps:\n{script}"
-    async with http_client() as http:
+    async with open_wire() as wire:
         return await place_call(
-            read_script(text), f"{bot.url}/call", clock=VirtualClock(), http=http, seed=seed, settings=settings
+            read_script(text), f"{bot.url}/call", clock=VirtualClock(), wire=wire, seed=seed, settings=settings
         )
 
 

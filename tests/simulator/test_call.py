@@ -4,10 +4,11 @@ from typing import Any
 import pytest
 
 from simulator import speech
-from simulator.call import http_client, place_call
+from simulator.call import place_call
 from simulator.clock import RealClock, VirtualClock
 from simulator.ledger import to_line
 from simulator.script import read_script
+from simulator.wire import open_wire
 from tests.simulator.fake_bot import ANSWER, HANGUP, FakeBot, Json, choose, digits, of_kind, record, ring, say
 
 SCRIPT = """\
@@ -43,7 +44,7 @@ def reception(conversations: dict[str, int]) -> Any:
 
 
 def ledger(events: list[dict[str, Any]]) -> str:
-    return "".join(to_line({name: value for name, value in event.items() if name != "ms"}) for event in events)
+    return "".join(map(to_line, events))
 
 
 def running() -> bool:
@@ -68,11 +69,11 @@ async def test_many_calls_share_one_clock(bot: FakeBot) -> None:
     bot.replies = [reception({})] * 200
     script = read_script(SCRIPT)
     clock = VirtualClock()
-    async with http_client() as http:
-        calls = [place_call(script, f"{bot.url}/call", clock=clock, http=http, seed=seed) for seed in range(20)]
+    async with open_wire() as wire:
+        calls = [place_call(script, f"{bot.url}/call", clock=clock, wire=wire, seed=seed) for seed in range(20)]
         reports = await asyncio.gather(*calls)
         bot.replies = [reception({})] * 5
-        alone = await place_call(script, f"{bot.url}/call", clock=VirtualClock(), http=http, seed=7)
+        alone = await place_call(script, f"{bot.url}/call", clock=VirtualClock(), wire=wire, seed=7)
     assert all(report.ok for report in reports)
     assert len({of_kind(report, "call.started")[0]["call_id"] for report in reports}) == 20
     assert ledger(reports[7].events) == ledger(alone.events)
@@ -81,11 +82,11 @@ async def test_many_calls_share_one_clock(bot: FakeBot) -> None:
 async def test_a_seed_is_made_up_and_told(bot: FakeBot) -> None:
     bot.replies = [reception({})] * 5
     script = read_script("name: x\nsteps: [{hear: welcome}, {hang_up: true}]")
-    async with http_client() as http:
-        first = await place_call(script, f"{bot.url}/call", clock=VirtualClock(), http=http)
+    async with open_wire() as wire:
+        first = await place_call(script, f"{bot.url}/call", clock=VirtualClock(), wire=wire)
         seed = of_kind(first, "call.started")[0]["seed"]
         bot.replies = [reception({})] * 5
-        again = await place_call(script, f"{bot.url}/call", clock=VirtualClock(), http=http, seed=seed)
+        again = await place_call(script, f"{bot.url}/call", clock=VirtualClock(), wire=wire, seed=seed)
     assert ledger(first.events) == ledger(again.events)
 
 
@@ -93,14 +94,16 @@ async def test_a_call_in_real_time(bot: FakeBot) -> None:
     bot.replies = [[ANSWER, choose("Press 1.")], [HANGUP]]
     script = read_script('name: x\nsteps: [{hear: press, pause: 0.1}, {press: "1"}]\nexpect: {ended_by: bot}')
     clock = RealClock()
-    async with http_client() as http:
-        report = await place_call(script, f"{bot.url}/call", clock=clock, http=http)
+    async with open_wire() as wire:
+        report = await place_call(script, f"{bot.url}/call", clock=clock, wire=wire)
     assert report.ok
     assert bot.outcomes[0]["choiceOutcome"]["choiceName"] == "sales"
     (heard,) = of_kind(report, "heard")
     assert heard["seconds"] >= 0.5
     assert of_kind(report, "pressed")[0]["t"] >= heard["t"] + 0.1
     assert clock.now() >= heard["seconds"] + 0.1
+    assert all(event["ms"] > 0 for event in of_kind(report, "http.reply"))
+    assert of_kind(report, "http.request")[1]["url"] == f"{bot.url}/call"
 
 
 async def test_a_call_that_cannot_be_made_leaves_nothing_behind(bot: FakeBot, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,8 +120,8 @@ async def test_a_call_that_cannot_be_made_leaves_nothing_behind(bot: FakeBot, mo
 async def test_a_call_that_is_cancelled_leaves_nothing_behind(bot: FakeBot) -> None:
     bot.replies = [[ANSWER, say("A long story that nobody wants to hear to its end.")]]
     script = read_script("name: x\nsteps: [{hear: story}]")
-    async with http_client() as http:
-        call = asyncio.create_task(place_call(script, f"{bot.url}/call", clock=RealClock(), http=http))
+    async with open_wire() as wire:
+        call = asyncio.create_task(place_call(script, f"{bot.url}/call", clock=RealClock(), wire=wire))
         while not bot.requests:
             await asyncio.sleep(0.01)
         call.cancel()

@@ -9,9 +9,11 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import httpx
+import jwt
 import pytest
 
 from simulator import audio, program
+from simulator.issuer import ISSUER, load_key
 from tests.simulator.fake_bot import ANSWER, HANGUP, FakeBot, record, running_bot
 
 ROOT = Path(__file__).parents[2]
@@ -118,3 +120,52 @@ def test_a_missing_package_is_named(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "av is not installed: pip install 'dialtone[local]'" in done.stderr
+
+
+def test_many_calls_write_a_line_each_and_a_ledger(
+    served_bot: FakeBot, script: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served_bot.replies = [[ANSWER, record()], [HANGUP], None, [ANSWER, record()], [HANGUP], None]
+    served_bot.replies += served_bot.replies[:3]
+    folder = tmp_path / "ledgers"
+    assert call(served_bot, script, "--times", "3", "--jobs", "1", "--seed", "5", "--ledgers", str(folder)) == 0
+    *lines, summary = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["kind"], line["seed"], line["ok"]) for line in lines] == [("call", seed, True) for seed in (5, 6, 7)]
+    assert (summary["kind"], summary["calls"], summary["ok"], summary["seed"]) == ("calls", 3, 3, 5)
+    events = [json.loads(line) for line in (folder / "6.jsonl").read_text().splitlines()]
+    assert (events[0]["seed"], events[-1]["kind"]) == (6, "verdict")
+
+
+def test_a_fault_of_the_command_line(served_bot: FakeBot, script: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    served_bot.replies = [[ANSWER, record()], [HANGUP]]
+    assert call(served_bot, script, "--fault", "drop=1@1") == 0
+    assert '"fault":"drop","value":1,"request":1' in capsys.readouterr().out
+    assert call(served_bot, script, "--fault", "kill=after@0") == 2
+    assert "kill=after@0: it needs whoever runs the bot" in capsys.readouterr().err
+    assert call(served_bot, script, "--fault", "kill=after@0", "--house", "http://127.0.0.1:1") == 2
+    assert "did not do /kill: unreachable" in capsys.readouterr().err
+
+
+def test_a_storm_writes_its_cells(served_bot: FakeBot, script: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    served_bot.replies = [[ANSWER, record()], [HANGUP], None, [ANSWER, record()], [HANGUP], None, [ANSWER]]
+    assert program.run(["storm", str(script), "--bot", f"{served_bot.url}/call", "--seed", "1"]) == 1
+    *cells, summary = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (cells[0]["fault"], cells[0]["ok"]) == (None, True)
+    red = next(cell for cell in cells if not cell["ok"])
+    assert (red["fault"], red["request"]) == ("duplicate=2", 0)
+    assert any("REPLY_DIFFERS" in reason for reason in red["reasons"])
+    assert (summary["kind"], summary["ok"]) == ("storm", False)
+
+
+def test_tokens_are_sent_and_their_key_set_is_served(
+    served_bot: FakeBot, script: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served_bot.replies = [[ANSWER, record()], [HANGUP]]
+    key = tmp_path / "key.pem"
+    assert call(served_bot, script, "--jwt", "my-app", "--issuer-key", str(key)) == 0
+    assert "tokens for my-app, metadata at http://127.0.0.1:" in capsys.readouterr().err
+    token = served_bot.requests[0].headers["Authorization"].removeprefix("Bearer ")
+    assert jwt.decode(token, load_key(key).public_key(), algorithms=["RS256"], audience="my-app")["iss"] == ISSUER
+    key.write_text("nothing")
+    assert call(served_bot, script, "--jwt", "my-app", "--issuer-key", str(key)) == 2
+    assert "delete it" in capsys.readouterr().err

@@ -36,8 +36,8 @@ def test_a_script_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "where", "what"),
     [
-        ("", "line 1: script:", "name, caller, steps"),
-        ("[]", "line 1: script:", "name, caller, steps"),
+        ("", "line 1: script:", "name, caller, others, steps"),
+        ("[]", "line 1: script:", "name, caller, others, steps"),
         ("a: [", "line 1:", "not YAML"),
         ("name: 2020-13-45", "", "not YAML"),
         ("!!python/object:os.system x", "line 1:", "not YAML"),
@@ -127,6 +127,53 @@ def test_prompts_are_known_by_name(name: str, text: str | None, file: str | None
     assert step.matches(text, file) is result
 
 
-@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "simulator" / "scripts").glob("*.yaml")), ids=str)
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / "simulator" / "scripts").rglob("*.yaml")), ids=str)
 def test_the_scripts_that_come_with_it_are_good(path: Path) -> None:
     assert read_script_file(path).steps
+
+
+ODD = """\
+name: odd
+steps:
+  - send: {id: "{call}", callState: established}
+    status: 400
+  - send: not JSON
+    to: bot
+    content_type: text/plain
+faults: [{duplicate: 2, at: 1}]
+expect:
+  dead_air: 3
+  transcript: [{bot: Welcome}, {caller: "2"}]
+"""
+
+
+def test_odd_messages_faults_and_transcripts_are_read() -> None:
+    script = read_script(ODD)
+    assert [step.model_dump(exclude_defaults=True) for step in script.steps] == [
+        {"send": {"id": "{call}", "callState": "established"}, "status": 400},
+        {"send": "not JSON", "to": "bot", "content_type": "text/plain"},
+    ]
+    assert [str(fault) for fault in script.faults] == ["duplicate=2@1"]
+    assert [line.model_dump() for line in script.expect.transcript] == [{"bot": "Welcome"}, {"caller": "2"}]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where", "what"),
+    [
+        ("status: 400", "status: 99", "line 4: steps.0.status:", "200 to 599"),
+        ("to: bot", "to: me", "line 6: steps.1.to:", "callback or bot"),
+        ("duplicate: 2", "duplicate: 99", "line 8: faults.0.duplicate:", "copies, 1 to 16"),
+        ("duplicate: 2, at: 1", "duplicate: 2", "line 8: faults.0", "it is missing"),
+        ("duplicate: 2, at: 1", "rain: 2, at: 1", "line 8: faults.0:", "exactly one of duplicate, reorder"),
+        ("at: 1}", "at: 1, by: 2}", "line 8: faults.0.by:", "allowed: at, duplicate"),
+        ("dead_air: 3", "dead_air: 0", "line 10: expect.dead_air:", "seconds, above 0"),
+        ("{bot: Welcome}", "{you: Welcome}", "line 11: expect.transcript.0:", "{caller: words or keys}"),
+        ("{bot: Welcome}", '{bot: "/a(/"}', "line 11: expect.transcript.0.bot:", "not a regular expression"),
+    ],
+)
+def test_what_is_wrong_with_odd_things_is_named(old: str, new: str, where: str, what: str) -> None:
+    assert old in ODD
+    with pytest.raises(ScriptError) as error:
+        read_script(ODD.replace(old, new))
+    assert where in str(error.value)
+    assert what in str(error.value)

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from simulator.call import http_client
 from simulator.service import SCRIPT_MAX_BYTES, Message, Service
+from simulator.wire import open_wire
 from tests.simulator.fake_bot import ANSWER, HANGUP, FakeBot, choose, say
 
 SCRIPT = 'name: x\nsteps: [{hear: Hello}, {press: "1"}]\nexpect: {ended_by: bot}'
@@ -15,7 +15,7 @@ SCRIPT = 'name: x\nsteps: [{hear: Hello}, {press: "1"}]\nexpect: {ended_by: bot}
 
 @pytest.fixture
 async def client(bot: FakeBot) -> AsyncIterator[httpx.AsyncClient]:
-    async with http_client() as http, _client(Service(f"{bot.url}/call", http)) as client:
+    async with open_wire() as wire, _client(Service(f"{bot.url}/call", wire)) as client:
         yield client
 
 
@@ -51,6 +51,7 @@ async def test_it_calls(bot: FakeBot, client: httpx.AsyncClient) -> None:
         ("GET", "/etc/passwd", "", {}, 404, "NOT_FOUND"),
         ("POST", "/calls", "name: x", {}, 400, "SCRIPT"),
         ("POST", "/calls", b"\xff\xfe", {}, 400, "SCRIPT"),
+        ("POST", "/calls", SCRIPT + "\nfaults: [{kill: after, at: 0}]", {}, 400, "SCRIPT"),
         ("POST", "/calls", "name: x\nsteps: [{speak: {wav: /etc/passwd}}]", {}, 400, "SCRIPT"),
         ("POST", "/calls", "#" * (SCRIPT_MAX_BYTES + 1), {}, 413, "SCRIPT_TOO_LARGE"),
         ("POST", "/calls?time=soon", SCRIPT, {}, 400, "TIME"),
@@ -105,7 +106,7 @@ async def test_a_client_that_goes_away_breaks_its_call_off(bot: FakeBot) -> None
             gone.set()
 
     scope = {"method": "POST", "path": "/calls", "query_string": b"", "headers": [(b"host", b"localhost")]}
-    async with http_client() as http, asyncio.timeout(10):
-        await Service(f"{bot.url}/call", http)(scope, receive, send)
+    async with open_wire() as wire, asyncio.timeout(10):
+        await Service(f"{bot.url}/call", wire)(scope, receive, send)
     assert not any(b"call.ended" in message.get("body", b"") for message in sent)
     assert len(bot.requests) == 1

@@ -1,5 +1,13 @@
+import time
+
+import pytest
+
+from simulator.call import place_call
+from simulator.clock import RealClock
 from simulator.platforms.settings import PlatformSettings
-from tests.simulator.fake_bot import ANSWER, HANGUP, FakeBot, of_kind, ring, say, verdict
+from simulator.script import read_script
+from simulator.wire import open_wire
+from tests.simulator.fake_bot import ANSWER, HANGUP, FakeBot, Json, digits, of_kind, record, ring, say, verdict
 
 
 async def test_a_prompt_that_never_came_is_told_with_both_sides_and_times(bot: FakeBot) -> None:
@@ -62,3 +70,69 @@ async def test_a_call_that_the_platform_is_expected_to_end(bot: FakeBot) -> None
     bot.replies = [[ANSWER]]
     settings = PlatformSettings(idle_timeout_s=2)
     assert (await ring(bot, "  - wait: 1\nexpect: {ended_by: platform}", settings)).ok
+
+
+SPOKEN = '  - hear: Which\n  - press: "12"\n  - hear: Speak\n  - speak: Hello there.\n'
+
+
+async def transcript_of(bot: FakeBot, wanted: str) -> list[str]:
+    bot.replies = [[ANSWER, digits("Which?", most=2)], [record("Speak.", stopTones=["#"])], [say("Bye."), HANGUP]]
+    return verdict(await ring(bot, f"{SPOKEN}expect: {{transcript: [{wanted}]}}"))
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        '{bot: Which}, {caller: "12"}, {bot: Speak}, {caller: hello}, {bot: Bye}',
+        '{bot: Which}, {bot: "/^bye/"}',
+        '{caller: "12"}',
+    ],
+)
+async def test_a_transcript_that_is_as_expected(bot: FakeBot, wanted: str) -> None:
+    assert await transcript_of(bot, wanted) == []
+
+
+async def test_a_transcript_that_is_not_is_told_from_where_it_differs(bot: FakeBot) -> None:
+    (reason,) = await transcript_of(bot, '{bot: Which}, {caller: "1"}, {bot: Which}')
+    assert reason.startswith("transcript line 3 (bot: Which) did not come; from there on: ")
+    assert "s bot: Speak., " in reason
+    assert "s caller: Hello there., " in reason
+    assert "Which?" not in reason
+    (reason,) = await transcript_of(bot, '{bot: Bye}, {caller: "12"}')
+    assert reason == "transcript line 2 (caller: 12) did not come; from there on: nothing"
+
+
+async def test_dead_air_counts_the_attempts(bot: FakeBot) -> None:
+    for most, reasons in ((2.5, []), (1.5, ["dead_air: expected at most 1.5 s, got 2.0 s"])):
+        bot.replies = [[ANSWER], 500, 503, [HANGUP]]
+        report = await ring(bot, f"  - wait: 1\nexpect: {{dead_air: {most}}}")
+        assert verdict(report) == reasons
+    bot.replies = [[ANSWER], [HANGUP]]
+    (reason,) = verdict(await ring(bot, "  - wait: 1\nexpect: {dead_air: 0.000001}"))
+    assert reason.startswith("dead_air: expected at most 1e-06 s, got ")
+
+
+async def test_a_message_that_the_script_sends(bot: FakeBot) -> None:
+    odd = '  - hear: Hello\n  - send: {id: "{call}", odd: true}\n'
+    for status, reasons in ((None, []), (400, ["step 2 (send to callback): expected status 400, got 200"])):
+        bot.replies = [[ANSWER, say("Hello.")], [say("And so on, for quite a while.")], None, [HANGUP]]
+        report = await ring(bot, odd + ("" if status is None else f"    status: {status}\n"))
+        assert verdict(report) == reasons
+        sent = next(request for request in bot.requests[-5:] if "odd" in request.json)
+        assert sent.json == {"id": of_kind(report, "call.started")[0]["call_id"], "odd": True}
+    bot.replies = [[ANSWER, say("Hello.")], [say("And so on, for quite a while.")], 400, [HANGUP]]
+    report = await ring(bot, '  - hear: Hello\n  - send: "{}"\n    to: bot\n    status: 400')
+    assert verdict(report) == []
+
+
+async def test_dead_air_in_real_time_is_counted_once(bot: FakeBot) -> None:
+    def late(_: object) -> list[Json]:
+        time.sleep(0.5)
+        return [HANGUP]
+
+    bot.replies = [[ANSWER], late]
+    script = read_script("name: x\nsteps: [{wait: 0.1}]\nexpect: {dead_air: 60}")
+    async with open_wire() as wire:
+        report = await place_call(script, f"{bot.url}/call", clock=RealClock(), wire=wire)
+    assert 0.5 <= max(report.replied_in) <= max(report.waited) < 2 * max(report.replied_in)
+    assert verdict(report) == []

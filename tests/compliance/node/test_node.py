@@ -18,9 +18,12 @@ from typing import Any
 import pytest
 
 from dialtone.program import Program
-from simulator.call import CallReport, http_client, place_call
+from simulator.call import CallReport, place_call
 from simulator.clock import VirtualClock
+from simulator.lab import Bot
 from simulator.script import read_script_file
+from simulator.storm import Storm
+from simulator.wire import open_wire
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -91,8 +94,8 @@ def our_bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 async def ring(script: Path, bot: str) -> CallReport:
-    async with http_client() as http:
-        return await place_call(read_script_file(script), bot, clock=VirtualClock(), http=http, seed=SEED)
+    async with open_wire() as wire:
+        return await place_call(read_script_file(script), bot, clock=VirtualClock(), wire=wire, seed=SEED)
 
 
 def story(report: CallReport) -> list[dict[str, Any]]:
@@ -121,3 +124,19 @@ def test_the_scripts_have_a_recording_and_both_ways_to_hang_up() -> None:
     expected = [read_script_file(path).expect for path in SCRIPTS]
     assert {expect.ended_by for expect in expected} == {"bot", "caller"}
     assert any(expect.recordings for expect in expected)
+
+
+@pytest.mark.parametrize(
+    ("weather", "stood"),
+    [(("delay=3", "drop=1", "lost_caller"), True), (("duplicate=2",), False), (("drop_reply=1",), False)],
+)
+async def test_the_sdk_stands_what_needs_no_memory_of_replies(
+    node_bot: str, weather: tuple[str, ...], stood: bool
+) -> None:
+    """It takes a repeated callback for a new one: a reply that was lost is not given again."""
+    script = read_script_file(HERE / "leave_a_message.yaml")
+    async with open_wire() as wire:
+        cells = [cell async for cell in Storm(Bot(node_bot, wire), SEED, weather).blow([script])]
+    reasons = [reason for cell in cells for reason in cell.reasons]
+    assert (reasons == []) is stood
+    assert any("REPLY_DIFFERS" in reason for reason in reasons) is not stood

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from dialtone.protocol import Conversation, ConversationResult, rules
+from dialtone.protocol import Conversation, ConversationResult, RosterUpdate, rules
+from dialtone.protocol.notifications import read_notification
 from simulator.platforms.settings import PlatformSettings
 from tests.simulator.fake_bot import (
     ANSWER,
@@ -121,7 +122,7 @@ async def test_an_illegal_workflow_keeps_what_is_legal_of_it(bot: FakeBot) -> No
     ]
     report = await ring(bot, PATIENT)
     urls = [event["url"] for event in of_kind(report, "http.request")]
-    assert urls[1:4] == [f"{bot.url}/call", elsewhere["callback"], elsewhere["callback"]]
+    assert urls[1:4] == ["http://bot/call", "http://bot/call?elsewhere=1", "http://bot/call?elsewhere=1"]
     assert [request.json["appState"] for request in bot.requests[1:4]] == ["first", "first", "third"]
     assert {request.json["callState"] for request in bot.requests[2:4]} == {"established"}
 
@@ -175,7 +176,7 @@ async def test_when_the_tries_are_used_up_the_platform_hangs_up(bot: FakeBot) ->
 async def test_a_bot_that_is_not_there(bot: FakeBot) -> None:
     bot.url = "http://127.0.0.1:1"
     report = await ring(bot, PATIENT)
-    assert [event["error"] for event in of_kind(report, "http.reply")] == ["ConnectError"] * 4
+    assert [event["error"] for event in of_kind(report, "http.reply")] == ["unreachable"] * 4
     assert verdict(report) == ["the bot did not answer (attempt 4)"]
 
 
@@ -264,11 +265,56 @@ async def test_the_ledger_tells_the_wire(bot: FakeBot) -> None:
     bot.replies = [[ANSWER, record(stopTones=["#"], recordingFormat="wav")], [HANGUP]]
     report = await ring(bot, '  - wait: 1\n  - speak: Hello.\n  - press: "#"')
     requests, replies = of_kind(report, "http.request"), of_kind(report, "http.reply")
-    assert [event["json"] for event in requests] == [request.json for request in bot.requests]
+    assert requests[0]["json"] == bot.requests[0].json
+    assert requests[1]["json"] == bot.requests[1].json | {"appState": "<appState 1>"}
     assert [event["bytes"] for event in requests] == [0, len(bot.requests[1].audio or b""), 0]
     assert [event["status"] for event in replies] == [200, 200, 200]
-    assert all(event["ms"] > 0 for event in replies)
     assert "json" not in replies[2]
     kept: dict[str, Any] = replies[1]["json"]
     assert kept["actions"] == [HANGUP]
     assert json.dumps(report.events)
+
+
+def subscribed(bot: FakeBot, *actions: Json) -> Json:
+    """A workflow that asks for notifications."""
+    links = {"callback": f"{bot.url}/call", "notification": f"{bot.url}/call?about=call"}
+    subscriptions = ["callStateChange", "rosterUpdate"]
+    return {"actions": list(actions), "links": links, "notificationSubscriptions": subscriptions}
+
+
+async def test_notifications_go_to_whoever_subscribes(bot: FakeBot) -> None:
+    bot.replies = [subscribed(bot, ANSWER, say("Hello.")), 202, subscribed(bot, HANGUP), None, 202]
+    report = await ring(bot, PATIENT)
+    assert verdict(report) == []
+    call = of_kind(report, "call.started")[0]["call_id"]
+    told = [request.json for request in bot.requests if "type" in request.json]
+    assert told == [
+        {"id": call, "type": "callStateChange", "currentState": state, "stateChangeCode": "0"}
+        for state in ("established", "terminated")
+    ]
+    urls = [event["url"] for event in of_kind(report, "http.request") if "type" in event["json"]]
+    assert urls == ["http://bot/call?about=call"] * 2
+    assert "type" in bot.last.json
+    for notification in told:
+        rules.check_notification(read_notification(notification))
+
+
+async def test_a_group_call_has_a_roster(bot: FakeBot) -> None:
+    bot.replies = [subscribed(bot, ANSWER, HANGUP), 202, 202, None, 202]
+    report = await ring(bot, f'{PATIENT}\nothers: ["8:omar", "8:ines"]')
+    assert verdict(report) == []
+    first = bot.requests[0].json
+    rules.check_conversation(Conversation.from_wire(first))
+    assert (first["isMultiparty"], first["threadId"]) == (True, f"19:{first['id']}@thread.skype")
+    assert [each["identity"] for each in first["participants"]] == ["8:caller", "8:omar", "8:ines", "28:simulated-bot"]
+    roster = read_notification(bot.requests[2].json)
+    rules.check_notification(roster)
+    assert isinstance(roster, RosterUpdate)
+    assert roster.identities == ("8:caller", "8:omar", "8:ines", "28:simulated-bot")
+
+
+async def test_a_notification_that_is_refused(bot: FakeBot) -> None:
+    bot.replies = [subscribed(bot, ANSWER, HANGUP), 403, None, 202]
+    report = await ring(bot, PATIENT)
+    assert verdict(report) == ["the bot answered with status 403 (attempt 1)"]
+    assert of_kind(report, "call.ended")[0]["by"] == "bot"

@@ -238,7 +238,7 @@ async def test_a_file_that_cannot_be_played_fails_the_action(
 async def test_a_prompt_file_that_cannot_be_reached(bot: FakeBot) -> None:
     play = {"operationId": "p", "action": "playPrompt", "prompts": [{"fileUri": "http://127.0.0.1:1/x.wav"}]}
     got, _ = await outcome_of(bot, play, PATIENT)
-    assert got["failureReason"] == "the prompt file could not be fetched: ConnectError"
+    assert got["failureReason"] == "the prompt file could not be fetched: unreachable"
 
 
 async def test_the_first_failed_outcome_is_posted_and_the_rest_is_not_run(bot: FakeBot) -> None:

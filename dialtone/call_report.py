@@ -1,0 +1,117 @@
+"""The ledger of a call as one HTML page: lanes on one time axis, and every event with its JSON. It needs nothing else.
+
+The lanes are a picture of the table below them, which has all that they show, in words.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any, Final
+
+from dialtone.ringing import Event
+from dialtone.transcript import clock
+
+_WIDTH: Final = 900
+_LANE: Final = 28
+_LEFT: Final = 80
+_LANES: Final = ("caller", "bot", "platform")
+_LONG: Final = {"heard": "bot", "spoke": "caller", "beep": "bot"}
+"""Events that take time, and in whose lane they are: a prompt is heard by the caller, and the bot is who says it."""
+_BAD: Final = frozenset({"violation", "fault", "failed"})
+_PAGE: Final = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }}
+table {{ border-collapse: collapse; width: 100%; }}
+th, td {{ text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top; }}
+td {{ overflow-wrap: anywhere; }}
+pre {{ white-space: pre-wrap; }}
+svg {{ width: 100%; height: auto; }}
+rect {{ fill: currentColor; fill-opacity: .35; }}
+circle {{ fill: currentColor; }}
+text {{ fill: currentColor; font-size: 13px; }}
+line {{ stroke: currentColor; stroke-opacity: .3; }}
+.bad {{ font-weight: bold; }}
+</style>
+<h1>{title}</h1>
+{verdict}
+{lanes}
+<table>
+<thead>
+<tr><th scope="col">Time</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">Event</th></tr>
+</thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+</html>
+"""
+
+
+def page(events: Sequence[Event]) -> str:
+    """The page of a call: its ledger from the simulator, or from its bot's journal (`dialtone.timeline`)."""
+    started = next((event for event in events if event["kind"] == "call.started"), {})
+    verdict = next((event for event in events if event["kind"] == "verdict"), None)
+    told = ""
+    if verdict is not None:
+        reasons = "".join(f"<li>{escape(reason)}</li>" for reason in verdict["reasons"])
+        told = "<p>The call ended as its script expects.</p>" if verdict["ok"] else f"<p>FAIL</p><ul>{reasons}</ul>"
+    return _PAGE.format(
+        title=f"Call {escape(str(started.get('call_id', '')))}",
+        verdict=told,
+        lanes=_lanes(events),
+        rows="\n".join(map(_row, events)),
+    )
+
+
+def _row(event: Event) -> str:
+    kind = str(event["kind"])
+    bad = kind in _BAD or event.get("ok") is False
+    details = {name: value for name, value in event.items() if name not in ("t", "who", "kind")}
+    text = json.dumps(details, ensure_ascii=False, indent=2)
+    cells = [clock(_began(event)), event["who"], ("failed: " if bad else "") + kind]
+    row = "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
+    short = escape(_short(details))
+    return (
+        f"<tr{' class=bad' if bad else ''}>{row}<td><details><summary>{short}</summary>"
+        f"<pre>{escape(text)}</pre></details></td></tr>"
+    )
+
+
+def _short(details: Mapping[str, Any]) -> str:
+    """The members of an event that are no document, on one line."""
+    flat = [f"{name} {value}" for name, value in details.items() if not isinstance(value, dict | list)]
+    text = ", ".join(flat) or "details"
+    return text if len(text) <= 160 else f"{text[:159]}…"
+
+
+def _began(event: Event) -> float:
+    return float(event.get("start", event["t"]))
+
+
+def _lanes(events: Sequence[Event]) -> str:
+    last = max((float(event["t"]) for event in events), default=0.0) or 1.0
+    scale = (_WIDTH - _LEFT) / last
+    parts = []
+    for number, name in enumerate(_LANES):
+        y = _LANE * number
+        parts.append(f'<text x="0" y="{y + 19}">{name}</text>')
+        parts.append(f'<line x1="{_LEFT}" y1="{y + 14}" x2="{_WIDTH}" y2="{y + 14}"/>')
+    for event in events:
+        lane = _LANES.index(_LONG.get(event["kind"], event["who"]))
+        x, y = _LEFT + _began(event) * scale, _LANE * lane + 14
+        if event["kind"] in _LONG:
+            wide = max(2.0, float(event["seconds"]) * scale)
+            parts.append(f'<rect x="{x:.1f}" y="{y - 9}" width="{wide:.1f}" height="18"/>')
+        else:
+            parts.append(f'<circle cx="{x:.1f}" cy="{y}" r="3"/>')
+    bottom = _LANE * len(_LANES)
+    parts.append(f'<text x="{_LEFT}" y="{bottom + 14}">0 s</text>')
+    parts.append(f'<text x="{_WIDTH}" y="{bottom + 14}" text-anchor="end">{last:.1f} s</text>')
+    label = f"Lanes of caller, bot and platform over {last:.1f} seconds; the table has the same events"
+    return f'<svg viewBox="0 0 {_WIDTH} {bottom + 20}" role="img" aria-label="{label}">{"".join(parts)}</svg>'

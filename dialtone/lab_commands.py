@@ -1,0 +1,229 @@
+"""The verbs of the `dialtone` command that experiment on a bot: many calls, storms, crowds."""
+
+import importlib.util
+import json
+import os
+from collections.abc import Sequence
+from contextlib import closing, nullcontext
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table as RichTable
+
+from dialtone import stored
+from dialtone.errors import ConfigurationError
+from dialtone.lab import Calls, Household, Table, household
+from dialtone.load_report import figures, page
+from dialtone.ringing import Event, Time, ring, simulate
+from dialtone.stack import DEFAULT_BOT, HOME, Stack
+from dialtone.transcript import printable
+
+Arrivals = Literal["steady", "poisson", "burst"]
+"""How a crowd comes; `simulator/crowd.py` says what each is."""
+
+_APP_DIR: Final = Path()
+_out = Console(highlight=False, markup=False)
+_meanwhile = Console(highlight=False, markup=False, stderr=True, style="dim")
+
+
+def call_many(
+    bot: str, script: Path, *, time: Time, seed: int | None, logs: Path, options: Sequence[str], as_json: bool
+) -> bool:
+    """Ring the bot many times, tell what came of it, and say whether all was well."""
+    calls = Calls()
+    with closing(ring(bot, script, time=time, seed=seed, app_dir=_APP_DIR, logs=logs, options=options)) as lines:
+        for number, _ in enumerate(calls.take(lines), 1):
+            if number % 100 == 0 and not as_json:
+                _meanwhile.print(f"{number:,} calls, {len(calls.failed):,} not as expected")
+    if as_json:
+        print(json.dumps(calls.document(), ensure_ascii=False))
+    else:
+        for line in calls.lines(f"dialtone call {script} --seed {{seed}}"):
+            _out.print(printable(line), soft_wrap=True)
+    return calls.ok
+
+
+def storm(
+    bot: Annotated[str, typer.Argument(help="The bot, as module:name.")] = DEFAULT_BOT,
+    script: Annotated[
+        list[Path] | None,
+        typer.Option(help="A caller's script; may be given again. Without one: all samples that fit."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same storm.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+) -> None:
+    """Call a bot with every fault at every gap of its calls. Exit 1: a call told another story, or broke the contract.
+
+    For each failure the smallest script that shows it again is kept in .dialtone/storm.
+    """
+    scripts = script or sample_scripts(bot)
+    for path in scripts:
+        if not path.is_file():
+            raise ConfigurationError(f"there is no script {path}", field="--script", fix="name a YAML file")
+    logs = HOME / "logs" / "storm"
+    table = Table()
+    _meanwhile.print("Starting storage, functions and media worker ...")
+    with household(_APP_DIR, bot=bot, logs=logs) as home:
+        arguments = ["storm", *(str(path.resolve()) for path in scripts), "--bot", home.stack.calls_url]
+        arguments += [*home.options, *(["--seed", str(seed)] if seed is not None else [])]
+        with closing(simulate(arguments, app_dir=_APP_DIR, logs=logs)) as lines:
+            for line in lines:
+                if line["kind"] == "storm":
+                    table.seed = line["seed"]
+                    continue
+                table.cells.append(_with_storage(line, home))
+                if not as_json:
+                    _meanwhile.print(_progress(table))
+    kept = _keep(table)
+    if as_json:
+        print(json.dumps({"ok": not table.failed, "seed": table.seed, "cells": table.cells}, ensure_ascii=False))
+    else:
+        _show(table, kept)
+    raise typer.Exit(1 if table.failed or not table.cells else 0)
+
+
+def load(
+    script: Annotated[Path | None, typer.Argument(help="What each caller does; without one, leave a message.")] = None,
+    callers: Annotated[int, typer.Option(min=1, help="How many call.")] = 100,
+    arrivals: Annotated[Arrivals, typer.Option(help="How they come.")] = "poisson",
+    over: Annotated[float, typer.Option("--for", min=1, help="Within how many seconds they come.")] = 60.0,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same arrivals.")] = None,
+    bot: Annotated[str | None, typer.Option(help="Address of a bot that runs; without one, start the stack.")] = None,
+    remote: Annotated[bool, typer.Option("--remote", help="Ring a bot that is not on this machine.")] = False,
+    html: Annotated[Path, typer.Option(help="Where the report goes.")] = HOME / "load.html",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+    bot_module: Annotated[str, typer.Option(help="The bot, as module:name.", envvar="DIALTONE_BOT")] = DEFAULT_BOT,
+) -> None:
+    """Let a crowd of callers ring a bot in real time, and report. Exit 1: a call did not end as its script expects."""
+    script = script or sample_scripts(DEFAULT_BOT)[1]
+    if not script.is_file():
+        raise ConfigurationError(f"there is no script {script}", field="SCRIPT", fix="name a YAML file")
+    logs = HOME / "logs" / "load"
+    options = [str(script.resolve()), "--callers", str(callers), "--arrivals", arrivals, "--over", str(over)]
+    options += ["--remote"] if remote else []
+    options += ["--seed", str(seed)] if seed is not None else []
+    if bot is not None:
+        result = _crowd(["load", *options, "--bot", bot], logs, as_json)
+    else:
+        _meanwhile.print("Starting functions, with storage in memory ...")
+        with Stack(
+            _APP_DIR, bot=bot_module, host="devhost", simulator=False, usual_ports=False, logs=logs, memory=True
+        ) as stack:
+            before = cpu_seconds(stack.functions.process_id)
+            result = _crowd(["load", *options, "--bot", stack.calls_url], logs, as_json)
+            after = cpu_seconds(stack.functions.process_id)
+            stack.check()
+        if before is not None and after is not None:
+            result["bot_cpu_s"] = round(after - before, 3)
+    html.parent.mkdir(parents=True, exist_ok=True)
+    html.write_text(page(result), encoding="utf-8")
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False))
+    else:
+        for name, text in figures(result):
+            _out.print(f"{name:<32}{printable(text)}", soft_wrap=True)
+        for reason, count in result["reasons"].items():
+            _out.print(printable(f"{count:,}: {reason}"), soft_wrap=True)
+        _out.print(f"Report: {html}", soft_wrap=True)
+        failed = result["calls"] - result["ok"]
+        of = f"{result['calls']:,} calls"
+        _out.print(
+            f"FAIL: {failed:,} of {of} did not end as expected" if failed else f"PASS: all {of} ended as expected"
+        )
+    raise typer.Exit(0 if result["ok"] == result["calls"] else 1)
+
+
+def _crowd(arguments: Sequence[str], logs: Path, quiet: bool) -> dict[str, Any]:
+    """Run the simulator's crowd and show how it stands: its result."""
+    shown = Live(console=_meanwhile, auto_refresh=False) if not quiet and _meanwhile.is_terminal else None
+    result: dict[str, Any] = {}
+    with shown or nullcontext(), closing(simulate(arguments, app_dir=_APP_DIR, logs=logs)) as lines:
+        for line in lines:
+            if line["kind"] == "load":
+                result = dict(line)
+            elif shown is not None:
+                shown.update(_standing(line), refresh=True)
+    return result
+
+
+def _standing(line: Event) -> RichTable:
+    table = RichTable("time", "on the line", "over", "not as expected", "callbacks", "reply p95")
+    failed = line["over"] - line["ok"]
+    reply = "-" if line["reply_ms_p95"] is None else f"{line['reply_ms_p95']:.1f} ms"
+    table.add_row(
+        f"{line['at_s']:.0f} s",
+        *(f"{each:,}" for each in (line["on_the_line"], line["over"], failed, line["callbacks"])),
+        reply,
+    )
+    return table
+
+
+def cpu_seconds(process: int) -> float | None:
+    """Processor time that a process has had, where the system tells it (Linux)."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def sample_scripts(bot: str) -> list[Path]:
+    """The scripts that come with the simulator for a sample bot. Raises ConfigurationError for another bot."""
+    found = importlib.util.find_spec("simulator")
+    assert found is not None
+    assert found.origin is not None
+    folder = Path(found.origin).parent / "scripts"
+    own = folder / bot.partition(":")[0].rpartition(".")[2]
+    if bot != DEFAULT_BOT and not own.is_dir():
+        raise ConfigurationError(
+            f"no scripts come with {bot}", field="--script", fix="name a script of your own: --script call.yaml"
+        )
+    return sorted((folder if bot == DEFAULT_BOT else own).glob("*.yaml"))
+
+
+def _with_storage(line: Event, home: Household) -> dict[str, Any]:
+    """A cell of the storm, with what is wrong in storage: a turn or a recording that is missing or was made twice."""
+    cell = dict(line)
+    if not cell["ok"]:
+        return cell
+    kept = stored.read(home.stack.connection, cell["call_id"])
+    twice = len(kept.recordings) != len({each.operation_id for each in kept.recordings})
+    reasons = kept.faults(()) + (["a recording was stored twice"] if twice else [])
+    return {**cell, "ok": not reasons, "reasons": reasons}
+
+
+def _progress(table: Table) -> str:
+    cell = table.cells[-1]
+    where = "calm" if cell["fault"] is None else f"{cell['fault']}@{cell['request']}"
+    return printable(f"{cell['script']}: {where}: {'ok' if cell['ok'] else 'FAIL'}")
+
+
+def _keep(table: Table) -> dict[int, Path]:
+    """Write the smallest scripts; the number of a cell among the failed, and where its script is."""
+    kept: dict[int, Path] = {}
+    folder = HOME / "storm"
+    for number, cell in enumerate(table.failed):
+        if cell["smallest"]:
+            folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"{number + 1}-{cell['fault'].replace('=', '-')}-at-{cell['request']}.yaml"
+            path.write_text(cell["smallest"], encoding="utf-8")
+            kept[number] = path
+    return kept
+
+
+def _show(table: Table, kept: dict[int, Path]) -> None:
+    shown = RichTable("fault at each gap", *map(printable, table.scripts))
+    for row in table.rows():
+        shown.add_row(*map(printable, row))
+    _out.print(shown)
+    for number, cell in enumerate(table.failed):
+        where = "calm" if cell["fault"] is None else f"{cell['fault']} at request {cell['request']}"
+        _out.print(printable(f"{cell['script']}, {where}: {'; '.join(cell['reasons'])}"), soft_wrap=True)
+        if number in kept:
+            _out.print(f"  again: dialtone call {kept[number]} --seed {cell['seed']}", soft_wrap=True)
+    total = len(table.cells)
+    said = f"FAIL: {len(table.failed)} of {total} calls" if table.failed else f"PASS: all {total} calls"
+    _out.print(f"{said} stood the storm (seed {table.seed})" if not table.failed else f"{said} (seed {table.seed})")

@@ -1,0 +1,108 @@
+"""The report of a crowd as one HTML page: figures, and plots over time. It needs nothing from elsewhere."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any, Final
+
+_WIDTH: Final = 720
+_HEIGHT: Final = 160
+_PLOTS: Final = (
+    ("on_the_line", "Calls on the line"),
+    ("per_second", "Callbacks a second"),
+    ("reply_ms_p95", "Reply time, 95th percentile of the last 200, ms"),
+)
+_PAGE: Final = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }}
+table {{ border-collapse: collapse; }}
+th, td {{ text-align: left; padding: .2rem 1.5rem .2rem 0; vertical-align: top; }}
+svg {{ width: 100%; height: auto; }}
+polyline {{ fill: none; stroke: currentColor; stroke-width: 2; }}
+text {{ fill: currentColor; font-size: 12px; }}
+line {{ stroke: currentColor; stroke-opacity: .3; }}
+</style>
+<h1>{title}</h1>
+<p>{verdict}</p>
+<table>
+<caption hidden>Figures</caption>
+{figures}
+</table>
+{plots}
+{reasons}
+</html>
+"""
+
+
+def figures(result: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The figures of a crowd, each with its name, as people read them."""
+    told = [
+        ("Callers", f"{result['calls']:,} ({result['arrivals']} over {result['over_s']:g} s, seed {result['seed']})"),
+        ("Most at once", f"{result['most_at_once']:,}"),
+        ("Not as expected", f"{result['calls'] - result['ok']:,}"),
+        ("Callbacks", f"{result['callbacks']:,}, {result['callbacks_per_s']:,} a second"),
+        ("Reply time, ms", _percentiles(result, "reply_ms")),
+        ("Longest dead air of a call, ms", _percentiles(result, "dead_air_ms")),
+    ]
+    if (spent := result.get("bot_cpu_s")) is not None and spent > 0:
+        told.append(
+            ("One core of the bot", f"{result['calls'] / spent:,.0f} calls a second, {_at_once(result):,.0f} at once")
+        )
+    return told
+
+
+def _at_once(result: Mapping[str, Any]) -> float:
+    """How many such calls one core could have on the line at the same time."""
+    return float(result["call_seconds"] / result["bot_cpu_s"])
+
+
+def _percentiles(result: Mapping[str, Any], name: str) -> str:
+    return ", ".join(f"{result[f'{name}_p{q}']} (p{q})" for q in (50, 95, 99))
+
+
+def page(result: Mapping[str, Any]) -> str:
+    """The whole page."""
+    failed = result["calls"] - result["ok"]
+    rows = "\n".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(text)}</td></tr>' for name, text in figures(result)
+    )
+    reasons = "".join(f"<li>{count:,}: {escape(reason)}</li>" for reason, count in result["reasons"].items())
+    return _PAGE.format(
+        title=f"Crowd: {escape(result['script'])}",
+        verdict="All calls ended as their script expects."
+        if not failed
+        else f"{failed:,} calls did not end as expected.",
+        figures=rows,
+        plots="\n".join(_plot(title, _series(result["seconds"], name)) for name, title in _PLOTS),
+        reasons=f"<h2>Why calls failed</h2>\n<ul>{reasons}</ul>" if reasons else "",
+    )
+
+
+def _series(seconds: Sequence[Mapping[str, Any]], name: str) -> list[tuple[float, float]]:
+    if name != "per_second":
+        return [(each["at_s"], each[name] or 0.0) for each in seconds]
+    points, before_s, before = [], 0.0, 0
+    for each in seconds:
+        points.append((each["at_s"], (each["callbacks"] - before) / max(each["at_s"] - before_s, 0.001)))
+        before_s, before = each["at_s"], each["callbacks"]
+    return points
+
+
+def _plot(title: str, points: Sequence[tuple[float, float]]) -> str:
+    if not points:
+        return ""
+    last, most = max(points[-1][0], 0.001), max(max(value for _, value in points), 0.001)
+    line = " ".join(f"{_WIDTH * at / last:.1f},{_HEIGHT * (1 - value / most):.1f}" for at, value in points)
+    return (
+        f"<h2>{escape(title)}</h2>\n"
+        f'<svg viewBox="-4 -16 {_WIDTH + 8} {_HEIGHT + 36}" role="img" '
+        f'aria-label="{escape(title)}: at most {most:,.1f}, over {last:,.0f} seconds">\n'
+        f'<line x1="0" y1="{_HEIGHT}" x2="{_WIDTH}" y2="{_HEIGHT}"/><polyline points="{line}"/>\n'
+        f'<text x="0" y="-4">{most:,.1f}</text>'
+        f'<text x="{_WIDTH}" y="{_HEIGHT + 16}" text-anchor="end">{last:,.0f} s</text>\n</svg>'
+    )

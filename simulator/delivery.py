@@ -1,0 +1,324 @@
+"""How a message of the platform reaches the bot: attempts, tokens, and all that goes wrong on the way.
+
+1. A 5xx, a time-out or a lost connection is tried again with the same Message-ID, until the tries are used up.
+2. The messages of one call are delivered one after the other.
+3. Whatever reaches the bot with one Message-ID must get one reply: a copy or a later attempt that is answered
+   otherwise is a violation, for the platform cannot know which of the two the bot means. A 5xx is no reply.
+4. What goes wrong is the plan's (`simulator.faults`), counted by the number of the request. Time that it takes is the
+   call's time; what the bot itself takes is real time.
+5. What is a fault's has the fault's name in the ledger: a reply with one was given by the bot and did not arrive.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from simulator.clock import Bell
+from simulator.faults import Plan
+from simulator.house import House
+from simulator.issuer import Issuer
+from simulator.line import Line
+from simulator.notation import Notation
+from simulator.platforms.settings import PlatformSettings
+from simulator.wire import Failure, Response, Wire
+
+_REFUSALS: Final = (401, 403)
+
+
+@dataclass
+class Message:
+    """A message on its way to `url`. `noted` is what the ledger has of it, `size` the bytes of its sound."""
+
+    url: str
+    id: str
+    chain: str
+    headers: Mapping[str, str]
+    content: bytes
+    noted: Any
+    size: int = 0
+    number: int = -1
+    replies: list[tuple[int, bytes]] = field(default_factory=list)
+    """Status and body of each reply that the bot gave, but for 5xx."""
+
+
+class Delivery:
+    """Delivers the messages of one call.
+
+    `problems` says in sentences why a message was not answered; `requests` is how many messages there were; `waits`
+    has, for each that was answered, how long the caller waited: in the call's time, and what the bot took in real time.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        wire: Wire,
+        settings: PlatformSettings,
+        notation: Notation,
+        *,
+        plan: Plan,
+        issuer: Issuer | None,
+        house: House | None,
+    ) -> None:
+        self.problems: list[str] = []
+        self.requests = 0
+        self.waits: list[tuple[float, float]] = []
+        self._line = line
+        self._clock = line.clock
+        self._wire = wire
+        self._settings = settings
+        self._notation = notation
+        self._plan = plan
+        self._issuer = issuer
+        self._house = house
+        self._late: list[tuple[int, Message]] = []
+        self._busy = False
+        self._free = Bell()
+
+    async def post(self, message: Message) -> bytes | None:
+        """Deliver a message: the body of the bot's reply, or None when it cannot be reached or refuses."""
+        await self._take_turn()
+        try:
+            message.number = self.requests
+            self.requests += 1
+            began = self._clock.now()
+            await self._before(message)
+            answer, attempt = await self._until_answered(message)
+            # The machine's time has the bot's in it; virtual time stands still meanwhile.
+            took = self._clock.now() - began - (0.0 if self._clock.virtual else answer.seconds)
+            self.waits.append((max(0.0, took), answer.seconds))
+            await self._after(message)
+        finally:
+            self._pass_on()
+        if answer.accepted:
+            return answer.body
+        answered = f"answered with status {answer.status}" if answer.status is not None else "did not answer"
+        self.problems.append(f"the bot {answered} (attempt {attempt})")
+        return None
+
+    async def once(self, message: Message) -> Response:
+        """Deliver a message that is not the platform's own doing: one attempt, no fault, no number."""
+        await self._take_turn()
+        try:
+            self._note_request(message, 1)
+            answer = await self._send(message)
+            self._note_reply(answer)
+        finally:
+            self._pass_on()
+        return answer
+
+    async def finish(self) -> None:
+        """The call is over: what is still under way arrives."""
+        await self._arrive(late_until=None)
+
+    # Faults around a message.
+
+    async def _before(self, message: Message) -> None:
+        number = message.number
+        if self._at(number, "lost_caller"):
+            self._line.hang_up("caller")
+        if (seconds := self._at(number, "delay")) is not None:
+            await self._clock.sleep(seconds)
+        if self._at(number, "kill") == "before":
+            await self._kill()
+        self._at(number, "skew")
+        if (kind := self._at(number, "bad_token")) is not None:
+            assert self._issuer is not None
+            await self._try_token(message, self._issuer.bad_token(kind), kind)
+
+    async def _after(self, message: Message) -> None:
+        if (later := self._at(message.number, "reorder")) is not None:
+            self._late.append((message.number + later, message))
+        await self._arrive(late_until=message.number)
+
+    def _at(self, number: int, verb: str) -> Any:
+        value = self._plan.at(number, verb)
+        if value is not None:
+            self._line.ledger.add("platform", "fault", fault=verb, value=value, request=number)
+        return value
+
+    async def _kill(self) -> None:
+        assert self._house is not None
+        async with self._clock.io():
+            await self._house.kill()
+
+    async def _storage(self, *, up: bool) -> None:
+        assert self._house is not None
+        async with self._clock.io():
+            await self._house.storage(up=up)
+
+    async def _try_token(self, message: Message, token: str | None, kind: str) -> None:
+        self._note_request(message, 1, "bad_token")
+        answer = await self._send(message, token=token, with_token=token is not None)
+        self._note_reply(answer, "bad_token")
+        if answer.status not in _REFUSALS:
+            self._violation(
+                "TOKEN_TAKEN",
+                "Authorization",
+                f"a request with a wrong token ({kind}) was answered with {answer.status or answer.failure}",
+                "answer 401 or 403, and change nothing",
+            )
+
+    async def _arrive(self, late_until: int | None) -> None:
+        """Let copies that are late arrive: those due after the request with that number was answered, or all."""
+        late, self._late = self._late, []
+        for number, message in late:
+            if late_until is not None and number > late_until:
+                self._late.append((number, message))
+                continue
+            self._note_request(message, 1, "reorder")
+            answer = await self._send(message)
+            self._note_reply(answer, "reorder")
+            self._compare(message, answer)
+
+    # Attempts.
+
+    async def _until_answered(self, message: Message) -> tuple[Response, int]:
+        number = message.number
+        faults = {verb: self._at(number, verb) for verb in ("drop", "drop_reply", "storage", "slow", "duplicate")}
+        faults["kill"] = self._plan.at(number, "kill") == "after"
+        for attempt in range(1, self._settings.retries + 2):
+            if attempt > 1:
+                await self._clock.sleep(self._settings.retry_spacing_s)
+            answer = await self._attempt(message, attempt, faults)
+            if not answer.again:
+                break
+        return answer, attempt
+
+    async def _attempt(self, message: Message, attempt: int, faults: Mapping[str, Any]) -> Response:
+        if attempt <= (faults["drop"] or 0):
+            self._note_request(message, attempt, "drop")
+            return await self._nothing("timeout", "drop")
+        arrived = attempt - (faults["drop"] or 0)
+        failing = arrived <= (faults["storage"] or 0)
+        if failing:
+            await self._storage(up=False)
+        try:
+            copies = faults["duplicate"] or 0 if arrived == 1 else 0
+            self._note_request(message, attempt)
+            for _ in range(copies):
+                self._note_request(message, attempt, "duplicate")
+            answer, *others = await self._send_all(message, 1 + copies)
+        finally:
+            if failing:
+                await self._storage(up=True)
+        self._compare(message, answer)
+        answer = await self._reply_of(answer, arrived, faults)
+        for other in others:
+            self._note_reply(other, "duplicate")
+            self._compare(message, other)
+        return answer
+
+    async def _reply_of(self, answer: Response, arrived: int, faults: Mapping[str, Any]) -> Response:
+        """What arrives of the bot's reply."""
+        if faults["kill"] and arrived == 1:
+            self._note_reply(answer, "kill")
+            await self._kill()
+            return Response(None, b"", answer.seconds, "lost")
+        if arrived <= (faults["drop_reply"] or 0):
+            self._note_reply(answer, "drop_reply")
+            return await self._nothing("timeout")
+        if faults["slow"] is not None and arrived == 1:
+            if faults["slow"] >= self._settings.request_timeout_s:
+                self._note_reply(answer, "slow")
+                return await self._nothing("timeout")
+            await self._clock.sleep(faults["slow"])
+        self._note_reply(answer)
+        return answer
+
+    async def _nothing(self, why: Failure, fault: str | None = None) -> Response:
+        """Wait for a reply that does not come."""
+        await self._clock.sleep(self._settings.request_timeout_s)
+        answer = Response(None, b"", 0.0, why)
+        if fault is not None:
+            self._note_reply(answer, fault)
+        return answer
+
+    async def _send_all(self, message: Message, count: int) -> list[Response]:
+        if count == 1:
+            return [await self._send(message)]
+        headers = self._headers(message)
+        async with self._clock.io():
+            post, limit_s = self._wire.post, self._settings.request_timeout_s
+            return await asyncio.gather(*(post(message.url, headers, message.content, limit_s) for _ in range(count)))
+
+    async def _send(self, message: Message, *, token: str | None = None, with_token: bool = True) -> Response:
+        headers = self._headers(message, token, with_token=with_token)
+        async with self._clock.io():
+            return await self._wire.post(message.url, headers, message.content, self._settings.request_timeout_s)
+
+    def _headers(self, message: Message, token: str | None = None, *, with_token: bool = True) -> Mapping[str, str]:
+        if self._issuer is None or not with_token:
+            return message.headers
+        token = token or self._issuer.token(self._plan.at(message.number, "skew") or 0.0)
+        return {**message.headers, "Authorization": f"Bearer {token}"}
+
+    def _compare(self, message: Message, answer: Response) -> None:
+        if answer.again:
+            return
+        assert answer.status is not None
+        message.replies.append((answer.status, answer.body))
+        if message.replies[-1] == message.replies[0]:
+            return
+        self._violation(
+            "REPLY_DIFFERS",
+            "",
+            f"one message got two replies: {_shown(message.replies[0])}, and then {_shown(message.replies[-1])}",
+            "keep the reply to each Message-ID, and give it again to a copy",
+        )
+
+    # The ledger.
+
+    def _note_request(self, message: Message, attempt: int, fault: str | None = None) -> None:
+        self._line.ledger.add(
+            "platform",
+            "http.request",
+            attempt=attempt,
+            message_id=message.id,
+            chain_id=message.chain,
+            url=self._notation.address(message.url),
+            json=self._notation.message(message.noted),
+            bytes=message.size,
+            **({} if fault is None else {"fault": fault}),
+        )
+
+    def _note_reply(self, answer: Response, fault: str | None = None) -> None:
+        members: dict[str, Any] = {} if fault is None else {"fault": fault}
+        if answer.failure is not None:
+            members["error"] = answer.failure
+        if answer.body.strip():
+            try:
+                members["json"] = self._notation.message(json.loads(answer.body))
+            except (ValueError, RecursionError):
+                members["text"] = answer.body.decode(errors="replace")
+        if not self._clock.virtual:
+            members["ms"] = round(answer.seconds * 1000, 1)
+        self._line.ledger.add("bot", "http.reply", status=answer.status, **members)
+
+    def _violation(self, code: str, member: str, message: str, fix: str) -> None:
+        self._line.ledger.add("bot", "violation", code=code, field=member, message=message, fix=fix)
+
+    # Rule 2.
+
+    async def _take_turn(self) -> None:
+        while self._busy:
+            await self._clock.wait(self._free)
+        self._busy = True
+
+    def _pass_on(self) -> None:
+        self._busy = False
+        self._free.ring()
+
+
+def _shown(reply: tuple[int, bytes]) -> str:
+    status, body = reply
+    try:
+        document = json.loads(body) if body.strip() else None
+    except (ValueError, RecursionError):
+        return f"{status} with {len(body)} bytes that are not JSON"
+    if not isinstance(document, dict):
+        return f"{status} with nothing"
+    actions = document.get("actions")
+    names = [each.get("action") if isinstance(each, dict) else None for each in actions or []]
+    return f"{status} with {', '.join(map(str, names)) or 'no action'}"

@@ -1,0 +1,105 @@
+"""The experiments of the `dialtone` command, run as a program: on the project's own application, and on tiny ones."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dialtone.lab_commands import sample_scripts
+from tests.azurite import find_azurite
+from tests.fakes import ROOT, make_app, noted
+from tests.ledgers import GOOD
+from tests.test_cli import BOT, dialtone
+
+HELLO = "name: Hello\nsteps: [{hear: Watson}]\nexpect: {ended_by: bot}\n"
+FAULTS = 15
+"""How many faults there are at a gap."""
+
+
+@pytest.fixture
+def real_app(tmp_path: Path) -> Path:
+    """The project's own application, in a folder where it leaves nothing of an author's in the way."""
+    for name in ("function_app.py", "host.json", "functions", "bots"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "hello.yaml").write_text(HELLO)
+    return tmp_path
+
+
+@pytest.mark.stack
+@pytest.mark.azurite
+def test_a_storm_over_a_sample_bot(real_app: Path) -> None:
+    """Real TLS, real tokens, real storage that fails, a host that is really killed."""
+    arguments = ("storm", "bots.hello:bot", "--script", "hello.yaml", "--seed", "7")
+    done = dialtone(real_app, *arguments, AZURITE_BIN=str(find_azurite()))
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = done.stdout.splitlines()
+    assert told[-1] == f"PASS: all {1 + 2 * FAULTS} calls stood the storm (seed 7)"
+    assert sum(" ok 2 " in line for line in told) == FAULTS
+    assert not (real_app / ".dialtone" / "storm").exists()
+
+
+@pytest.mark.stack
+def test_many_calls_of_a_real_bot_the_same_each_time(real_app: Path) -> None:
+    arguments = ("call", "hello.yaml", "--bot-module", "bots.hello:bot", "--times", "30", "--seed", "7", "--json")
+    documents = []
+    for _ in range(2):
+        done = dialtone(real_app, *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        documents.append(json.loads(done.stdout))
+    assert documents[0]["ok"]
+    for document in documents:
+        assert (document["summary"]["calls"], document["summary"]["requests"]) == (30, 60)
+    another = ("--bot-module", "bots.reception:bot")
+    refused = dialtone(real_app, "call", "hello.yaml", "--times", "2", "--seed", "7", *another)
+    assert refused.returncode == 1
+    assert "  again: dialtone call hello.yaml --seed 8" in refused.stdout.splitlines()
+
+
+def test_the_simulator_is_told_what_goes_wrong_and_how_to_prove_itself(tmp_path: Path) -> None:
+    app = make_app(tmp_path, GOOD)
+    more = ("--fault", "drop=1@0", "--fault", "slow=3@1", "--jwt", "my-app", "--client-cert", "call.yaml")
+    done = dialtone(app, "call", "call.yaml", *BOT, *more)
+    assert done.returncode == 0, done.stderr
+    assert noted(app, "call")["argv"][6:] == [
+        *("--fault", "drop=1@0", "--fault", "slow=3@1", "--client-cert", str(app / "call.yaml")),
+        *("--jwt", "my-app", "--issuer-port", "0"),
+    ]
+
+
+def test_a_script_that_is_not_there(tmp_path: Path) -> None:
+    done = dialtone(tmp_path, "storm", "--script", "absent.yaml")
+    assert done.returncode == 2
+    assert "there is no script absent.yaml" in done.stderr
+
+
+def test_a_bot_may_have_samples_of_its_own() -> None:
+    assert {path.stem for path in sample_scripts("bots.reception:bot")} >= {"leave-a-message", "say-sales"}
+    assert [path.stem for path in sample_scripts("bots.hello:bot")] == ["listen"]
+
+
+@pytest.mark.stack
+def test_a_crowd_rings_a_real_bot(real_app: Path) -> None:
+    arguments = ("load", "hello.yaml", "--callers", "10", "--arrivals", "burst", "--for", "1", "--seed", "7")
+    done = dialtone(real_app, *arguments, "--bot-module", "bots.hello:bot")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-2:] == [
+        "Report: .dialtone/load.html",
+        "PASS: all 10 calls ended as expected",
+    ]
+    assert "10 (burst over 1 s, seed 7)" in done.stdout
+    assert "<svg" in (real_app / ".dialtone" / "load.html").read_text()
+
+
+def test_a_crowd_stays_on_this_machine(real_app: Path) -> None:
+    done = dialtone(real_app, "load", "hello.yaml", "--bot", "https://bot.example/api/calls")
+    assert done.returncode == 2
+    assert "  cause: simulator: https://bot.example/api/calls is not on this machine; say --remote" in done.stderr
+
+
+def test_another_bot_needs_a_script(tmp_path: Path) -> None:
+    done = dialtone(tmp_path, "storm", "bots.mine:bot")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "problem: no scripts come with bots.mine:bot [--script]",
+        "    fix: name a script of your own: --script call.yaml",
+    ]
