@@ -1,21 +1,49 @@
 """Dialtone: a calling-bot kit for Azure."""
 
+from typing import TYPE_CHECKING, Any
+
 from dialtone.dialogs import Call, CallBot, CallStateChange, Prompt, Recognition, Recording, RosterUpdate
 from dialtone.errors import ActionFailed, ActivityFailed, CallEnded, DialtoneError
+
+if TYPE_CHECKING:
+    from dialtone.media.messages import AudioFrame, VideoFrame
+    from dialtone.media.stream import MediaError, Stream, StreamClosed
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ActionFailed",
     "ActivityFailed",
+    "AudioFrame",
     "Call",
     "CallBot",
     "CallEnded",
     "CallStateChange",
     "DialtoneError",
+    "MediaError",
     "Prompt",
     "Recognition",
     "Recording",
     "RosterUpdate",
+    "Stream",
+    "StreamClosed",
+    "VideoFrame",
     "__version__",
 ]
+
+_MEDIA = {
+    "AudioFrame": "messages",
+    "MediaError": "stream",
+    "Stream": "stream",
+    "StreamClosed": "stream",
+    "VideoFrame": "messages",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # A function that answers a callback has no streams, and a cold start should not pay 8 ms for them.
+    if name not in _MEDIA:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"dialtone.media.{_MEDIA[name]}"), name)

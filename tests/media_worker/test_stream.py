@@ -4,10 +4,11 @@ import json
 import pytest
 import websockets
 
+from dialtone.media.stream import Stream
 from media_worker.handlers import HANDLERS
 from media_worker.server import MediaWorker
 from media_worker.settings import Settings
-from media_worker.stream import BAD_LIMIT, Stream
+from media_worker.stream import BAD_LIMIT
 from tests.media_worker.conftest import Workplace
 from tests.media_worker.peer import METADATA, audio, heard, pcm
 
