@@ -20,7 +20,7 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
@@ -262,16 +262,19 @@ class PlainLink:
                 await self._connection.send(self._waiting.popleft())
 
     async def _read(self) -> None:
-        with contextlib.suppress(ConnectionClosed):
+        try:
             while True:
                 message = await self._connection.recv()
                 if isinstance(message, bytes):
                     self._receiver.binary()
                     return
-                if len(payload := message.encode()) > self.limit:
+                payload = message.encode()
+                if len(payload) > self.limit:
                     self._receiver.too_big()
                     return
                 self._receiver.text(payload)
+        except ConnectionClosed:
+            self._tasks[1].cancel()
 
     async def _write(self) -> None:
         with contextlib.suppress(ConnectionClosed):
@@ -303,8 +306,8 @@ def shrink(transport: asyncio.BaseTransport) -> None:
 def make_room(transport: asyncio.BaseTransport) -> None:
     """Keep enough for some pictures."""
     _size(transport, VIDEO_BUFFER)
-    assert isinstance(transport, asyncio.WriteTransport)
-    transport.set_write_buffer_limits(high=VIDEO_BUFFER)
+    # Not asserted: that of uvloop is no subclass.
+    cast("asyncio.WriteTransport", transport).set_write_buffer_limits(high=VIDEO_BUFFER)
 
 
 def _size(transport: asyncio.BaseTransport, size: int) -> None:

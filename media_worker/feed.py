@@ -44,9 +44,11 @@ class Feed(AsyncIterator[T], Generic[T]):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def empty(self) -> None:
-        """Lose all that is kept; not counted here."""
+    def take_all(self) -> list[T]:
+        """All that is kept."""
+        items = list(self._items)
         self._items.clear()
+        return items
 
     def __len__(self) -> int:
         return len(self._items)

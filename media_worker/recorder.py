@@ -15,7 +15,6 @@ import logging
 import struct
 import time
 from array import array
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -26,6 +25,7 @@ from dialtone.media.stream import MediaError
 from dialtone.storage import RECORDINGS_CONTAINER, call_key
 from dialtone.storage.backend import Backend, Staged
 from dialtone.storage.keys import day_of
+from media_worker.lane import PREFILL, Lane
 from media_worker.metrics import Metrics
 from media_worker.wheel import FRAME_TICKS, Wheel
 
@@ -34,10 +34,6 @@ if TYPE_CHECKING:
 
 STORE_S: Final = 2.0
 KEPT_S: Final = 60.0
-LANE_FRAMES: Final = 100
-"""Frames of one voice that wait for their moment; of more, the oldest are lost."""
-
-PREFILL: Final = 2
 HEADER_BYTES: Final = 44
 
 log = logging.getLogger("media_worker")
@@ -69,34 +65,6 @@ class Recorders:
         about = {"call": quote(stream.call_id, safe=":@+"), "format": "wav", "started": repr(began)}
         blob = self._container.staged(path, "audio/wav")
         return Recorder(self, stream.metadata.sample_rate, path, blob, about, dual=dual, ended=ended)
-
-
-class Lane:
-    """One voice, frame by frame (rule 1)."""
-
-    __slots__ = ("_flowing", "_frames")
-
-    def __init__(self) -> None:
-        self._frames: deque[bytes] = deque(maxlen=LANE_FRAMES)
-        self._flowing = False
-
-    def put(self, pcm: bytes) -> None:
-        """Add what comes next."""
-        self._frames.append(pcm)
-
-    def take(self) -> bytes | None:
-        """What is to be heard now."""
-        if not self._flowing and len(self._frames) < PREFILL:
-            return None
-        self._flowing = bool(self._frames)
-        return self._frames.popleft() if self._frames else None
-
-    def clear(self) -> None:
-        """Forget what has not been heard."""
-        self._frames.clear()
-
-    def __len__(self) -> int:
-        return len(self._frames)
 
 
 class Recorder:

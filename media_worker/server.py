@@ -34,6 +34,7 @@ from media_worker.handlers import HANDLERS, Handler
 from media_worker.metrics import Metrics, render
 from media_worker.opening import Opening
 from media_worker.recorder import Recorders
+from media_worker.rooms import Rooms
 from media_worker.sessions import Sessions
 from media_worker.settings import Settings
 from media_worker.signals import Signals
@@ -58,7 +59,8 @@ class MediaWorker:
     """The server, from `async with` to its end. Raises OSError if the port is taken.
 
     `now` gives Unix seconds, which tickets and tokens are measured in, and `clock` the seconds of the limits. Without
-    `fast`, or if the library has changed, connections are the library's (media_worker/connection.py).
+    `fast`, or if the library has changed, connections are the library's (media_worker/connection.py). With
+    `share_port`, other processes may listen on the same port.
     """
 
     sessions: Sessions
@@ -71,9 +73,11 @@ class MediaWorker:
         clock: Callable[[], float] = time.monotonic,
         *,
         fast: bool = True,
+        share_port: bool = False,
     ) -> None:
         self.metrics = Metrics()
         self._settings, self._handlers, self._now, self._clock, self._fast = settings, handlers, now, clock, fast
+        self._share_port = share_port
         self._storage: Storage | None = None
         if settings.storage or settings.storage_account:
             self._storage = open_storage(
@@ -86,7 +90,7 @@ class MediaWorker:
         if settings.public_url and settings.signal_key:
             self._signals = Signals(settings.public_url, settings.signal_key, self.metrics)
         recorders = Recorders(self._storage.backend, wheel, self.metrics) if self._storage else None
-        services = Services(wheel, self.metrics, self._signals, recorders)
+        services = Services(wheel, self.metrics, Rooms(wheel), self._signals, recorders)
         self.sessions = Sessions(self._handlers, services, settings.limits, self._clock)
         self._admission = Admission(settings, self._handlers, self.sessions, self._now, self._clock)
         fast = self._fast and usable()
@@ -96,6 +100,7 @@ class MediaWorker:
             self._run,
             settings.host,
             settings.port,
+            reuse_port=self._share_port or None,
             process_request=self._respond,
             origins=[None],
             compression=None,  # PCM in base64 hardly shrinks, and deflate would cost more than all the rest
@@ -134,8 +139,8 @@ class MediaWorker:
         self._admission.draining = True
         loop = asyncio.get_running_loop()
         until = loop.time() + self._settings.grace
-        while (len(self.sessions) or len(self._admission)) and (left := until - loop.time()) > 0:
-            await asyncio.sleep(min(DRAIN_LOOK_S, left))  # noqa: ASYNC110 - two counts, which fall in several ways
+        while (len(self.sessions) or len(self._admission)) and (left := until - loop.time()) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(min(DRAIN_LOOK_S, left))
         await self.sessions.drain()
 
     def _respond(self, connection: ServerConnection, request: Request) -> Response | Awaitable[Response | None]:

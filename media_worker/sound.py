@@ -77,7 +77,7 @@ class Resampler:
     """Changes the rate of a stream of sound, between 8, 16, 24 kHz and whatever else is in a whole ratio below 960.
 
     A windowed sinc of 32 zero crossings at the lower of both rates (Kaiser, beta 8): flat to 0.85 of the lower
-    Nyquist frequency, images and aliases below -70 dB from 1.15 of it on. The last 16 samples of the lower rate are
+    Nyquist frequency, images and aliases below -60 dB from 1.15 of it on. The last 16 samples of the lower rate are
     given back when more follows, or by `flush`.
     """
 

@@ -13,7 +13,7 @@ What a bad message gets:
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from websockets.frames import CloseCode
 
@@ -31,6 +31,7 @@ from dialtone.media.messages import (
     VideoFrame,
     VideoMetadata,
     VideoSubscription,
+    Voice,
     is_key_frame,
 )
 from dialtone.media.stream import MediaError, StreamClosed
@@ -41,6 +42,10 @@ from media_worker.outbox import Outbox
 from media_worker.recorder import Recorder, Recorders
 from media_worker.signals import Signals
 from media_worker.wheel import Wheel
+
+if TYPE_CHECKING:
+    from media_worker.ears import KeyDetector, VoiceDetector
+    from media_worker.rooms import Room, Rooms
 
 BAD_LIMIT: Final = 50
 """Bad messages in a row after which a stream is closed."""
@@ -63,6 +68,7 @@ class Services:
 
     wheel: Wheel
     metrics: Metrics
+    rooms: "Rooms"
     signals: Signals | None = None
     recorders: Recorders | None = None
 
@@ -123,6 +129,14 @@ class LiveStream(contract.Stream):
         self._roomy = False
         self._first_tick = services.wheel.tick()
         self._recordings: list[Recorder] = []
+        self._voices: VoiceDetector | None = None
+        self._voice: Feed[Voice] = Feed(EVENTS_KEPT)
+        self._keys: dict[str | None, KeyDetector] | None = None
+        self._barges_in = False
+        self._room: Room | None = None
+        self._listens = False
+        """Whether somebody besides the handler wants frames."""
+        self._last = b""
 
     # What the link tells.
 
@@ -142,9 +156,9 @@ class LiveStream(contract.Stream):
             self._metrics.frames_in += 1
             if message.participant is not None and message.participant not in self._participants:
                 self._note(message.participant)
-            if self._recordings:
-                for recording in self._recordings:
-                    recording.heard(message)
+            self._last = message.pcm
+            if self._listens:
+                self._listen(message)
             if self._callback is not None:
                 try:
                     self._callback(message)
@@ -155,6 +169,24 @@ class LiveStream(contract.Stream):
                 self._metrics.dropped_in += 1
         else:
             self.take(message)
+
+    def _listen(self, frame: AudioFrame) -> None:
+        for recording in self._recordings:
+            recording.heard(frame)
+        if self._room is not None:
+            self._room.hear(self, frame)
+        if self._voices is not None and (voice := self._voices.hear(frame)) is not None:
+            self._voice.put(voice)
+            if voice.speaking and self._barges_in and len(self._outbox):
+                self.clear()
+        if self._keys is not None:
+            detector = self._keys.get(frame.participant)
+            if detector is None and len(self._keys) < MAX_PARTICIPANTS:
+                from media_worker.ears import KeyDetector
+
+                detector = self._keys[frame.participant] = KeyDetector(self.metadata.sample_rate)
+            if detector is not None and (key := detector.hear(frame)) is not None:
+                self._dtmf.put(key)
 
     def take(self, message: Message | None) -> None:
         """Do what a message other than plain sound says."""
@@ -221,7 +253,7 @@ class LiveStream(contract.Stream):
         if len(feed) >= PICTURES_KEPT:
             # Without one of them the rest is of no use until a key frame.
             self._metrics.dropped_pictures += len(feed) + 1
-            feed.empty()
+            feed.take_all()
             self._waiting_for_key = True
             self.request_key_frame(picture.participant, picture.media_type)
             return
@@ -254,7 +286,7 @@ class LiveStream(contract.Stream):
     async def finish(self, reason: str) -> None:
         """End it for the handler, and wait until its recordings are stored."""
         self._outbox.close()
-        for feed in (self._audio, self._dtmf, self._captions, self._video):
+        for feed in (self._audio, self._dtmf, self._captions, self._voice, self._video):
             if feed is not None:
                 feed.end()
         self._callback = None
@@ -285,6 +317,19 @@ class LiveStream(contract.Stream):
         return self._pictures_feed()
 
     @property
+    def voice(self) -> AsyncIterator[Voice]:
+        """See `Stream`."""
+        self._hear_voices()
+        return self._voice
+
+    @property
+    def level(self) -> float:
+        """See `Stream`."""
+        from media_worker.ears import level
+
+        return level(self._last)
+
+    @property
     def participants(self) -> Collection[str]:
         """See `Stream`."""
         return self._participants.keys()
@@ -306,6 +351,9 @@ class LiveStream(contract.Stream):
 
     def on_audio(self, callback: Callable[[AudioFrame], object]) -> None:
         """See `Stream`."""
+        # What came before the handler began is not lost.
+        for frame in self._audio.take_all():
+            callback(frame)
         self._callback = callback
 
     def send(self, sound: AudioFrame | bytes) -> Awaitable[None]:
@@ -335,6 +383,35 @@ class LiveStream(contract.Stream):
         for recording in self._recordings:
             recording.cleared()
         return count
+
+    def barge_in(self, on: bool = True) -> None:
+        """See `Stream`."""
+        self._barges_in = on
+        if on:
+            self._hear_voices()
+
+    def hear_keys(self) -> None:
+        """See `Stream`."""
+        if self._keys is None:
+            self._keys = {}
+            self._listens = True
+
+    def tone(self, what: str | float, seconds: float = 0.1, volume: float = 0.25) -> bytes:
+        """See `Stream`."""
+        from media_worker.ears import tone
+
+        return tone(what, seconds, self.metadata.sample_rate, volume)
+
+    async def join(self, room: str) -> str:
+        """See `Stream`."""
+        self._must_be_open()
+        self._room = self._services.rooms.enter(room, self)
+        self._listens = True
+        try:
+            return await self._closed
+        finally:
+            self._room = None
+            self._services.rooms.leave(room, self)
 
     def send_video(
         self,
@@ -390,6 +467,7 @@ class LiveStream(contract.Stream):
             raise MediaError("the worker has no storage for recordings; set DIALTONE_STORAGE")
         recording = self._services.recorders.start(self, name, dual=dual, ended=self._recordings.remove)
         self._recordings.append(recording)
+        self._listens = True
         return recording
 
     async def signal(self, name: str, data: Any = None) -> None:
@@ -399,6 +477,13 @@ class LiveStream(contract.Stream):
                 "the worker has no address to tell dialogs; set DIALTONE_PUBLIC_URL and DIALTONE_SIGNAL_KEY"
             )
         await self._services.signals.post(self.call_id, name, data)
+
+    def _hear_voices(self) -> None:
+        if self._voices is None:
+            from media_worker.ears import VoiceDetector
+
+            self._voices = VoiceDetector(self.metadata.sample_rate)
+            self._listens = True
 
     def _must_be_open(self) -> None:
         if self._closed:

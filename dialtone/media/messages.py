@@ -64,6 +64,14 @@ class Dtmf:
         return TONES[self.tone]
 
 
+class Voice(NamedTuple):
+    """Somebody begins to speak, or has ended."""
+
+    speaking: bool
+    participant: str | None = None
+    """Raw id; None where the platform mixes the speakers."""
+
+
 @dataclass(frozen=True, slots=True)
 class StopAudio:
     """From the bot: throw away what was sent and is not played yet."""

@@ -26,6 +26,7 @@ from dialtone.media.messages import (
     Transcription,
     VideoFrame,
     VideoMetadata,
+    Voice,
 )
 
 
@@ -94,6 +95,14 @@ class Stream(Protocol):
         """The pictures that come; at most 30 are kept. After a loss the next one is a key frame, which is asked for."""
 
     @property
+    def voice(self) -> AsyncIterator[Voice]:
+        """Who begins and who ends to speak: 60 ms of speech, half a second without. It is listened for from here on."""
+
+    @property
+    def level(self) -> float:
+        """How loud the last frame was, in dB of full scale: 0 is the loudest, -96 is silence."""
+
+    @property
     def participants(self) -> Collection[str]:
         """Raw ids of all who were heard, seen or pressed a key, in the order of their first appearance; 256 at most.
         Empty as long as the platform mixes them."""
@@ -134,6 +143,21 @@ class Stream(Protocol):
         """Throw away what is queued, here and at the platform, and return how many frames were here.
 
         Nothing of it is sent after this. Raises StreamClosed.
+        """
+
+    def barge_in(self, on: bool = True) -> None:
+        """From here on, `clear` by itself when somebody begins to speak while something is queued; or no more."""
+
+    def hear_keys(self) -> None:
+        """Listen for keys in the sound itself from here on, for platforms that do not say them. They are in `dtmf`."""
+
+    def tone(self, what: str | float, seconds: float = 0.1, volume: float = 0.25) -> bytes:
+        """Sound to send: a key, by its character, or a frequency in Hz. Raises MediaError for what is neither."""
+
+    async def join(self, room: str) -> str:
+        """Be in a room with other streams of this process until this one is over, and return why it is.
+
+        Everyone hears all the others, while their `audio` goes on. Raises MediaError if the room has another rate.
         """
 
     def send_video(

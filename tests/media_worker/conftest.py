@@ -1,4 +1,5 @@
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
 import websockets
@@ -17,9 +18,11 @@ class Workplace:
         self._workers: list[MediaWorker] = []
 
     async def worker(
-        self, settings: Settings | None = None, handlers: Mapping[str, Handler] = HANDLERS, now: float = 0.0
+        self, settings: Settings | None = None, handlers: Mapping[str, Handler] = HANDLERS,
+        now: float | Callable[[], float] = 0.0, clock: Callable[[], float] = time.monotonic,
     ) -> MediaWorker:
-        worker = MediaWorker(settings or Settings(port=0), handlers, lambda: now, fast=self._fast)
+        said = now if callable(now) else lambda: now
+        worker = MediaWorker(settings or Settings(port=0), handlers, said, clock, fast=self._fast)
         await worker.__aenter__()
         self._workers.append(worker)
         return worker
@@ -33,10 +36,10 @@ class Workplace:
         return connection
 
     async def close(self) -> None:
-        for connection in self._open:
-            await connection.close()
-        for worker in self._workers:
-            await worker.__aexit__(None, None, None)
+        while self._open:
+            await self._open.pop().close()
+        while self._workers:
+            await self._workers.pop().__aexit__(None, None, None)
 
 
 @pytest.fixture(params=["fast", "plain"])

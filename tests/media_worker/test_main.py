@@ -153,3 +153,40 @@ def test_the_image_lets_in_what_the_dockerfile_copies() -> None:
     allowed = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
     for source in re.findall(r"^COPY (\S+) \S+$", dockerfile, re.MULTILINE):
         assert any(source == folder or source.startswith(f"{folder}/") for folder in allowed), source
+
+
+async def test_processes_share_a_port_and_are_started_again() -> None:
+    async with program("--port", "0", "--processes", "2", environment=WITH_KEY) as process:
+        url = await ready(process)
+        children = listed(process.pid)
+        assert len(children) == 2
+        for number in range(16):  # both get some of them, whatever their ports are
+            assert await echoes(url, f"call-{number}")
+        os.kill(children[0], signal.SIGKILL)
+        while children[0] in (now := listed(process.pid)) or len(now) < 2:
+            await asyncio.sleep(0.05)
+        assert await echoes(url, "call-after")
+        process.send_signal(signal.SIGTERM)
+        _, log = await process.communicate()
+        assert process.returncode == 0
+        assert b"a process ended with -9, started again" in log
+
+
+def listed(pid: int) -> list[int]:
+    return [int(number) for number in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+async def echoes(url: str, call: str) -> bool:
+    uri = url.replace("http", "ws", 1) + f"/media/{call}?handler=echo&ticket={ticket.sign(KEY, call, 2**33)}"
+    async with websockets.connect(uri, compression=None) as stream:
+        await stream.send(METADATA)
+        await stream.send(audio(pcm(7)))
+        return heard(await stream.recv()) == pcm(7)
+
+
+async def test_a_bot_that_cannot_be_loaded_exits_2() -> None:
+    for name in ("bots.nowhere:bot", "bots.hello:none", "json:dumps"):
+        async with program(environment={**WITH_KEY, "DIALTONE_BOT": name}) as process:
+            _, log = await process.communicate()
+        assert process.returncode == 2
+        assert log.startswith(b"media_worker: DIALTONE_BOT: ")
