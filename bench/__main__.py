@@ -1,10 +1,10 @@
-"""`python -m bench [turn] [jwt] [callbacks] [imports]`: all of them, or those that are named."""
+"""`python -m bench [turn] [jwt] [callbacks] [imports] [media]`: all of them, or those that are named."""
 
 import sys
 
-from bench import callbacks, imports, jwt, turn
+from bench import callbacks, imports, jwt, media, turn
 
-TABLES = {"turn": turn.run, "jwt": jwt.run, "callbacks": callbacks.run, "imports": imports.run}
+TABLES = {"turn": turn.run, "jwt": jwt.run, "callbacks": callbacks.run, "imports": imports.run, "media": media.run}
 
 unknown = [name for name in sys.argv[1:] if name not in TABLES]
 if unknown:

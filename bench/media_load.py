@@ -13,6 +13,7 @@ import base64
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import cast
@@ -114,7 +115,7 @@ async def connect(port: int, count: int, shape: str) -> list[Call]:
     loop = asyncio.get_running_loop()
     calls: list[Call] = []
     for number in range(count):
-        _, call = await loop.create_connection(lambda number=number: Call(number, shape), "127.0.0.1", port)
+        _, call = await loop.create_connection(partial(Call, number, shape), "127.0.0.1", port)
         calls.append(call)
     await asyncio.gather(*(call.opened for call in calls))
     return calls

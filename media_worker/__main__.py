@@ -25,8 +25,9 @@ from media_worker.settings import Settings, SettingsError
 def main() -> int:
     """Run the worker and return its exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # Below this the library writes whole requests, tickets included.
-    logging.getLogger("websockets").setLevel(logging.WARNING)
+    # Below this the libraries write whole requests, tickets and keys included.
+    for library in ("websockets", "azure", "aiohttp"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     child = CHILD in os.environ
     try:
         settings = Settings.load(sys.argv[1:], os.environ)

@@ -24,9 +24,9 @@ class Lane:
         """Add what comes next."""
         self._frames.append(pcm)
 
-    def take(self) -> bytes | None:
-        """What is to be heard now."""
-        if not self._flowing and len(self._frames) < PREFILL:
+    def take(self, *, more: bool = True) -> bytes | None:
+        """What is to be heard now; without waiting for more, if no more will come."""
+        if more and not self._flowing and len(self._frames) < PREFILL:
             return None
         self._flowing = bool(self._frames)
         return self._frames.popleft() if self._frames else None

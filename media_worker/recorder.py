@@ -25,7 +25,7 @@ from dialtone.media.stream import MediaError
 from dialtone.storage import RECORDINGS_CONTAINER, call_key
 from dialtone.storage.backend import Backend, Staged
 from dialtone.storage.keys import day_of
-from media_worker.lane import PREFILL, Lane
+from media_worker.lane import Lane
 from media_worker.metrics import Metrics
 from media_worker.wheel import FRAME_TICKS, Wheel
 
@@ -93,7 +93,7 @@ class Recorder:
         self._blocks = 1
         self._frames = 0
         self._start = recorders.wheel.tick()
-        self._finished = False
+        self._finishing: asyncio.Task[None] | None = None
         self._storing = asyncio.Lock()
         recorders.wheel.join(self)
         self._task = asyncio.create_task(self._store_now_and_then())
@@ -133,13 +133,15 @@ class Recorder:
         return self.seconds
 
     async def finish(self) -> None:
-        """End it: what has come is taken, and stored if storage will."""
-        if self._finished:
-            return
-        self._finished = True
+        """End it, once: what has come is taken, and stored if storage will. Returns when that is done."""
+        if self._finishing is None:
+            self._finishing = asyncio.create_task(self._finish())
+        await asyncio.shield(self._finishing)
+
+    async def _finish(self) -> None:
         self._recorders.wheel.leave(self)
         while len(self._sent) or any(map(len, self._heard.values())):
-            self._frame(all_of_it=True)
+            self._frame(more=False)
         self._task.cancel()
         # A store that is under way ends as it will; then the rest goes.
         for _ in range(3):
@@ -150,13 +152,9 @@ class Recorder:
             log.error("a recording lacks its end: %s", self.path)
         self._ended(self)
 
-    def _frame(self, *, all_of_it: bool = False) -> None:
-        if all_of_it:
-            for lane in (self._sent, *self._heard.values()):
-                if 0 < len(lane) < PREFILL:
-                    lane.put(self._silence)
-        voices = [pcm for lane in self._heard.values() if (pcm := lane.take()) is not None]
-        sent = self._sent.take()
+    def _frame(self, *, more: bool = True) -> None:
+        voices = [pcm for lane in self._heard.values() if (pcm := lane.take(more=more)) is not None]
+        sent = self._sent.take(more=more)
         if self._dual:
             both = array("h", bytes(2 * self._frame_bytes))
             both[0::2] = array("h", self._mixed(voices))

@@ -19,6 +19,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from importlib import import_module
 from types import TracebackType
 from typing import Any, Final
 
@@ -89,6 +90,8 @@ class MediaWorker:
         self._signals: Signals | None = None
         if settings.public_url and settings.signal_key:
             self._signals = Signals(settings.public_url, settings.signal_key, self.metrics)
+        if self._storage is not None:
+            await _load_storage()
         recorders = Recorders(self._storage.backend, wheel, self.metrics) if self._storage else None
         services = Services(wheel, self.metrics, Rooms(wheel), self._signals, recorders)
         self.sessions = Sessions(self._handlers, services, settings.limits, self._clock)
@@ -193,6 +196,12 @@ class MediaWorker:
             in_order = connection.close_code in IN_ORDER
             (self.sessions.leave if in_order else self.sessions.lose)(session, link)
         await asyncio.gather(*closing)
+
+
+async def _load_storage() -> None:
+    """Import the SDK before there are streams: later it would stop all of them for a second."""
+    for name in ("aiohttp", "azure.core", "azure.storage.blob.aio", "azure.identity.aio"):
+        await asyncio.to_thread(import_module, name)
 
 
 def freeze() -> None:

@@ -18,8 +18,11 @@ class Workplace:
         self._workers: list[MediaWorker] = []
 
     async def worker(
-        self, settings: Settings | None = None, handlers: Mapping[str, Handler] = HANDLERS,
-        now: float | Callable[[], float] = 0.0, clock: Callable[[], float] = time.monotonic,
+        self,
+        settings: Settings | None = None,
+        handlers: Mapping[str, Handler] = HANDLERS,
+        now: float | Callable[[], float] = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> MediaWorker:
         said = now if callable(now) else lambda: now
         worker = MediaWorker(settings or Settings(port=0), handlers, said, clock, fast=self._fast)

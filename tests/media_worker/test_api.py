@@ -15,10 +15,10 @@ from aiohttp import web
 
 from dialtone.media.messages import AudioFrame, MediaType, VideoFrame
 from dialtone.media.stream import MediaError, SignalFailed, Stream, StreamClosed
+from media_worker.ears import tone
 from media_worker.limits import Limits
 from media_worker.settings import Settings
 from media_worker.stream import FRAMES_KEPT
-from media_worker.ears import tone
 from simulator import speech
 from tests.media_worker.conftest import Workplace
 from tests.media_worker.peer import METADATA, audio, heard, pcm
@@ -212,8 +212,8 @@ async def test_keys(rig: Rig) -> None:
             rig.noted.append((key.tone, key.name))
 
     peer = await rig.stream(handler)
-    for tone in ("3", "#", "x"):
-        await peer.send(message("DtmfData", data=tone))
+    for key in ("3", "#", "x"):
+        await peer.send(message("DtmfData", data=key))
     await peer.close()
     await rig.end()
     assert rig.noted == [("3", "three"), ("#", "pound")]

@@ -1,4 +1,4 @@
-"""Speech is what the sample voices of the simulator say; keys are pure tones, with noise and with each other's level."""
+"""Speech is what the sample voices of the simulator say; keys are pure tones, with noise and without."""
 
 import numpy as np
 import pytest

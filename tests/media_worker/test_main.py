@@ -29,7 +29,11 @@ WITH_KEY = {"DIALTONE_TICKET_KEY": base64.b64encode(KEY).decode()}
 
 @asynccontextmanager
 async def program(
-    *arguments: str, environment: Mapping[str, str], cwd: Path = ROOT, options: tuple[str, ...] = ()
+    *arguments: str,
+    environment: Mapping[str, str],
+    cwd: Path = ROOT,
+    options: tuple[str, ...] = (),
+    seconds: float = 30,
 ) -> AsyncIterator[Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -43,7 +47,7 @@ async def program(
         stderr=PIPE,
     )
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(seconds):
             yield process
     finally:
         if process.returncode is None:

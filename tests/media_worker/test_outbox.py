@@ -1,6 +1,7 @@
 """The pace of what is sent, on a clock that the tests turn."""
 
 import asyncio
+import itertools
 
 import pytest
 from hypothesis import given
@@ -59,7 +60,7 @@ async def test_an_utterance_begins_with_60_ms_and_goes_on_with_a_frame_every_20(
     assert b"".join(pcm for _, pcm in line.left) == sound(20)
     first, rest = line.times[:3], line.times[3:]
     assert len(set(first)) == 1
-    assert [round(later - sooner, 3) for sooner, later in zip(rest, rest[1:], strict=False)] == [0.02] * 16
+    assert [round(later - sooner, 3) for sooner, later in itertools.pairwise(rest)] == [0.02] * 16
     assert len(line.wheel) == 0
     line.close()
 

@@ -50,9 +50,7 @@ class Clock:
         return self.now
 
 
-async def start(
-    workplace: Workplace, limits: Limits = QUICK, **settings: Any
-) -> tuple[MediaWorker, Told, Clock]:
+async def start(workplace: Workplace, limits: Limits = QUICK, **settings: Any) -> tuple[MediaWorker, Told, Clock]:
     told, clock = Told(), Clock()
     worker = await workplace.worker(Settings(port=0, limits=limits, **settings), {"echo": told}, clock=clock)
     return worker, told, clock

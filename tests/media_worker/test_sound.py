@@ -9,7 +9,7 @@ RATES = (8_000, 16_000, 24_000)
 
 
 def samples(pcm: bytes) -> list[int]:
-    return np.frombuffer(pcm, "<i2").tolist()
+    return [int(value) for value in np.frombuffer(pcm, "<i2")]
 
 
 def of(*values: int) -> bytes:
