@@ -3,7 +3,8 @@
 1. `due` is the tick until which the platform has sound to play. It is never behind the present: what was not sent in
    time is silence that has passed, and nothing is sent faster to make up for it.
 2. While nothing is queued, a frame goes out at once, and counts half its length only, so that a platform whose clock
-   is ahead of ours is echoed without growing delay. Sixty milliseconds ahead of the platform, frames are queued.
+   is ahead of ours is echoed without growing delay, and what was held up on the way does not wait here again. After
+   BURST of them with no time between, frames are queued.
 3. What is queued goes out on the wheel, as long as the platform has less than LEAD to play. So an utterance begins
    with three frames (a prefill of 60 ms), goes on with one every 20 ms, and after a stall with three again: skipped,
    not burst.
@@ -21,6 +22,11 @@ from media_worker.wheel import FRAME_TICKS, Wheel
 
 LEAD: Final = 2 * FRAME_TICKS
 """Ticks of sound that the platform may have unplayed when a frame of the queue is sent: 40 ms, 60 with it."""
+
+BURST: Final = 25
+"""Frames that may go out at once: half a second."""
+
+BURST_TICKS: Final = BURST * FRAME_TICKS // 2
 
 LIMIT: Final = 1500
 """Frames that are queued: 30 seconds."""
@@ -81,7 +87,7 @@ class Outbox:
         if not self._frames and len(pcm) == self._size and not self._partial:
             now = self._wheel.tick()
             due = self._due if self._due > now else now
-            if due - now <= LEAD:
+            if due - now < BURST_TICKS:
                 self._due = due + FRAME_TICKS // 2
                 if self.congested:
                     self._drop()

@@ -27,6 +27,7 @@ from dialtone.storage.backend import Backend, Staged
 from dialtone.storage.keys import day_of
 from media_worker.lane import Lane
 from media_worker.metrics import Metrics
+from media_worker.sound import mix
 from media_worker.wheel import FRAME_TICKS, Wheel
 
 if TYPE_CHECKING:
@@ -169,8 +170,6 @@ class Recorder:
             return self._silence
         if len(voices) == 1:
             return voices[0]
-        from media_worker.sound import mix  # only who mixes pays for numpy
-
         return mix(voices)
 
     async def _store_now_and_then(self) -> None:

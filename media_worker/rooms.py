@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dialtone.media.messages import AudioFrame
 from dialtone.media.stream import MediaError
 from media_worker.lane import Lane
+from media_worker.sound import mix_minus
 from media_worker.wheel import Wheel
 
 if TYPE_CHECKING:
@@ -59,8 +60,6 @@ class Room:
         said = {stream: pcm for stream, lane in self.lanes.items() if (pcm := lane.take()) is not None}
         if not said:
             return
-        from media_worker.sound import mix_minus  # only who mixes pays for numpy
-
         silent = [stream for stream in self.lanes if stream not in said]
         # One more voice, of nobody: what everyone hears who says nothing.
         *minus, everything = mix_minus([*said.values(), self._silence])

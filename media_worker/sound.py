@@ -1,6 +1,7 @@
 """Arithmetic on sound, by numpy: one call of it does what a loop of Python needs 300 times as long for.
 
-Sound is PCM, signed 16 bit little-endian. It is imported only by who uses it: numpy costs 25 MB of a process.
+Sound is PCM, signed 16 bit little-endian. numpy costs 25 MB of a process, and is imported at start for all that: at its
+first use it would stop every stream for as long as that takes.
 """
 
 import struct

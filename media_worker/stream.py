@@ -13,7 +13,7 @@ What a bad message gets:
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from websockets.frames import CloseCode
 
@@ -36,16 +36,16 @@ from dialtone.media.messages import (
 )
 from dialtone.media.stream import MediaError, StreamClosed
 from media_worker.connection import Link
+from media_worker.ears import KeyDetector, VoiceDetector, level, tone
 from media_worker.feed import Feed
 from media_worker.metrics import Metrics
 from media_worker.outbox import Outbox
 from media_worker.recorder import Recorder, Recorders
+from media_worker.rooms import Room, Rooms
 from media_worker.signals import Signals
+from media_worker.sound import pcm_of
 from media_worker.wheel import Wheel
 
-if TYPE_CHECKING:
-    from media_worker.ears import KeyDetector, VoiceDetector
-    from media_worker.rooms import Room, Rooms
 
 BAD_LIMIT: Final = 50
 """Bad messages in a row after which a stream is closed."""
@@ -68,7 +68,7 @@ class Services:
 
     wheel: Wheel
     metrics: Metrics
-    rooms: "Rooms"
+    rooms: Rooms
     signals: Signals | None = None
     recorders: Recorders | None = None
 
@@ -182,8 +182,6 @@ class LiveStream(contract.Stream):
         if self._keys is not None:
             detector = self._keys.get(frame.participant)
             if detector is None and len(self._keys) < MAX_PARTICIPANTS:
-                from media_worker.ears import KeyDetector
-
                 detector = self._keys[frame.participant] = KeyDetector(self.metadata.sample_rate)
             if detector is not None and (key := detector.hear(frame)) is not None:
                 self._dtmf.put(key)
@@ -325,8 +323,6 @@ class LiveStream(contract.Stream):
     @property
     def level(self) -> float:
         """See `Stream`."""
-        from media_worker.ears import level
-
         return level(self._last)
 
     @property
@@ -362,8 +358,6 @@ class LiveStream(contract.Stream):
 
     async def play(self, sound: bytes) -> bool:
         """See `Stream`."""
-        from media_worker.sound import pcm_of  # only who plays pays for numpy
-
         pcm = pcm_of(sound, self.metadata.sample_rate)
         generation = self._outbox.generation
         second = 50 * self._size
@@ -398,8 +392,6 @@ class LiveStream(contract.Stream):
 
     def tone(self, what: str | float, seconds: float = 0.1, volume: float = 0.25) -> bytes:
         """See `Stream`."""
-        from media_worker.ears import tone
-
         return tone(what, seconds, self.metadata.sample_rate, volume)
 
     async def join(self, room: str) -> str:
@@ -480,8 +472,6 @@ class LiveStream(contract.Stream):
 
     def _hear_voices(self) -> None:
         if self._voices is None:
-            from media_worker.ears import VoiceDetector
-
             self._voices = VoiceDetector(self.metadata.sample_rate)
             self._listens = True
 

@@ -10,7 +10,7 @@
    is cancelled.
 2. Nothing here waits for a slow handler: of what it does not take, the oldest is dropped and counted (`dropped`).
 3. What is sent is played by the platform in order. It goes out as fast as it is played: 60 ms ahead of it at most for
-   what is queued, and at once for a frame that is sent when nothing is queued.
+   what is queued, and at once for up to 25 frames that are sent one by one when nothing is queued.
 4. A platform that breaks the connection and comes again within 10 seconds finds the same handler at work. What was to
    be sent meanwhile is dropped and counted.
 """

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dialtone.media.stream import StreamClosed
 from media_worker.metrics import Metrics
-from media_worker.outbox import ENOUGH, LIMIT, Outbox
+from media_worker.outbox import BURST, ENOUGH, LIMIT, Outbox
 from media_worker.wheel import TICK_S, Wheel
 
 SIZE = 640
@@ -94,13 +94,15 @@ async def test_after_a_stall_it_is_skipped_not_burst() -> None:
 
 async def test_who_sends_faster_than_is_played_is_queued() -> None:
     line = Line()
-    for _ in range(30):
+    for _ in range(60):
         line.outbox.send(bytes(SIZE))
-    assert len(line.left) < 6
-    line.wait(0.2)
-    assert len(line.left) < 6 + 12
+    assert len(line.left) == BURST
+    line.wait(0.19)
+    assert len(line.left) == BURST  # what went ahead is being played
+    line.wait(0.5)
+    assert BURST + 10 < len(line.left) < BURST + 25
     line.wait(1)
-    assert len(line.left) == 30
+    assert len(line.left) == 60
     line.close()
 
 
@@ -207,7 +209,7 @@ def test_all_of_it_is_sent_in_order_and_never_too_far_ahead(steps: list[tuple[in
         for index, at in enumerate(line.times):
             # In any window: what is played in it, the lead, and a frame that was sent at once for half its length.
             within = [other for other in line.times[index:] if other - at <= 0.2]
-            assert len(within) <= 0.2 / 0.02 * 2 + 6
+            assert len(within) <= 0.2 / 0.02 * 2 + BURST + 3
         line.close()
 
     asyncio.run(run())
