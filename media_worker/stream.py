@@ -46,7 +46,6 @@ from media_worker.signals import Signals
 from media_worker.sound import pcm_of
 from media_worker.wheel import Wheel
 
-
 BAD_LIMIT: Final = 50
 """Bad messages in a row after which a stream is closed."""
 
