@@ -198,7 +198,8 @@ class MediaConnection(ServerConnection):
 
     def write(self, payload: bytes) -> None:
         """See `Link`."""
-        if self.protocol.state is OPEN:
+        # A transport that failed is closing before the protocol hears of it.
+        if self.protocol.state is OPEN and not self.transport.is_closing():
             self.transport.write(text_header(len(payload)) + payload)
 
     def make_room(self) -> None:
