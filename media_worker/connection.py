@@ -72,8 +72,8 @@ class Link(Protocol):
     def attach(self, receiver: Receiver) -> None:
         """Tell `receiver` from now on, and first what has come so far."""
 
-    def write(self, payload: bytes) -> None:
-        """Send a text message now, or lose it if the connection is closing. Never waits."""
+    def write(self, payload: bytes) -> bool:
+        """Send a text message now; False if it is lost because the connection is closing. Never waits."""
 
     def make_room(self) -> None:
         """Let pictures in: see VIDEO_BUFFER."""
@@ -196,11 +196,13 @@ class MediaConnection(ServerConnection):
         self._parts.clear()
         self.receiver.too_big()
 
-    def write(self, payload: bytes) -> None:
+    def write(self, payload: bytes) -> bool:
         """See `Link`."""
         # A transport that failed is closing before the protocol hears of it.
-        if self.protocol.state is OPEN and not self.transport.is_closing():
-            self.transport.write(text_header(len(payload)) + payload)
+        if self.protocol.state is not OPEN or self.transport.is_closing():
+            return False
+        self.transport.write(text_header(len(payload)) + payload)
+        return True
 
     def make_room(self) -> None:
         """See `Link`."""
@@ -240,10 +242,13 @@ class PlainLink:
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
 
-    def write(self, payload: bytes) -> None:
+    def write(self, payload: bytes) -> bool:
         """See `Link`."""
+        if self._connection.state is not OPEN:
+            return False
         self._waiting.append(payload.decode())
         self._wake.set()
+        return True
 
     def make_room(self) -> None:
         """See `Link`."""

@@ -90,7 +90,7 @@ class Outbox:
             if due - now < BURST_TICKS:
                 self._due = due + FRAME_TICKS // 2
                 if self.congested:
-                    self._drop()
+                    self.drop()
                 else:
                     self._write(pcm)
                 return DONE
@@ -103,7 +103,7 @@ class Outbox:
         self._frames.extend(pcm[at : at + self._size] for at in range(0, whole, self._size))
         while len(self._frames) > LIMIT:
             self._frames.popleft()
-            self._drop()
+            self.drop()
         if len(self):
             self._wheel.join(self)
         return DONE if len(self._frames) <= ENOUGH else self.below(ENOUGH)
@@ -142,7 +142,7 @@ class Outbox:
                 break
             due += FRAME_TICKS
             if self.congested:
-                self._drop()
+                self.drop()
             else:
                 self._write(frame)
         self._due = due
@@ -163,7 +163,8 @@ class Outbox:
                 waiter.exception()  # nobody may wait any more
         self._waiters.clear()
 
-    def _drop(self) -> None:
+    def drop(self) -> None:
+        """Count a frame that is lost."""
         self.dropped += 1
         self._metrics.dropped_out += 1
 

@@ -479,9 +479,11 @@ class LiveStream(contract.Stream):
             raise StreamClosed("the stream is over")
 
     def _write_audio(self, pcm: bytes) -> None:
-        self._metrics.frames_out += 1
         # Written only while the outbox is not congested, which it is without a link.
-        self._link.write(_HEAD + encode_bytes(pcm) + _TAIL)  # type: ignore[union-attr]
+        if self._link.write(_HEAD + encode_bytes(pcm) + _TAIL):  # type: ignore[union-attr]
+            self._metrics.frames_out += 1
+        else:
+            self._outbox.drop()
         if self._recordings:
             for recording in self._recordings:
                 recording.sent(pcm)

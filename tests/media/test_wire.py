@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialtone.media.messages import (
@@ -121,6 +121,7 @@ def test_a_message_that_breaks_the_wire(text: str, what: str) -> None:
         parse(text)
 
 
+@settings(deadline=None)
 @given(json_values, json_values)
 def test_no_json_does_more_than_break_the_wire(kind: Any, body: Any) -> None:
     for message in (body, {"kind": kind}, {"kind": "audioData", "audioData": body}):
@@ -128,6 +129,7 @@ def test_no_json_does_more_than_break_the_wire(kind: Any, body: Any) -> None:
             parse(json.dumps(message))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=960))
 def test_what_is_sent_is_audio_of_the_same_wire(pcm: bytes) -> None:
     assert parse(encode(AudioFrame(pcm))) == AudioFrame(pcm)
@@ -249,6 +251,7 @@ def test_a_message_of_another_kind_that_breaks_the_wire(text: str, what: str) ->
         parse(text)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(EVERY_KIND)), json_values)
 def test_no_json_of_any_kind_does_more_than_break_the_wire(kind: str, member: Any) -> None:
     name = kind[0].lower() + kind[1:]
@@ -257,6 +260,7 @@ def test_no_json_of_any_kind_does_more_than_break_the_wire(kind: str, member: An
             parse(json.dumps({"kind": kind, name: value}))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=2000), st.integers(0, 2**63), st.booleans(), st.none() | st.text(min_size=1))
 def test_a_picture_is_read_back(data: bytes, timestamp: int, key: bool, participant: str | None) -> None:
     for kind in MediaType:
@@ -331,6 +335,7 @@ def test_who_invents_names_costs_no_memory() -> None:
 pieces = st.sampled_from(['"', "\\", ",", "}", "{", "A", "=", " ", "\n", "\x7f", "é", "\ud800", '","data":"', "silent"])
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(
         [plain(), plain(who=None), plain(silent="true"), plain(data="AAAA"), plain(who="é"), plain(time="")]
@@ -349,6 +354,7 @@ def test_the_fast_reader_says_what_the_parser_says(message: bytes, changes: list
     agree(reader, message)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30), st.none() | st.text(max_size=20), st.text(alphabet="AB+/=\n é", max_size=8))
 def test_the_fast_reader_in_messages_of_any_text(time: str, who: str | None, data: str) -> None:
     reader = AudioReader()

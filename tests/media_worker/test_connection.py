@@ -267,7 +267,7 @@ async def test_nothing_is_written_after_the_close_frame() -> None:
     ours, sink, _ = fast()
     ours.data_received(frame(8, b"\x03\xe8"))
     written = sink.written
-    ours.write(b"late")
+    assert not ours.write(b"late")
     assert ours.protocol.state is not OPEN
     assert sink.written == written
 

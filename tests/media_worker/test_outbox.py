@@ -4,7 +4,7 @@ import asyncio
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialtone.media.stream import StreamClosed
@@ -192,6 +192,7 @@ async def test_who_awaits_hears_of_the_end() -> None:
     assert len(line.wheel) == 0
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5 * SIZE), st.integers(0, 60)), max_size=30))
 def test_all_of_it_is_sent_in_order_and_never_too_far_ahead(steps: list[tuple[int, int]]) -> None:
     async def run() -> None:
