@@ -82,7 +82,8 @@ def saturated() -> None:
         f"Media: echo of {CALLS} calls in a closed loop, {ROUNDS} rounds of {SECONDS:g} s",
         ["server", "us/frame", "calls/core", "x callback", "x voice", "server %", "load %"],
         rows,
-        "Medians. server % and load % are shares of a core; the load is no limit where it is below its server.",
+        "Medians. server % and load % are shares of a core. A server below 90 % was not saturated: something else took "
+        "the cores, idle wake-ups are in its figures, and they are no measure of capacity.",
     )
 
 
@@ -101,7 +102,7 @@ def paced() -> None:
         f"Media: echo of {PACED_CALLS} calls at 50 frames a second, ms from the moment that a frame was due",
         ["server", "server %", "p50", "p99", "load late p99"],
         rows,
-        "A latency cannot be better than the load is punctual.",
+        "A latency cannot be better than the load is punctual: where that is late, the cores were taken.",
     )
     found = measure("source", "silent", SOURCES, 4.0)
     show(
