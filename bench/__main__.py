@@ -1,8 +1,9 @@
-"""`python -m bench [NAME ...]`: all tables, or those that are named: turn, dialogs, jwt, callbacks, imports, explore, lab."""
+"""`python -m bench [NAME ...]`: all tables, or those that are named: turn, dialogs, jwt, callbacks, imports, explore, lab,
+media."""
 
 import sys
 
-from bench import callbacks, dialogs, explore, imports, jwt, lab, turn
+from bench import callbacks, dialogs, explore, imports, jwt, lab, media, turn
 
 TABLES = {
     "turn": turn.run,
@@ -12,6 +13,7 @@ TABLES = {
     "imports": imports.run,
     "explore": explore.run,
     "lab": lab.run,
+    "media": media.run,
 }
 
 unknown = [name for name in sys.argv[1:] if name not in TABLES]

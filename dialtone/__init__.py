@@ -1,5 +1,7 @@
 """Dialtone: a calling-bot kit for Azure."""
 
+from typing import TYPE_CHECKING, Any
+
 from dialtone.dialogs import (
     Action,
     Call,
@@ -25,12 +27,17 @@ from dialtone.dialogs import (
 from dialtone.dialogs.outside import signal_url
 from dialtone.errors import ActionFailed, ActivityFailed, CallEnded, Canceled, DialtoneError, WorkflowError
 
+if TYPE_CHECKING:
+    from dialtone.media.messages import AudioFrame, VideoFrame
+    from dialtone.media.stream import MediaError, Stream, StreamClosed
+
 __version__ = "0.1.0"
 
 __all__ = [
     "Action",
     "ActionFailed",
     "ActivityFailed",
+    "AudioFrame",
     "Call",
     "CallBot",
     "CallEnded",
@@ -41,6 +48,7 @@ __all__ = [
     "DialtoneError",
     "Event",
     "Library",
+    "MediaError",
     "Notices",
     "Participant",
     "Proceed",
@@ -50,10 +58,30 @@ __all__ = [
     "ResumeReason",
     "RosterUpdate",
     "Signal",
+    "Stream",
+    "StreamClosed",
     "User",
+    "VideoFrame",
     "WorkflowError",
     "__version__",
     "phrase",
     "signal_url",
     "translations",
 ]
+
+_MEDIA = {
+    "AudioFrame": "messages",
+    "MediaError": "stream",
+    "Stream": "stream",
+    "StreamClosed": "stream",
+    "VideoFrame": "messages",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # A function that answers a callback has no streams, and a cold start should not pay 8 ms for them.
+    if name not in _MEDIA:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"dialtone.media.{_MEDIA[name]}"), name)

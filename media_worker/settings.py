@@ -1,24 +1,39 @@
 """What the worker is told at start.
 
-| setting | where | default |
-|---|---|---|
-| host | `--host` | 127.0.0.1 |
-| port | `--port` | 8080; 0 takes a free one |
-| seconds that running streams may go on after SIGTERM | `--grace` | 30 |
-| streams at the same time, over which the next is answered 503 | `--max-sessions` | 200 |
-| the key of the tickets, base64 of at least 32 bytes | `DIALTONE_TICKET_KEY` | none |
-| `loopback`: without a key, accept streams without a ticket | `DIALTONE_AUTH` | none |
+| setting                                         | where                      | default                    |
+|-------------------------------------------------|----------------------------|----------------------------|
+| address to bind                                 | `--host`                   | 127.0.0.1                  |
+| port                                            | `--port`                   | 8080; 0 takes a free one   |
+| seconds that streams may go on after SIGTERM    | `--grace`                  | 30                         |
+| streams of a process; the next is answered 503  | `--max-sessions`           | 200                        |
+| processes behind the port                       | `--processes`              | 1; 0 is one for each core  |
+| seconds without a message that end a stream     | `--idle`                   | 60                         |
+| seconds that a stream may last                  | `--longest`                | 14400                      |
+| key of the tickets, base64 of 32 bytes or more  | `DIALTONE_TICKET_KEY`      | none                       |
+| `loopback`: accept streams without a ticket     | `DIALTONE_AUTH`            | none                       |
+| immutable id of the ACS resource, whose tokens  | `DIALTONE_ACS_AUDIENCE`    | none: tickets only         |
+| open streams too                                |                            |                            |
+| address of the platform's keys                  | `DIALTONE_ACS_KEYS`        | the platform's             |
+| the bot with the handlers, `module:name`        | `DIALTONE_BOT`             | none: `echo` only          |
+| address of the functions, for signals           | `DIALTONE_PUBLIC_URL`      | none: no signals           |
+| key that signals carry                          | `DIALTONE_SIGNAL_KEY`      | none: no signals           |
+| connection string, or `memory`, for recordings  | `DIALTONE_STORAGE`         | none: no recordings        |
+| name of the account, reached by managed identity| `DIALTONE_STORAGE_ACCOUNT` | none                       |
+| client id of the user-assigned identity         | `AZURE_CLIENT_ID`          | system-assigned            |
 
-There is no way to accept streams without a ticket on an address that another machine can reach.
+There is no way to accept streams without a ticket or token on an address that another machine can reach.
 """
 
 import argparse
 import ipaddress
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from dialtone.media import ticket
+from media_worker.limits import Limits
+from media_worker.tokens import KEYS
 
 
 class SettingsError(ValueError):
@@ -27,7 +42,10 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings, checked: without a `ticket_key`, `host` is a loopback address. Raises SettingsError."""
+    """The settings, checked: without a `ticket_key` or an `audience`, `host` is a loopback address.
+
+    Raises SettingsError.
+    """
 
     ticket_key: bytes | None = None
     host: str = "127.0.0.1"
@@ -37,9 +55,19 @@ class Settings:
     max_sessions: int = 200
     metadata_timeout: float = 10.0
     """Seconds that a new stream has to state its format; the platform does so at once."""
+    limits: Limits = field(default_factory=Limits)
+    processes: int = 1
+    audience: str = ""
+    token_keys: str = KEYS
+    bot: str = ""
+    public_url: str = ""
+    signal_key: str = field(default="", repr=False)
+    storage: str | None = field(default=None, repr=False)
+    storage_account: str | None = None
+    client_id: str | None = None
 
     def __post_init__(self) -> None:
-        if self.ticket_key is None and not _is_loopback(self.host):
+        if self.ticket_key is None and not self.audience and not _is_loopback(self.host):
             raise SettingsError(
                 f"without DIALTONE_TICKET_KEY the worker binds a loopback address, and --host {self.host} "
                 "is not one; set the key"
@@ -50,6 +78,14 @@ class Settings:
             raise SettingsError(f"--grace {self.grace:g} is not a length of time; use 0 or more seconds")
         if self.max_sessions < 1:
             raise SettingsError(f"--max-sessions {self.max_sessions} leaves no room for a stream; use 1 or more")
+        if self.processes < 0:
+            raise SettingsError(f"--processes {self.processes} is not a number of processes; use 0 or more")
+        for name, value in (("--idle", self.limits.idle), ("--longest", self.limits.longest)):
+            if not 0 < value < math.inf:
+                raise SettingsError(f"{name} {value:g} is not a length of time; use seconds above 0")
+        for name, address in (("DIALTONE_PUBLIC_URL", self.public_url), ("DIALTONE_ACS_KEYS", self.token_keys)):
+            if address and not _is_address(address):
+                raise SettingsError(f"{name} is not an absolute address; write it as https://host")
 
     @classmethod
     def load(cls, arguments: Sequence[str], environment: Mapping[str, str]) -> "Settings":
@@ -73,17 +109,47 @@ class Settings:
             default=cls.max_sessions,
             help="streams at the same time (default: %(default)s)",
         )
-        return cls(_ticket_key(environment), **vars(parser.parse_args(arguments)))
+        parser.add_argument(
+            "--processes", type=int, default=cls.processes, help="0 is one for each core (default: %(default)s)"
+        )
+        limits = Limits()
+        parser.add_argument(
+            "--idle",
+            type=float,
+            default=limits.idle,
+            help="seconds without a message that end a stream (default: %(default)g)",
+        )
+        parser.add_argument(
+            "--longest",
+            type=float,
+            default=limits.longest,
+            help="seconds that a stream may last (default: %(default)g)",
+        )
+        values = vars(parser.parse_args(arguments))
+        audience = environment.get("DIALTONE_ACS_AUDIENCE", "")
+        return cls(
+            _ticket_key(environment, required=not audience),
+            limits=Limits(idle=values.pop("idle"), longest=values.pop("longest")),
+            audience=audience,
+            token_keys=environment.get("DIALTONE_ACS_KEYS") or KEYS,
+            bot=environment.get("DIALTONE_BOT", ""),
+            public_url=environment.get("DIALTONE_PUBLIC_URL", ""),
+            signal_key=environment.get("DIALTONE_SIGNAL_KEY", ""),
+            storage=environment.get("DIALTONE_STORAGE") or None,
+            storage_account=environment.get("DIALTONE_STORAGE_ACCOUNT") or None,
+            client_id=environment.get("AZURE_CLIENT_ID") or None,
+            **values,
+        )
 
 
-def _ticket_key(environment: Mapping[str, str]) -> bytes | None:
+def _ticket_key(environment: Mapping[str, str], *, required: bool) -> bytes | None:
     text = environment.get("DIALTONE_TICKET_KEY", "")
     if text:
         try:
             return ticket.load_key(text)
         except ValueError as error:
             raise SettingsError(f"DIALTONE_TICKET_KEY: {error}; make one with: openssl rand -base64 32") from None
-    if environment.get("DIALTONE_AUTH") != "loopback":
+    if required and environment.get("DIALTONE_AUTH") != "loopback":
         raise SettingsError(
             "DIALTONE_TICKET_KEY is not set; set it to base64 of 32 bytes or more, "
             "or set DIALTONE_AUTH=loopback to accept streams of this machine without a ticket"
@@ -96,3 +162,11 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)

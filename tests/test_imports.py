@@ -38,7 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "dialtone.loading": {"dialtone.dialogs", "dialtone.errors"},
     "dialtone.channels": {"dialtone.protocol", "dialtone.errors", "dialtone.appstate"},
     "dialtone.storage": {"dialtone.protocol", "dialtone.errors", "dialtone.appstate"},
-    FACE: {"dialtone.dialogs", "dialtone.errors"},
+    FACE: {"dialtone.dialogs", "dialtone.media", "dialtone.errors"},
     COMMANDS: {FACE, *ROOMS},
     "functions": {FACE, *ROOMS},
     "media_worker": {FACE, *ROOMS},

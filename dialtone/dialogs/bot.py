@@ -1,7 +1,7 @@
 """A bot: the dialogs that its calls run, and what is done around them."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dialtone.dialogs.language import Localize
 from dialtone.dialogs.library import INCOMING as INCOMING
@@ -30,6 +30,9 @@ Notified = Callable[[CallStateChange | RosterUpdate], Awaitable[None]]
 Receive = Callable[[Event], Awaitable[None]]
 Send = Callable[[str, list[Action]], Awaitable[list[Action]]]
 LookupUser = Callable[[Participant | None], "Awaitable[User | None]"]
+
+MediaHandler = Callable[[Any], Awaitable[None]]
+MediaHandlerT = TypeVar("MediaHandlerT", bound=MediaHandler)
 
 OUTGOING: Final = "/outgoing"
 ON_ERROR: Final = "/error"
@@ -65,6 +68,7 @@ class CallBot(Library):
         self.defaults = defaults
         self.localize = localize
         self.notified: Notified | None = None
+        self.streams: dict[str, MediaHandler] = {}
         self.user_lookup: LookupUser | None = None
         self.wrappers: list[Around] = []
         self.receivers: list[Receive] = []
@@ -140,6 +144,24 @@ class CallBot(Library):
         must_be_async(function, "send", "write it as `async def name(call_id, actions): ...`")
         self.senders.append(function)  # type: ignore[arg-type]  # the decorated function keeps its own type
         return function
+
+    def media(self, name: str) -> Callable[[MediaHandlerT], MediaHandlerT]:
+        """Register what a media stream does, under the name that the stream asks for.
+
+        It is called with a `dialtone.media.stream.Stream`, in the media worker, which reads `streams`. Raises
+        `DialogError` for a name that is taken and for a function that is not `async`.
+        """
+
+        def register(handler: MediaHandlerT) -> MediaHandlerT:
+            must_be_async(handler, name, "write the handler as `async def name(stream): ...`")
+            if name in self.streams:
+                raise DialogError(
+                    f"there are two media handlers named {name!r}", field=name, fix="give each handler its own name"
+                )
+            self.streams[name] = handler
+            return handler
+
+        return register
 
     async def sent(self, call_id: str, actions: list[Action]) -> list[Action]:
         """What is sent in place of a workflow: see `send`. Raises `WorkflowError`."""

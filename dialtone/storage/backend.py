@@ -78,8 +78,22 @@ class Container(Protocol):
     async def blobs(self, prefix: str = "", *, limit: int | None = None, metadata: bool = False) -> list[Blob]:
         """The blobs whose names start with `prefix`, in the order of their names; with their metadata if asked for."""
 
+    def staged(self, name: str, content_type: str) -> "Staged":
+        """Write a blob part by part, in place of what is there."""
+
     async def link(self, name: str, seconds: float, content_type: str) -> str:
         """A link that lets whoever has it read this one blob for so many seconds."""
+
+
+class Staged(Protocol):
+    """A blob that is written part by part, by one writer."""
+
+    async def stage(self, number: int, data: bytes) -> None:
+        """Send part `number`, counted from 0, at most 4 MiB. Nobody sees it before the next commit; sent again, it
+        replaces what it was."""
+
+    async def commit(self, parts: int, metadata: Mapping[str, str]) -> None:
+        """Let the blob be parts 0 to `parts` - 1 as they were last sent."""
 
 
 class Backend(Protocol):

@@ -38,7 +38,7 @@ class AzureContainer:
 
     async def ensure(self) -> None:
         """See `Container`."""
-        container = await self._client()
+        container = await self.client()
         async with guard(f"creating container {self._name}"):
             await _create(container)
 
@@ -52,7 +52,7 @@ class AzureContainer:
         from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
         from azure.storage.blob import ContentSettings
 
-        container = await self._client()
+        container = await self.client()
         settings = ContentSettings(content_type=content_type)
         about: dict[str, Any] = {"content_settings": settings, "metadata": dict(metadata)}
 
@@ -77,7 +77,7 @@ class AzureContainer:
         """See `Container`."""
         from azure.core.exceptions import ResourceNotFoundError
 
-        container = await self._client()
+        container = await self.client()
         async with guard(f"asking for a blob of container {self._name}"):
             try:
                 return _blob(await container.get_blob_client(name).get_blob_properties())
@@ -88,7 +88,7 @@ class AzureContainer:
         """See `Container`."""
         from azure.core.exceptions import ResourceNotFoundError
 
-        container = await self._client()
+        container = await self.client()
         async with guard(f"reading a blob of container {self._name}"):
             try:
                 download = await container.download_blob(name)
@@ -101,7 +101,7 @@ class AzureContainer:
         """See `Container`."""
         from azure.core.exceptions import ResourceNotFoundError
 
-        container = await self._client()
+        container = await self.client()
         found: list[Blob] = []
         async with guard(f"listing container {self._name}"):
             listing = container.list_blobs(
@@ -116,15 +116,55 @@ class AzureContainer:
                         break
         return found
 
+    def staged(self, name: str, content_type: str) -> "AzureStaged":
+        """See `Container`."""
+        return AzureStaged(self, name, content_type)
+
     async def link(self, name: str, seconds: float, content_type: str) -> str:
         """See `Container`."""
         return await self._account.link(self._name, name, seconds, content_type)
 
-    async def _client(self) -> "ContainerClient":
+    async def client(self) -> "ContainerClient":
+        """The SDK's client of this container."""
         service = await self._account.blobs()
         if self._container is None or self._service is not service:
             self._service, self._container = service, service.get_container_client(self._name)
         return self._container
+
+
+class AzureStaged:
+    """See `Staged`. Parts are blocks; a commit names them again, those of earlier commits too."""
+
+    def __init__(self, container: AzureContainer, name: str, content_type: str) -> None:
+        self._container, self._name, self._content_type = container, name, content_type
+        self._writer = token_hex(8)
+
+    async def stage(self, number: int, data: bytes) -> None:
+        """See `Staged`."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        container = await self._container.client()
+        blob = container.get_blob_client(self._name)
+        async with guard("sending a part of a blob", size=len(data)):
+            try:
+                await blob.stage_block(self._id(number), data, len(data))
+            except ResourceNotFoundError:
+                await _create(container)
+                await blob.stage_block(self._id(number), data, len(data))
+
+    async def commit(self, parts: int, metadata: Mapping[str, str]) -> None:
+        """See `Staged`."""
+        from azure.storage.blob import BlobBlock, ContentSettings
+
+        blob = (await self._container.client()).get_blob_client(self._name)
+        blocks = [BlobBlock(self._id(number)) for number in range(parts)]
+        async with guard("committing the parts of a blob"):
+            await blob.commit_block_list(
+                blocks, content_settings=ContentSettings(content_type=self._content_type), metadata=dict(metadata)
+            )
+
+    def _id(self, number: int) -> str:
+        return f"{self._writer}{number:05}"
 
 
 async def _write_blocks(blob: "BlobClient", data: memoryview, about: Mapping[str, Any], *, overwrite: bool) -> None:

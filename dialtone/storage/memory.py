@@ -90,10 +90,31 @@ class MemoryContainer:
         names = sorted(name for name in self._blobs if name.startswith(prefix))[:limit]
         return [self._blobs[name][0] for name in names]
 
+    def staged(self, name: str, content_type: str) -> "MemoryStaged":
+        """See `Container`."""
+        return MemoryStaged(self, name, content_type)
+
     async def link(self, name: str, seconds: float, content_type: str) -> str:
         """A `data:` link that holds the content itself, for nobody serves this memory; it does not expire."""
         _, data = self._blobs.get(name, (None, b""))
         return f"data:{content_type};base64,{base64.b64encode(data).decode()}"
+
+
+class MemoryStaged:
+    """See `Staged`."""
+
+    def __init__(self, container: MemoryContainer, name: str, content_type: str) -> None:
+        self._container, self._name, self._content_type = container, name, content_type
+        self._parts: dict[int, bytes] = {}
+
+    async def stage(self, number: int, data: bytes) -> None:
+        """See `Staged`."""
+        self._parts[number] = data
+
+    async def commit(self, parts: int, metadata: Mapping[str, str]) -> None:
+        """See `Staged`."""
+        data = b"".join(self._parts[number] for number in range(parts))
+        await self._container.put(self._name, data, self._content_type, metadata, overwrite=True)
 
 
 class MemoryBackend:

@@ -1,4 +1,5 @@
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
 import websockets
@@ -11,14 +12,20 @@ from media_worker.settings import Settings
 class Workplace:
     """Starts workers and connects to them; everything is closed when the test ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fast: bool = True) -> None:
+        self._fast = fast
         self._open: list[websockets.ClientConnection] = []
         self._workers: list[MediaWorker] = []
 
     async def worker(
-        self, settings: Settings | None = None, handlers: Mapping[str, Handler] = HANDLERS, now: float = 0.0
+        self,
+        settings: Settings | None = None,
+        handlers: Mapping[str, Handler] = HANDLERS,
+        now: float | Callable[[], float] = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> MediaWorker:
-        worker = MediaWorker(settings or Settings(port=0), handlers, lambda: now)
+        said = now if callable(now) else lambda: now
+        worker = MediaWorker(settings or Settings(port=0), handlers, said, clock, fast=self._fast)
         await worker.__aenter__()
         self._workers.append(worker)
         return worker
@@ -32,14 +39,15 @@ class Workplace:
         return connection
 
     async def close(self) -> None:
-        for connection in self._open:
-            await connection.close()
-        for worker in self._workers:
-            await worker.__aexit__(None, None, None)
+        while self._open:
+            await self._open.pop().close()
+        while self._workers:
+            await self._workers.pop().__aexit__(None, None, None)
 
 
-@pytest.fixture
-async def workplace() -> AsyncIterator[Workplace]:
-    place = Workplace()
+@pytest.fixture(params=["fast", "plain"])
+async def workplace(request: pytest.FixtureRequest) -> AsyncIterator[Workplace]:
+    """Everything that a stream does, it does on both kinds of links."""
+    place = Workplace(fast=request.param == "fast")
     yield place
     await place.close()

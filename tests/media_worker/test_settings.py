@@ -47,3 +47,40 @@ def test_a_bad_key_is_no_key() -> None:
 def test_a_value_out_of_range(argument: str) -> None:
     with pytest.raises(SettingsError, match=argument.split("=")[0]):
         Settings.load([argument], WITH_KEY)
+
+
+def test_what_the_environment_says() -> None:
+    environment = WITH_KEY | {
+        "DIALTONE_ACS_AUDIENCE": "resource",
+        "DIALTONE_ACS_KEYS": "http://127.0.0.1:1/keys",
+        "DIALTONE_BOT": "bots.media:bot",
+        "DIALTONE_PUBLIC_URL": "https://bot.example.org",
+        "DIALTONE_SIGNAL_KEY": "secret",
+        "DIALTONE_STORAGE": "memory",
+        "DIALTONE_STORAGE_ACCOUNT": "account",
+        "AZURE_CLIENT_ID": "client",
+    }
+    settings = Settings.load(["--idle", "5", "--longest", "60", "--processes", "0"], environment)
+    assert (settings.limits.idle, settings.limits.longest, settings.processes) == (5, 60, 0)
+    assert (settings.audience, settings.token_keys) == ("resource", "http://127.0.0.1:1/keys")
+    assert (settings.bot, settings.public_url) == ("bots.media:bot", "https://bot.example.org")
+    assert (settings.storage, settings.storage_account, settings.client_id) == ("memory", "account", "client")
+    assert "secret" not in repr(settings)
+
+
+def test_tokens_alone_open_streams_on_any_address() -> None:
+    settings = Settings.load(["--host", "0.0.0.0"], {"DIALTONE_ACS_AUDIENCE": "resource"})
+    assert (settings.ticket_key, settings.audience) == (None, "resource")
+
+
+@pytest.mark.parametrize("argument", ["--idle=0", "--longest=-1", "--longest=inf", "--processes=-1"])
+def test_a_limit_out_of_range(argument: str) -> None:
+    with pytest.raises(SettingsError, match=argument.split("=")[0]):
+        Settings.load([argument], WITH_KEY)
+
+
+@pytest.mark.parametrize("name", ["DIALTONE_PUBLIC_URL", "DIALTONE_ACS_KEYS"])
+def test_what_is_no_address(name: str) -> None:
+    for text in ("bot.example.org", "ftp://x", "https://", "http://["):
+        with pytest.raises(SettingsError, match=name):
+            Settings.load([], WITH_KEY | {name: text})

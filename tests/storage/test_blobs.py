@@ -93,7 +93,7 @@ class Watched:
 
 async def started(container: AzureContainer, data: bytes, stop: str, number: int = 1) -> tuple[Watched, Any]:
     """A writer that waits before a step."""
-    blob = Watched((await container._client()).get_blob_client("blob"), stop, number)
+    blob = Watched((await container.client()).get_blob_client("blob"), stop, number)
     writer = asyncio.create_task(_write_blocks(blob, memoryview(data), {}, overwrite=False))  # type: ignore[arg-type]
     await blob.reached.wait()
     return blob, writer
@@ -169,3 +169,22 @@ async def test_blocks_that_are_gone_mean_that_somebody_was_first() -> None:
     with pytest.raises(HttpResponseError) as caught:
         await _write_blocks(Gone(False, False), data, {}, overwrite=False)  # type: ignore[arg-type]
     assert not isinstance(caught.value, ResourceExistsError)
+
+
+async def test_a_blob_that_is_written_part_by_part(storage: Storage) -> None:
+    container = storage.backend.container("staged")
+    blob = container.staged("blob", KIND)
+    await blob.stage(0, b"head ")
+    await blob.stage(1, b"one ")
+    assert await container.read("blob") is None
+    await blob.commit(2, {"parts": "1"})
+    await blob.stage(2, b"two ")
+    await blob.stage(0, b"HEAD ")
+    seen = await container.read("blob")
+    assert seen is not None
+    assert seen[0] == b"head one "
+    await blob.commit(3, {"parts": "2"})
+    seen, about = await container.read("blob"), await container.head("blob")
+    assert seen is not None
+    assert about is not None
+    assert (seen[0], about.metadata) == (b"HEAD one two ", {"parts": "2"})

@@ -1,0 +1,215 @@
+"""Recordings of streams: WAV files in the container `recordings`, stored while they are made.
+
+1. A recording runs by the clock: each 20 ms it takes a frame of each participant and a frame of what was sent, or
+   silence where there is none. A voice that begins waits until two frames of it are there (40 ms), so that jitter makes
+   no holes.
+2. Every STORE_S seconds what is new becomes a block, block 0 is sent again with the length so far in its header, and
+   both are committed: at any moment the blob is a WAV file that plays, and lacks STORE_S seconds and one request.
+3. What storage does not take is kept and sent with the next block, for KEPT_S seconds at most; then it is silence in
+   the file, and the blob's metadata name the fault.
+4. With `dual`, the left channel is what is heard and the right one what is sent. Without it they are mixed.
+"""
+
+import asyncio
+import logging
+import struct
+import time
+from array import array
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from dialtone.errors import StorageUnavailable
+from dialtone.media.messages import AudioFrame
+from dialtone.media.stream import MediaError
+from dialtone.storage import RECORDINGS_CONTAINER, call_key
+from dialtone.storage.backend import Backend, Staged
+from dialtone.storage.keys import day_of
+from media_worker.lane import Lane
+from media_worker.metrics import Metrics
+from media_worker.sound import mix
+from media_worker.wheel import FRAME_TICKS, Wheel
+
+if TYPE_CHECKING:
+    from media_worker.stream import LiveStream
+
+STORE_S: Final = 2.0
+KEPT_S: Final = 60.0
+HEADER_BYTES: Final = 44
+
+log = logging.getLogger("media_worker")
+
+
+class Recorders:
+    """Makes recordings. `now` gives Unix seconds."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        wheel: Wheel,
+        metrics: Metrics,
+        *,
+        now: Callable[[], float] = time.time,
+        store_s: float = STORE_S,
+    ) -> None:
+        self.wheel, self.metrics, self.store_s, self.now = wheel, metrics, store_s, now
+        self._container = backend.container(RECORDINGS_CONTAINER)
+        self._numbers: dict[tuple[str, str], int] = {}
+
+    def start(
+        self, stream: "LiveStream", name: str, *, dual: bool, ended: Callable[["Recorder"], object]
+    ) -> "Recorder":
+        """Begin a recording of a stream: blob `yyyy/mm/dd/<call>/<name>-<milliseconds>.wav`."""
+        began = self.now()
+        day = day_of(began)
+        path = f"{day[:4]}/{day[4:6]}/{day[6:]}/{call_key(stream.call_id)}/{call_key(name)}-{int(began * 1000)}.wav"
+        about = {"call": quote(stream.call_id, safe=":@+"), "format": "wav", "started": repr(began)}
+        blob = self._container.staged(path, "audio/wav")
+        return Recorder(self, stream.metadata.sample_rate, path, blob, about, dual=dual, ended=ended)
+
+
+class Recorder:
+    """See `dialtone.media.stream.Recorder`."""
+
+    def __init__(
+        self,
+        recorders: Recorders,
+        rate: int,
+        path: str,
+        blob: Staged,
+        about: dict[str, str],
+        *,
+        dual: bool,
+        ended: Callable[["Recorder"], object],
+    ) -> None:
+        self.path = path
+        self._recorders, self._rate, self._blob, self._about, self._dual = recorders, rate, blob, about, dual
+        self._ended = ended
+        self._frame_bytes = rate // 50 * 2
+        self._silence = bytes(self._frame_bytes)
+        self._heard: dict[str | None, Lane] = {}
+        self._sent = Lane()
+        self._new = bytearray()
+        self._stored = 0
+        self._blocks = 1
+        self._frames = 0
+        self._start = recorders.wheel.tick()
+        self._finishing: asyncio.Task[None] | None = None
+        self._storing = asyncio.Lock()
+        recorders.wheel.join(self)
+        self._task = asyncio.create_task(self._store_now_and_then())
+
+    @property
+    def seconds(self) -> float:
+        """How long it is so far."""
+        return self._frames / 50
+
+    def heard(self, frame: AudioFrame) -> None:
+        """Put in what came."""
+        lane = self._heard.get(frame.participant)
+        if lane is None:
+            lane = self._heard[frame.participant] = Lane()
+        lane.put(frame.pcm)
+
+    def sent(self, pcm: bytes) -> None:
+        """Put in what was sent."""
+        self._sent.put(pcm)
+
+    def cleared(self) -> None:
+        """The platform threw away what it had not played."""
+        self._sent.clear()
+
+    def turn(self, tick: int) -> None:
+        """See `Member`: take the frames of the time that has passed."""
+        for _ in range((tick - self._start) // FRAME_TICKS - self._frames):
+            self._frame()
+
+    async def stop(self) -> float:
+        """See `dialtone.media.stream.Recorder`."""
+        await self.finish()
+        if self._new:
+            raise MediaError(
+                f"{len(self._new) // self._frame_bytes // 50} seconds of the recording could not be stored"
+            )
+        return self.seconds
+
+    async def finish(self) -> None:
+        """End it, once: what has come is taken, and stored if storage will. Returns when that is done."""
+        if self._finishing is None:
+            self._finishing = asyncio.create_task(self._finish())
+        await asyncio.shield(self._finishing)
+
+    async def _finish(self) -> None:
+        self._recorders.wheel.leave(self)
+        while len(self._sent) or any(map(len, self._heard.values())):
+            self._frame(more=False)
+        self._task.cancel()
+        # A store that is under way ends as it will; then the rest goes.
+        for _ in range(3):
+            if await self._store():
+                break
+            await asyncio.sleep(0.5)
+        else:
+            log.error("a recording lacks its end: %s", self.path)
+        self._ended(self)
+
+    def _frame(self, *, more: bool = True) -> None:
+        voices = [pcm for lane in self._heard.values() if (pcm := lane.take(more=more)) is not None]
+        sent = self._sent.take(more=more)
+        if self._dual:
+            both = array("h", bytes(2 * self._frame_bytes))
+            both[0::2] = array("h", self._mixed(voices))
+            both[1::2] = array("h", sent or self._silence)
+            self._new += both.tobytes()
+        else:
+            self._new += self._mixed(voices if sent is None else [*voices, sent])
+        self._frames += 1
+
+    def _mixed(self, voices: list[bytes]) -> bytes:
+        if not voices:
+            return self._silence
+        if len(voices) == 1:
+            return voices[0]
+        return mix(voices)
+
+    async def _store_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(self._recorders.store_s)
+            await asyncio.shield(self._store())
+
+    async def _store(self) -> bool:
+        async with self._storing:
+            block = bytes(self._new)
+            if not block and self._stored:
+                return True
+            try:
+                if block:
+                    await self._blob.stage(self._blocks, block)
+                await self._blob.stage(0, self._header(self._stored + len(block)))
+                seconds = (self._stored + len(block)) / (self._rate * 2 * (1 + self._dual))
+                await self._blob.commit(self._blocks + bool(block), {**self._about, "seconds": repr(seconds)})
+            except StorageUnavailable as error:
+                self._recorders.metrics.recordings_failed += 1
+                log.warning("a part of a recording waits: %s", error)
+                self._keep_less()
+                return False
+            self._blocks += bool(block)
+            self._stored += len(block)
+            del self._new[: len(block)]
+            return True
+
+    def _keep_less(self) -> None:
+        most = int(KEPT_S * 50) * self._frame_bytes * (1 + self._dual)
+        if len(self._new) > most:
+            # In place, so that what comes later keeps its moment.
+            self._new[:] = self._new[-most:]
+            self._about["fault"] = "wrongLength"
+
+    def _header(self, data: int) -> bytes:
+        channels = 1 + self._dual
+        return struct.pack(
+            "<4sI4s4sIHHIIHH4sI",
+            b"RIFF", HEADER_BYTES - 8 + data, b"WAVE",
+            b"fmt ", 16, 1, channels, self._rate, self._rate * 2 * channels, 2 * channels, 16,
+            b"data", data,
+        )  # fmt: skip
