@@ -1,5 +1,4 @@
-"""`python -m bench [NAME ...]`: all tables, or those that are named: turn, dialogs, jwt, callbacks, imports, explore, lab,
-media."""
+"""`python -m bench [NAME ...]`: all tables, or those that are named."""
 
 import sys
 
