@@ -76,8 +76,9 @@ def noted(folder: Path, name: str) -> dict[str, Any]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment for `COMMAND`: this one, without settings of the kit."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DIALTONE_", "AZURITE_"))}
+    """The environment for `COMMAND`: this one, without settings of the kit and of a make that runs the tests."""
+    foreign = ("DIALTONE_", "AZURITE_", "MAKE", "MFLAGS")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return {**kept, "PYTHONPATH": str(ROOT), **more}
 
 
