@@ -6,7 +6,7 @@
 #   ZIP        where make package writes to (default: dist/functions.zip)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run call test check fuzz bench docs package clean
+.PHONY: help setup run call test check fuzz bench docs package deploy clean
 BIN := .venv/bin
 CODE := function_app.py functions bots dialtone devhost media_worker simulator scripts bench tests
 
@@ -43,6 +43,9 @@ package: ## Build the functions' package as the cloud runs it; print its size an
 	@python313=$$(scripts/setup.sh python313) && \
 	if [ -z "$$python313" ]; then echo "fix: install Python 3.13, which the cloud runs" >&2; exit 1; fi && \
 	"$$python313" -m scripts.package --output $(or $(ZIP),dist/functions.zip)
+
+deploy: setup ## Deploy to Azure with az; see docs/how-to/deploy.md, also for azd
+	@PATH="$$PWD/$(BIN):$$PATH" scripts/deploy.sh
 
 docs: setup ## Write the pages of docs/reference that are made from the code
 	@$(BIN)/python -m scripts.write_contract

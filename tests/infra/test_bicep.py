@@ -170,6 +170,16 @@ def test_every_output_of_a_module_is_used_and_exists(infra: Templates) -> None:
     assert set(infra.files) == {"main.bicep", *modules.values()} | SECOND_PHASE
 
 
+def test_the_outputs_of_main_are_read_by_the_scripts(infra: Templates) -> None:
+    read = "".join(path.read_text() for path in sorted((ROOT / "scripts").glob("*.sh")))
+    unread = [
+        name
+        for name in infra.declarations("main.bicep", "output")
+        if f"${name}" not in read and f"${{{name}" not in read
+    ]
+    assert unread == []
+
+
 def test_the_parameters_file_fits(infra: Templates) -> None:
     given = infra.parameters()
     declared = infra.declarations("main.bicep", "parameter")

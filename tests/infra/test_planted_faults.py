@@ -234,6 +234,13 @@ FAULTS = [
         checks.test_private_networking_closes_the_doors_and_opens_the_ways,
     ),
     Fault(
+        "an output that no script reads",
+        "main.bicep",
+        "output DIALTONE_MEDIA_URL",
+        "output DIALTONE_WORKER_URL",
+        checks.test_the_outputs_of_main_are_read_by_the_scripts,
+    ),
+    Fault(
         "a default that the parameters file changes",
         "main.parameters.json",
         "${DIALTONE_AUTH=jwt}",
