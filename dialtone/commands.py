@@ -19,7 +19,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from dialtone import __version__, running
+from dialtone import __version__, costs, running
 from dialtone.errors import ConfigurationError
 from dialtone.program import Interrupted
 from dialtone.ringing import Event, Result, Time, call_id_of, judge, ring
@@ -112,6 +112,21 @@ def run(
                 clock.sleep(0.5)
     except Interrupted:
         _meanwhile.print("Stopped.")
+
+
+@app.command()
+def cost(
+    calls_per_day: Annotated[float, typer.Option(help="Calls a day.")],
+    minutes: Annotated[float, typer.Option(help="Length of a call.")],
+    turns: Annotated[float, typer.Option(help="Callbacks of a call.")] = 6,
+    recording: Annotated[bool, typer.Option("--recording", help="Calls are recorded as a whole.")] = False,
+    media_share: Annotated[float, typer.Option(help="Share of calls with a media stream, 0 to 1.")] = 0,
+    busy_hours: Annotated[float, typer.Option(help="Hours of a day that calls come in.")] = 10,
+    prices: Annotated[Path | None, typer.Option(help="Your copy of dialtone/prices.json.")] = None,
+) -> None:
+    """Estimate what calls cost in Azure in a month, and what that depends on."""
+    load = costs.Load(calls_per_day, minutes, turns, recording, media_share, busy_hours)
+    print(costs.report(load, costs.Prices.read(prices)), end="")
 
 
 @prompts.command()
