@@ -64,7 +64,8 @@ var workerAlerts = [
     metric: 'Replicas'
     aggregation: 'Maximum'
     operator: 'GreaterThanOrEqual'
-    threshold: workerMaximumReplicas
+    // Where there is but one replica, it is always all that there may be.
+    threshold: max(workerMaximumReplicas, 2)
     dimensions: []
   }
   {
