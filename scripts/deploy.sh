@@ -58,8 +58,10 @@ provision "$image"
 step "building the functions' package"
 make --silent package ZIP=dist/functions.zip >&2
 step "sending it to $AZURE_FUNCTION_APP_NAME"
+# Unless it is told so, az has Python packages built anew over there (2.91), and the byte code is lost.
 az functionapp deployment source config-zip --resource-group "$AZURE_RESOURCE_GROUP" \
-  --name "$AZURE_FUNCTION_APP_NAME" --src dist/functions.zip --build-remote false --output none
+  --name "$AZURE_FUNCTION_APP_NAME" --src dist/functions.zip --build-remote false --output none ||
+  fail "the package was not taken" "where it says BlobUploadFailed the roles are new: wait 5 minutes, run this again"
 
 step "building the worker's image"
 # The tag is made of what is in the image, so that an unchanged worker is not started anew under its calls.
