@@ -2,15 +2,16 @@
 #
 #   PYTHON     the Python for .venv (default: the first of 3.11 or newer)
 #   ARGS       more arguments for pytest, dialtone or the benchmarks, as in: make test ARGS="-k stack -x"
-#   BICEPCHECK a folder with bicepcheck.py: make check then checks infra/ with it
+#   BICEPCHECK a folder with bicepcheck.py: make check and make test then check infra/ with it
+#   ZIP        where make package writes to (default: dist/functions.zip)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run call test check fuzz bench docs clean
+.PHONY: help setup run call test check fuzz bench docs package deploy clean
 BIN := .venv/bin
 CODE := function_app.py functions bots dialtone devhost media_worker simulator scripts bench tests
 
 help: ## List the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s  %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s  %s\n", $$1, $$2}' Makefile
 
 setup: ## Create .venv and node_modules, or bring them up to date
 	@scripts/setup.sh
@@ -37,6 +38,14 @@ fuzz: setup ## Fuzz all that reads what a stranger sends, for 2 minutes; by athe
 
 bench: setup ## Measure, and print tables
 	@$(BIN)/python -m bench $(ARGS)
+
+package: ## Build the functions' package as the cloud runs it; print its size and cold import
+	@python313=$$(scripts/setup.sh python313) && \
+	if [ -z "$$python313" ]; then echo "fix: install Python 3.13, which the cloud runs" >&2; exit 1; fi && \
+	"$$python313" -m scripts.package --output $(or $(ZIP),dist/functions.zip)
+
+deploy: setup ## Deploy to Azure with az; see docs/how-to/deploy.md, also for azd
+	@PATH="$$PWD/$(BIN):$$PATH" scripts/deploy.sh
 
 docs: setup ## Write what is made from the code: docs/reference, and the pictures of bots
 	@$(BIN)/python -m scripts.write_contract

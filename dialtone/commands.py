@@ -13,13 +13,14 @@ import sys
 import time as clock
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from dialtone import __version__, call_report, lab_commands, running
+from dialtone import __version__, call_report, costs, doctor, lab_commands, running
 from dialtone.errors import ConfigurationError
 from dialtone.exploring import explore_bot
 from dialtone.lab import household
@@ -181,6 +182,50 @@ def timeline(
             _out.print(line, soft_wrap=True)
 
     _with_storage(show_it)
+
+
+@app.command()
+def cost(
+    calls_per_day: Annotated[float, typer.Option(help="Calls a day.")],
+    minutes: Annotated[float, typer.Option(help="Length of a call.")],
+    turns: Annotated[float, typer.Option(help="Callbacks of a call.")] = 6,
+    recording: Annotated[bool, typer.Option("--recording", help="Calls are recorded as a whole.")] = False,
+    media_share: Annotated[float, typer.Option(help="Share of calls with a media stream, 0 to 1.")] = 0,
+    busy_hours: Annotated[float, typer.Option(help="Hours of a day that calls come in.")] = 10,
+    prices: Annotated[Path | None, typer.Option(help="Your copy of dialtone/prices.json.")] = None,
+) -> None:
+    """Estimate what calls cost in Azure in a month, and what that depends on."""
+    load = costs.Load(calls_per_day, minutes, turns, recording, media_share, busy_hours)
+    print(costs.report(load, costs.Prices.read(prices)), end="")
+
+
+@app.command(name="doctor")
+def examine(
+    target: Annotated[
+        str | None, typer.Option(help="Address of the functions; without one, as the settings say.")
+    ] = None,
+    worker: Annotated[
+        str | None, typer.Option(help="Address of the media worker.", envvar="DIALTONE_MEDIA_URL")
+    ] = None,
+    events: Annotated[str, typer.Option(help="Address that takes Event Grid's events, with its key.")] = "",
+    settings: Annotated[Path | None, typer.Option(help="What az functionapp config appsettings list wrote.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
+) -> None:
+    """Look for what keeps the bot from taking calls. Exit 1: something is wrong."""
+    values = doctor.read_settings(_APP_DIR, settings, os.environ)
+    stack = running.find(_APP_DIR)
+    # The stack has settings of its own, which nobody else knows.
+    findings = list(doctor.within(_APP_DIR, values)) if "DIALTONE_BOT" in values or not stack else []
+    target = target or (stack.functions if stack else values.get("DIALTONE_PUBLIC_URL", ""))
+    if target:
+        worker = worker or (stack.worker if stack and target == stack.functions else "")
+        findings += doctor.outside(target.rstrip("/"), worker, events, values)
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            _out.print(str(finding), soft_wrap=True)
+    raise typer.Exit(int(any(finding.wrong for finding in findings)))
 
 
 @prompts.command()

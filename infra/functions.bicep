@@ -64,6 +64,25 @@ param sweepAfterSeconds int
 @description('Most instances; at least 40.')
 param maximumInstances int
 
+@minValue(0)
+@description('Instances that are kept warm for HTTP.')
+param alwaysReadyInstances int
+
+@allowed([512, 2048, 4096])
+@description('Memory of an instance, in MB.')
+param instanceMemoryMB int
+
+@minValue(1)
+@maxValue(1000)
+@description('Requests that one instance takes at the same time.')
+param httpConcurrency int
+
+@description('Whether telemetry is OpenTelemetry rather than Application Insights\' own.')
+param openTelemetry bool
+
+@description('Subnet that the app reaches private endpoints from; empty for none.')
+param subnetId string
+
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   name: planName
   location: location
@@ -86,6 +105,7 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
     serverFarmId: plan.id
     httpsOnly: true
     keyVaultReferenceIdentity: identityId
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     siteConfig: { minTlsVersion: '1.2' }
     // The front end hands the certificate to the app, which verifies it. Only Required is sure to prove that the caller
     // holds its key, so a certificate that stands alone needs it; it then keeps callers of other routes out too. No
@@ -105,40 +125,47 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
       }
       runtime: { name: 'python', version: '3.13' }
       scaleAndConcurrency: {
-        instanceMemoryMB: 2048
+        instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstances
         // A caller hears every cold start as silence.
-        alwaysReady: [{ name: 'http', instanceCount: 1 }]
+        alwaysReady: [{ name: 'http', instanceCount: alwaysReadyInstances }]
         // Unset, a Python instance takes one request at a time and ten callbacks start ten cold instances.
-        triggers: { http: { perInstanceConcurrency: 16 } }
+        triggers: { http: { perInstanceConcurrency: httpConcurrency } }
       }
     }
   }
 }
 
-resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
+// The settings that functions/settings.py reads, and those of the host.
+var settings = {
+  AzureWebJobsStorage__credential: 'managedidentity'
+  AzureWebJobsStorage__clientId: identityClientId
+  AzureWebJobsStorage__blobServiceUri: blobEndpoint
+  AzureWebJobsStorage__tableServiceUri: tableEndpoint
+  APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+  AZURE_CLIENT_ID: identityClientId
+  DIALTONE_APP_ID: appId
+  DIALTONE_APPSTATE_KEY: '@Microsoft.KeyVault(SecretUri=${appStateKeyUri})'
+  DIALTONE_AUTH: auth
+  DIALTONE_BOT: bot
+  DIALTONE_CERTIFICATE_INTERMEDIATES: certificateIntermediates
+  DIALTONE_CERTIFICATE_REVOCATION: certificateRevocation
+  DIALTONE_CERTIFICATE_ROOTS: certificateRoots
+  DIALTONE_PUBLIC_URL: 'https://${app.properties.defaultHostName}'
+  DIALTONE_STORAGE_ACCOUNT: storageName
+  DIALTONE_SWEEP_AFTER: string(sweepAfterSeconds)
+}
+
+resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
   parent: app
   name: 'appsettings'
-  properties: {
-    AzureWebJobsStorage__credential: 'managedidentity'
-    AzureWebJobsStorage__clientId: identityClientId
-    AzureWebJobsStorage__blobServiceUri: blobEndpoint
-    AzureWebJobsStorage__tableServiceUri: tableEndpoint
-    APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
-    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
-    AZURE_CLIENT_ID: identityClientId
-    DIALTONE_APP_ID: appId
-    DIALTONE_APPSTATE_KEY: '@Microsoft.KeyVault(SecretUri=${appStateKeyUri})'
-    DIALTONE_AUTH: auth
-    DIALTONE_BOT: bot
-    DIALTONE_CERTIFICATE_INTERMEDIATES: certificateIntermediates
-    DIALTONE_CERTIFICATE_REVOCATION: certificateRevocation
-    DIALTONE_CERTIFICATE_ROOTS: certificateRoots
-    DIALTONE_PUBLIC_URL: 'https://${app.properties.defaultHostName}'
-    DIALTONE_STORAGE_ACCOUNT: storageName
-    DIALTONE_SWEEP_AFTER: string(sweepAfterSeconds)
-  }
+  // host.json is left as it is: this setting overrides it.
+  properties: union(settings, openTelemetry ? { AzureFunctionsJobHost__telemetryMode: 'OpenTelemetry' } : {})
 }
+
+@description('Name of the app.')
+output name string = app.name
 
 @description('Address of the app.')
 output url string = 'https://${app.properties.defaultHostName}'

@@ -1,7 +1,8 @@
 // Everything one environment of the kit needs, in one resource group.
 //
 // One user-assigned identity does all the work; no account key is used anywhere. Its roles are in roles.bicep and
-// exist before the programs that need them. The code itself is brought by `azd deploy` (azure.yaml).
+// exist before the programs that need them. The code itself is brought by `azd deploy` (azure.yaml) or by
+// scripts/deploy.sh; events.bicep, the second phase, comes after it.
 targetScope = 'subscription'
 
 @minLength(1)
@@ -16,11 +17,26 @@ param location string
 @description('The bot to run, as module:attribute.')
 param bot string = 'bots.reception:bot'
 
+@allowed(['jwt', 'certificate', 'jwt+certificate'])
 @description('How callbacks are verified: jwt, certificate, or jwt+certificate.')
 param auth string = 'jwt'
 
-@description('App id of the bot, the audience of its tokens. Needed with jwt.')
+@description('App id of the bot, the audience of its tokens: an app registration of this tenant. Empty: the identity.')
 param appId string = ''
+
+@minLength(1)
+@maxLength(42)
+@description('Name that callers see.')
+param botDisplayName string = 'Dialtone'
+
+@description('Whether Teams users can call the bot.')
+param teams bool = false
+
+@description('Whether there is a Communication Services resource, for calls from telephones.')
+param communication bool = false
+
+@description('Where Communication Services keep data at rest, such as Europe or United States.')
+param communicationDataLocation string = 'Europe'
 
 @description('Roots of client certificates: PEM, or the path of a file in the package. Needed with certificate.')
 param certificateRoots string = ''
@@ -40,14 +56,45 @@ param sweepAfterSeconds int = 3600
 @description('Days after which a recording is deleted. Soft delete keeps it restorable for 7 days more.')
 param recordingRetentionDays int = 30
 
+@minValue(1)
+@description('Days after which the former versions of a prompt, and of the functions\' package, are deleted.')
+param promptVersionDays int = 30
+
 @minValue(40)
 @maxValue(1000)
 @description('Most instances that the functions may scale out to.')
 param functionsMaximumInstances int = 40
 
+@minValue(0)
+@maxValue(20)
+@description('Instances of the functions that are kept warm. With none, the first caller hears the start as silence.')
+param functionsAlwaysReady int = 1
+
+@allowed([512, 2048, 4096])
+@description('Memory of an instance of the functions, in MB.')
+param functionsInstanceMemoryMB int = 2048
+
+@minValue(1)
+@maxValue(1000)
+@description('Callbacks that one instance of the functions takes at the same time.')
+param functionsHttpConcurrency int = 16
+
+@minValue(1)
+@description('Least replicas of the media worker.')
+param workerMinimumReplicas int = 1
+
 @minValue(1)
 @description('Most replicas that the media worker may scale out to.')
 param workerMaximumReplicas int = 10
+
+@description('Whether telemetry of the functions host is OpenTelemetry rather than Application Insights\' own.')
+param openTelemetry bool = false
+
+@description('Address that alerts are mailed to; empty for none.')
+param alertEmail string = ''
+
+@description('Whether storage and vault are reached by private endpoints only. To be chosen when the environment is made.')
+param privateNetworking bool = false
 
 @description('Image of the media worker. Empty on the first provision: `azd deploy` builds it and keeps its name.')
 param workerImage string = ''
@@ -103,6 +150,8 @@ module storage 'storage.bicep' = {
     location: location
     tags: tags
     recordingRetentionDays: recordingRetentionDays
+    promptVersionDays: promptVersionDays
+    privateNetworking: privateNetworking
   }
 }
 
@@ -114,6 +163,7 @@ module vault 'vault.bicep' = {
     name: 'kv-${token}'
     location: location
     tags: tags
+    privateNetworking: privateNetworking
     appStateKey: appStateKey
     ticketKey: ticketKey
   }
@@ -143,6 +193,19 @@ module roles 'roles.bicep' = {
   }
 }
 
+// The way to storage and vault, where the internet is none.
+module network 'network.bicep' = if (privateNetworking) {
+  name: 'network'
+  scope: group
+  params: {
+    name: 'vnet-${token}'
+    location: location
+    tags: tags
+    storageId: storage.outputs.id
+    vaultId: vault.outputs.id
+  }
+}
+
 // The callbacks of calls.
 module functions 'functions.bicep' = {
   name: 'functions'
@@ -162,12 +225,17 @@ module functions 'functions.bicep' = {
     appStateKeyUri: vault.outputs.appStateKeyUri
     bot: bot
     auth: auth
-    appId: appId
+    appId: empty(appId) ? identity.outputs.clientId : appId
     certificateRoots: certificateRoots
     certificateIntermediates: certificateIntermediates
     certificateRevocation: certificateRevocation
     sweepAfterSeconds: sweepAfterSeconds
     maximumInstances: functionsMaximumInstances
+    alwaysReadyInstances: functionsAlwaysReady
+    instanceMemoryMB: functionsInstanceMemoryMB
+    httpConcurrency: functionsHttpConcurrency
+    openTelemetry: openTelemetry
+    subnetId: privateNetworking ? network!.outputs.functionsSubnetId : ''
   }
   dependsOn: [roles]
 }
@@ -186,9 +254,52 @@ module worker 'worker.bicep' = {
     workspaceId: monitoring.outputs.workspaceId
     ticketKeyUri: vault.outputs.ticketKeyUri
     image: workerImage
+    minimumReplicas: workerMinimumReplicas
     maximumReplicas: workerMaximumReplicas
+    subnetId: privateNetworking ? network!.outputs.workerSubnetId : ''
   }
   dependsOn: [roles]
+}
+
+// What somebody has to know of.
+module alerts 'alerts.bicep' = {
+  name: 'alerts'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    insightsId: monitoring.outputs.insightsId
+    workerId: worker.outputs.id
+    workerMaximumReplicas: workerMaximumReplicas
+    email: alertEmail
+  }
+}
+
+// Who the platform calls.
+module registration 'bot.bicep' = {
+  name: 'bot'
+  scope: group
+  params: {
+    name: 'bot-${token}'
+    tags: tags
+    displayName: botDisplayName
+    functionsUrl: functions.outputs.url
+    identityClientId: identity.outputs.clientId
+    identityId: identity.outputs.id
+    appId: appId
+    teams: teams
+  }
+}
+
+// Calls from telephones.
+module acs 'communication.bicep' = if (communication) {
+  name: 'communication'
+  scope: group
+  params: {
+    name: 'acs-${token}'
+    tags: tags
+    dataLocation: communicationDataLocation
+  }
 }
 
 @description('Resource group of the environment; read by azd.')
@@ -196,6 +307,12 @@ output AZURE_RESOURCE_GROUP string = group.name
 
 @description('Login server of the registry; azd pushes the worker image there.')
 output AZURE_CONTAINER_REGISTRY_ENDPOINT string = registry.outputs.loginServer
+
+@description('Name of the function app; scripts/deploy.sh sends the package there.')
+output AZURE_FUNCTION_APP_NAME string = functions.outputs.name
+
+@description('Name of the Communication Services resource, empty where there is none; read by scripts/events.sh.')
+output DIALTONE_COMMUNICATION string = communication ? acs!.outputs.name : ''
 
 @description('Storage account, for uploading prompts and reading recordings.')
 output DIALTONE_STORAGE_ACCOUNT string = storage.outputs.name

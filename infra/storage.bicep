@@ -1,4 +1,7 @@
 // Table Storage for the journal of calls, Blob Storage for prompts and recordings. Private, and without keys.
+//
+// Versions bring back a prompt that was overwritten; soft delete brings back what was deleted, for 7 days. Versions of
+// recordings go with the recording: what a caller said is not kept longer than the retention says.
 
 @minLength(3)
 @maxLength(24)
@@ -14,6 +17,13 @@ param tags object
 @minValue(1)
 @description('Days after which a recording is deleted.')
 param recordingRetentionDays int
+
+@minValue(1)
+@description('Days after which the former versions of a prompt are deleted.')
+param promptVersionDays int
+
+@description('Whether only private endpoints reach the account.')
+param privateNetworking bool
 
 var containers = ['prompts', 'recordings', 'deployments']
 var tables = ['calls', 'callindex', 'calldata']
@@ -31,6 +41,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
     defaultToOAuthAuthentication: true
     allowBlobPublicAccess: false
     allowCrossTenantReplication: false
+    publicNetworkAccess: privateNetworking ? 'Disabled' : 'Enabled'
   }
 }
 
@@ -39,6 +50,8 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' = {
   name: 'default'
   properties: {
     deleteRetentionPolicy: { enabled: true, days: 7 }
+    containerDeleteRetentionPolicy: { enabled: true, days: 7 }
+    isVersioningEnabled: true
   }
 }
 
@@ -75,6 +88,17 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06
             filters: { blobTypes: ['blockBlob', 'appendBlob'], prefixMatch: ['recordings/'] }
             actions: {
               baseBlob: { delete: { daysAfterCreationGreaterThan: recordingRetentionDays } }
+              version: { delete: { daysAfterCreationGreaterThan: recordingRetentionDays } }
+            }
+          }
+        }
+        {
+          name: 'delete-former-versions'
+          type: 'Lifecycle'
+          definition: {
+            filters: { blobTypes: ['blockBlob'], prefixMatch: ['prompts/', 'deployments/'] }
+            actions: {
+              version: { delete: { daysAfterCreationGreaterThan: promptVersionDays } }
             }
           }
         }
@@ -83,6 +107,9 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06
   }
   dependsOn: [blobs]
 }
+
+@description('Resource id of the account.')
+output id string = account.id
 
 @description('Name of the account.')
 output name string = account.name

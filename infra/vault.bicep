@@ -11,6 +11,9 @@ param location string
 @description('Tags of every resource.')
 param tags object
 
+@description('Whether only private endpoints reach the vault.')
+param privateNetworking bool
+
 @secure()
 @description('Key that signs AppState.')
 param appStateKey string
@@ -29,6 +32,9 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
     enableRbacAuthorization: true
     // Purge protection stays unset: `azd down --purge` has to free the name for the next `azd up`.
     softDeleteRetentionInDays: 7
+    publicNetworkAccess: privateNetworking ? 'Disabled' : 'Enabled'
+    // Deployments write the keys, and they come from Azure itself.
+    networkAcls: { bypass: 'AzureServices', defaultAction: privateNetworking ? 'Deny' : 'Allow' }
   }
 }
 
@@ -43,6 +49,9 @@ resource ticket 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = {
   name: 'ticket-key'
   properties: { value: ticketKey }
 }
+
+@description('Resource id of the vault.')
+output id string = vault.id
 
 @description('Name of the vault.')
 output name string = vault.name

@@ -27,8 +27,15 @@ param ticketKeyUri string
 @description('Image to run; empty until the first one has been built.')
 param image string
 
+@minValue(1)
+@description('Least replicas. With none, the first stream of a call would wait for a container to start.')
+param minimumReplicas int
+
 @description('Most replicas.')
 param maximumReplicas int
+
+@description('Subnet of the environment; empty for none. It cannot be changed later.')
+param subnetId string
 
 @description('Streams of one replica, over which another is started. The worker refuses at 200.')
 param streamsPerReplica int = 100
@@ -41,6 +48,7 @@ resource containerEnvironment 'Microsoft.App/managedEnvironments@2025-07-01' = {
   tags: tags
   properties: {
     appLogsConfiguration: { destination: 'azure-monitor' }
+    vnetConfiguration: empty(subnetId) ? null : { infrastructureSubnetId: subnetId, internal: false }
     workloadProfiles: [{ name: 'Consumption', workloadProfileType: 'Consumption' }]
   }
 }
@@ -68,6 +76,7 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
     workloadProfileName: 'Consumption'
     configuration: {
       activeRevisionsMode: 'Single'
+      // A connection that is silent for 240 s is cut. Frames come each 20 ms, and the worker pings where none do.
       ingress: {
         external: true
         targetPort: port
@@ -114,7 +123,7 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
         }
       ]
       scale: {
-        minReplicas: 1
+        minReplicas: minimumReplicas
         maxReplicas: maximumReplicas
         rules: [
           {
@@ -127,6 +136,9 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
     }
   }
 }
+
+@description('Resource id of the container app.')
+output id string = app.id
 
 @description('Address of the worker, for wss.')
 output url string = 'wss://${app.properties.configuration.ingress.fqdn}'

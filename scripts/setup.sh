@@ -3,8 +3,9 @@
 #
 #   scripts/setup.sh            .venv (Python, from pyproject.toml and constraints.txt), node_modules (Azurite) and
 #                               bench/node/node_modules (the Node calling SDK, for benchmarks and compliance tests)
-#   scripts/setup.sh python313  .venv-313 with Microsoft's Functions runtime, where a Python 3.13 is to be found;
-#                               prints the path of its python on standard output, or nothing
+#   scripts/setup.sh python313  .venv-313 with Microsoft's Functions runtime, where a Python 3.13 is to be found, and the
+#                               wheels of the deployed package; prints the path of its python on standard output, or
+#                               nothing
 #
 # PYTHON names the Python for .venv. With AZURITE_BIN set, node_modules is not needed and not made, and where there is no
 # npm then, the Node calling SDK is left out.
@@ -79,19 +80,24 @@ setup() {
 }
 
 python313() {
-  if is_python .venv/bin/python "sys.version_info >= (3, 13)"; then
-    echo "$PWD/.venv/bin/python"
+  local candidate python=""
+  if is_python .venv/bin/python "sys.version_info[:2] == (3, 13)"; then
+    python=$PWD/.venv/bin/python
+  else
+    for candidate in python3.13 "$HOME"/.pyenv/versions/3.13*/bin/python3; do
+      is_python "$candidate" "sys.version_info[:2] == (3, 13)" || continue
+      fresh .venv-313/.setup pyproject.toml constraints.txt ||
+        venv .venv-313 "$candidate" -e '.[local]' 'azure-functions-runtime==1.3.*'
+      python=$PWD/.venv-313/bin/python
+      break
+    done
+  fi
+  if [ -z "$python" ]; then
+    say "no Python 3.13 was found: the package is not built, the tests of Microsoft's Functions runtime are skipped"
     return
   fi
-  local candidate
-  for candidate in python3.13 "$HOME"/.pyenv/versions/3.13*/bin/python3; do
-    is_python "$candidate" "sys.version_info[:2] == (3, 13)" || continue
-    fresh .venv-313/.setup pyproject.toml constraints.txt ||
-      venv .venv-313 "$candidate" -e '.[local]' 'azure-functions-runtime==1.3.*'
-    echo "$PWD/.venv-313/bin/python"
-    return
-  done
-  say "no Python 3.13 was found: the tests of Microsoft's Functions runtime are skipped"
+  "$python" -m scripts.package --wheels >&2
+  echo "$python"
 }
 
 case "${1:-}" in

@@ -1,15 +1,12 @@
 """Reads Bicep files as plain values, as far as their text alone can tell."""
 
+import json
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import tree_sitter_bicep
 from tree_sitter import Language, Node, Parser
-
-INFRA = Path(__file__).parents[2] / "infra"
-FILES = sorted(path.name for path in INFRA.glob("*.bicep"))
 
 _parser = Parser(Language(tree_sitter_bicep.language()))
 
@@ -18,13 +15,57 @@ class Expression(str):
     """The text of what is not a literal."""
 
 
+class Templates:
+    """The templates in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files = sorted(path.name for path in folder.glob("*.bicep"))
+        self._roots = {file: parse((folder / file).read_bytes()) for file in self.files}
+
+    def root(self, file: str) -> Node:
+        return self._roots[file]
+
+    def declarations(self, file: str, kind: str) -> dict[str, Node]:
+        """The declarations of `kind` (parameter, variable, resource, module, output), by symbol."""
+        return {
+            text(node.named_children[0]): node
+            for node in self.root(file).named_children
+            if node.type == f"{kind}_declaration"
+        }
+
+    def body(self, file: str, kind: str, symbol: str) -> Any:
+        """What a declaration holds: the object of a resource or module, of each item where there are several; the
+        value of a variable.
+        """
+        node = self.declarations(file, kind)[symbol].named_children[-1]
+        while node.type in ("if_statement", "for_statement"):
+            node = node.named_children[-1]
+        return value(node)
+
+    def modules(self) -> dict[str, str]:
+        """The modules of main.bicep: symbol to file."""
+        return {
+            symbol: value(node.named_children[1]) for symbol, node in self.declarations("main.bicep", "module").items()
+        }
+
+    def required(self, file: str) -> set[str]:
+        """The parameters without a default."""
+        declared = self.declarations(file, "parameter")
+        return {name for name, node in declared.items() if "=" not in [text(child) for child in node.children]}
+
+    def default(self, parameter: str) -> Any:
+        """The default of a parameter of main.bicep."""
+        return self.body("main.bicep", "parameter", parameter)
+
+    def parameters(self) -> dict[str, str]:
+        """What main.parameters.json gives, by parameter."""
+        document = json.loads((self.folder / "main.parameters.json").read_text())
+        return {name: entry["value"] for name, entry in document["parameters"].items()}
+
+
 def parse(source: bytes) -> Node:
     return _parser.parse(source).root_node
-
-
-@cache
-def root(file: str) -> Node:
-    return parse((INFRA / file).read_bytes())
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -64,13 +105,6 @@ def value(node: Node) -> Any:
     return Expression(text(node))
 
 
-def declarations(file: str, kind: str) -> dict[str, Node]:
-    """The declarations of `kind` (parameter, variable, resource, module, output), by symbol."""
-    return {
-        text(node.named_children[0]): node for node in root(file).named_children if node.type == f"{kind}_declaration"
-    }
-
-
 def decorators(declaration: Node) -> dict[str, str]:
     """The decorators before a declaration: name to the text of their arguments."""
     before = declaration.prev_named_sibling
@@ -78,11 +112,6 @@ def decorators(declaration: Node) -> dict[str, str]:
         return {}
     calls = [decorator.named_children[0] for decorator in before.named_children]
     return {text(call.named_children[0]): text(call.named_children[1])[1:-1] for call in calls}
-
-
-def body(file: str, kind: str, symbol: str) -> Any:
-    """What a declaration holds: the object of a resource or module, the value of a variable."""
-    return value(declarations(file, kind)[symbol].named_children[-1])
 
 
 def _name(node: Node) -> str:
