@@ -3,10 +3,11 @@ there is what `dialtone.testing.dial` says the bot says.
 """
 
 import re
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 from dialtone import CallBot
@@ -15,6 +16,7 @@ from dialtone.testing import Step, dial, hang_up, press, speak
 from simulator.call import place_call
 from simulator.clock import VirtualClock
 from simulator.script import HangUp, Press, Script, Speak, read_script_file
+from simulator.wire import Response, Wire
 from tests.functions.rig import Rig
 
 ROOT = Path(__file__).parents[2]
@@ -32,16 +34,19 @@ async def link(self: MemoryContainer, name: str, seconds: float, content_type: s
     return f"https://{FILES}/{name}"
 
 
-def served(rig: Rig) -> httpx.MockTransport:
+class Direct(Wire):
     """The way from the platform to the bot and to its recordings, without sockets."""
 
-    async def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.host == FILES:
-            return httpx.Response(200, content=await rig.storage.recordings.read(request.url.path[1:]))
-        reply = await rig.turns.callback(dict(request.headers), await request.aread())
-        return httpx.Response(reply.status, content=reply.body, headers={"content-type": reply.content_type})
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
 
-    return httpx.MockTransport(answer)
+    async def post(self, url: str, headers: Mapping[str, str], content: bytes, timeout_s: float) -> Response:
+        reply = await self._rig.turns.callback({name.lower(): value for name, value in headers.items()}, content)
+        return Response(reply.status, reply.body, 0.0)
+
+    async def get(self, url: str, most: int, timeout_s: float) -> Response:
+        path = urlsplit(url).path[1:]
+        return Response(200, await self._rig.storage.recordings.read(path), 0.0)
 
 
 def steps_of(script: Script) -> list[Step]:
@@ -66,8 +71,8 @@ async def test_what_a_caller_hears_on_the_simulated_platform_is_what_dial_says(
     bot = import_module(f"bots.{name}").bot
     assert isinstance(bot, CallBot)
     script, rig = read_script_file(ROOT / path), Rig(bot)
-    async with httpx.AsyncClient(transport=served(rig)) as http:
-        report = await place_call(script, "http://127.0.0.1:7071/api/calls", clock=VirtualClock(), http=http, seed=1)
+    address = "http://127.0.0.1:7071/api/calls"
+    report = await place_call(script, address, clock=VirtualClock(), wire=Direct(rig), seed=1)
     assert report.ok, [event for event in report.events if event["kind"] in ("expectation", "violation")]
     heard = [event["text"] for event in report.events if event["kind"] == "heard" and event.get("text")]
     caller = script.caller
