@@ -33,7 +33,7 @@ def test_the_pages_are_current() -> None:
 
 def test_a_page_that_is_not_current_is_named_and_written_again(tmp_path: Path) -> None:
     assert write_reference(tmp_path).returncode == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["errors.md", "routes.md", "settings.md"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["channels.md", "errors.md", "routes.md", "settings.md"]
     written = (tmp_path / "routes.md").read_text()
     (tmp_path / "routes.md").write_text("old")
     done = write_reference(tmp_path, "--check")
