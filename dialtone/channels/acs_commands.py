@@ -155,7 +155,7 @@ def compact(**members: Any) -> dict[str, Any]:
 
 
 def create_call(
-    setup: Setup, target: dict[str, Any], context: str, *, caller_id: str, teams_app: str
+    setup: Setup, target: dict[str, Any], context: str, *, caller_id: str = "", teams_app: str = ""
 ) -> dict[str, Any]:
     """The body of create_call: from a number of the resource (`+15550100`), or from a Teams resource account (oid)."""
     return compact(

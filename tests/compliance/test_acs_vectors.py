@@ -42,7 +42,7 @@ BY_ID = {case["id"]: case for case in CASES}
 ELSEWHERE = {
     "acs.auth.hmac": "test_acs_sdk.py",
     "acs.sdk.endpoint": "test_acs_sdk.py",
-    "acs.rest": "test_acs_sdk.py",
+    "acs.rest": "test_acs_rest.py",
     "acs.identity": "test_acs_sdk.py",
     "acs.callback.jwt": "test_acs_jwt.py",
 }
