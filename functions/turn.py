@@ -26,7 +26,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
-from typing import Final
+from typing import ClassVar, Final
 
 from dialtone.appstate import AppStateCodec, keys_from_setting
 from dialtone.channels import skype
@@ -74,6 +74,7 @@ class Turns:
     codec: AppStateCodec
     settings: Settings
     clock: Callable[[], float] = time.time
+    channel: ClassVar[str] = skype.NAME
 
     async def callback(self, headers: dict[str, str], body: bytes) -> Reply:
         """Answer a request of the platform. Raises the errors of `dialtone.errors`."""
@@ -250,6 +251,10 @@ class Turns:
         if not actions:
             return b""
         await self._put_prompts(actions)
+        return self._written(history, actions, whole)
+
+    def _written(self, history: History, actions: list[Action], whole: str) -> bytes:
+        """The reply, as the channel has it."""
         return skype.render(
             actions,
             callback=self.settings.callback_url,
@@ -306,7 +311,7 @@ class Turns:
         facts = turn.history.facts
         record = CallRecord(
             call_id=row.call_id,
-            channel=skype.NAME,
+            channel=self.channel,
             caller=facts.caller.identity if facts.caller else "",
             started=facts.started if row.sequence else round(row.at, 3),
             ended=row.at if row.done else None,

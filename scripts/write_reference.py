@@ -224,10 +224,15 @@ A callback that breaks one is refused as `BadMessage` (400), an action or a work
 
 def settings_page() -> str:
     """The tables of settings, as the modules that read them have them."""
+    import functions.acs_settings
     import functions.settings
     import media_worker.settings
 
-    parts = [("Functions", functions.settings), ("Media worker", media_worker.settings)]
+    parts = [
+        ("Functions", functions.settings),
+        ("ACS channel", functions.acs_settings),
+        ("Media worker", media_worker.settings),
+    ]
     text = "\n".join(f"## {title}\n\n{inspect.getdoc(module)}\n" for title, module in parts)
     return f"# Settings\n\n{HEAD}\n{text}"
 
@@ -289,8 +294,8 @@ def channels_page() -> str:
 
 {HEAD}
 What each channel does with each action of a workflow and each of its options. "Exact": as the contract says.
-"Emulated": by other means, which are told. "Refused": no command is sent, and the text is the reason of the
-`ActionFailed` that the dialog sees; nothing is dropped in silence.
+"Emulated": by other means, which are told. "Refused": no command is sent, and the text is the reason of the failure
+that the dialog sees and of a warning in the log; nothing is dropped in silence.
 
 {_table(["action", "option", *CHANNELS], rows)}"""
 

@@ -59,7 +59,7 @@ def test_every_rule_that_the_rules_name_is_told() -> None:
     assert named <= told
 
 
-@pytest.mark.parametrize("module", ["functions/settings.py", "media_worker/settings.py"])
+@pytest.mark.parametrize("module", ["functions/settings.py", "functions/acs_settings.py", "media_worker/settings.py"])
 def test_every_setting_that_is_read_is_in_the_table(module: str) -> None:
     _, document, code = (ROOT / module).read_text().split('"""', 2)
     read = set(re.findall(r'"((?:DIALTONE|AZURE)_[A-Z_]+)"', code))

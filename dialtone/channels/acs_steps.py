@@ -19,12 +19,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dialtone.channels.acs import CallEvent, IncomingCall, identifier, kind_of
+from dialtone.channels.acs import CallEvent, identifier, kind_of
 from dialtone.channels.acs_commands import Setup, compact, file_source, sources_of, tone_names
 from dialtone.channels.acs_results import Result
 from dialtone.channels.capabilities import refusal_of
 from dialtone.channels.stepper import Found, Kept, context_of
 from dialtone.protocol import (
+    OUTCOMES,
     Action,
     Answer,
     ChoiceOutcome,
@@ -77,11 +78,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class CallRefs:
-    """What a call's commands need of it. `incoming` is None once it was answered, and for a call that we placed."""
+    """What a call's commands need of it. `context` is known only while it rings."""
 
     caller: str
     server_call_id: str = ""
-    incoming: IncomingCall | None = None
+    context: str = ""
     is_teams_phone: bool = False
 
 
@@ -136,11 +137,11 @@ def _add(maker: _Maker, action: Action) -> None:
         maker.refuse(action, refused)
         return
     match action:
-        case Answer() if refs.incoming is not None:
-            body = {"incomingCallContext": refs.incoming.context, **setup.options(), "operationContext": maker.context}
+        case Answer():
+            body = {"incomingCallContext": refs.context, **setup.options(), "operationContext": maker.context}
             maker.made.append(Step(action, "answer_call", body, _ANSWERED))
-        case Reject() if refs.incoming is not None:
-            body = {"incomingCallContext": refs.incoming.context, "callRejectReason": "busy"}
+        case Reject():
+            body = {"incomingCallContext": refs.context, "callRejectReason": "busy"}
             maker.made.append(Step(action, "reject_call", body))
         case Hangup():
             maker.made.append(Step(action, "hang_up", None, frozenset({"CallDisconnected"})))
@@ -156,7 +157,7 @@ def _add(maker: _Maker, action: Action) -> None:
                 body["transferee"] = identifier(refs.caller)
             maker.made.append(Step(action, "transfer_call_to_participant", body, _TRANSFERRED))
         case _:
-            maker.refuse(action, f"{action.action} cannot be done in the state that the call is in")
+            maker.refuse(action, f"acs does nothing for {action.action}")
 
 
 def _recognize(maker: _Maker, action: Recognize) -> None:
@@ -274,8 +275,9 @@ def of_reply(step: Step, body: object, kept: Kept, at: float) -> Found | None:
 def of_refusal(step: Step, result: Result, kept: Kept) -> Found:
     """What the refusal of a command says: rule 8."""
     if step.operation == "stop_recording":
-        # It stopped by itself, or stops with the call; what it has recorded is there all the same.
-        return Found(_recorded(step.action, kept), over=result.gone)
+        # It has stopped: by itself, with the call, or by the same command whose mark was lost. Its sound is there all
+        # the same. Whether the call is over is for its own event to say.
+        return Found(_recorded(step.action, kept))
     if isinstance(step.action, Hangup) and result.gone:
         return Found(_plain(step.action), over=True)
     cause = "callTerminated" if result.gone else "temporarySystemFailure"
@@ -305,7 +307,7 @@ def failed(action: Action, why: str, cause: str = "temporarySystemFailure") -> O
         return RecognizeOutcome(
             **base, choice_outcome=ChoiceOutcome(completion_reason=RecognitionCompletionReason(cause))
         )
-    return Outcome(**base)
+    return OUTCOMES[base["type"]](**base)
 
 
 def _ended(step: Step, event: CallEvent, kept: Kept) -> Found:
@@ -321,7 +323,10 @@ def _ended(step: Step, event: CallEvent, kept: Kept) -> Found:
 
 
 def _plain(action: Action) -> Outcome:
-    return Outcome(type=f"{action.kind}Outcome", id=action.operation_id, outcome=OutcomeValue.SUCCESS)
+    kind = f"{action.kind}Outcome"
+    # What these came to is made by `_heard` and `_recorded`; here it is only that a step of theirs went well.
+    model = Outcome if isinstance(action, Recognize | Record) else OUTCOMES[kind]
+    return model(type=kind, id=action.operation_id, outcome=OutcomeValue.SUCCESS)
 
 
 _CHOICE_REASONS: Final = {

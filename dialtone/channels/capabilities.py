@@ -1,7 +1,7 @@
 """What each channel can do: every action of the contract and every option of it, by channel.
 
 `EXACT`: as the contract says. `Emulated`: by other means, which it tells. `Refused`: the action fails with this text,
-which the dialog sees as the reason of `ActionFailed`; no command is sent. Nothing is dropped in silence.
+as if the platform had refused it; no command is sent. Nothing is dropped in silence.
 
 The table is the reference page docs/reference/channels.md, and `refusal_of` is what the channels refuse by.
 """

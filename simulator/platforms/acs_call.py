@@ -96,6 +96,7 @@ class AcsCall:
         self.saved: list[SavedRecording] = []
         self.commands = 0
         self.faults: list[str] = []
+        self.transfer_fails = False
         self.participants: dict[str, Json] = {}
         self._media, self._poster, self._random, self._ids, self._at = media, poster, random, ids, at
         self._outbox: deque[tuple[str, Json]] = deque()
@@ -468,6 +469,8 @@ class AcsCall:
         except CallOver:
             return
         fate, context = self.settings.answers.get(target), data.get("operationContext")
+        if self.transfer_fails:
+            fate = "declined"
         self.line.ledger.add("platform", "transferred", target=target, ok=fate is None)
         parties = {"transferTarget": identified(target), "transferee": identified(self.caller)}
         if fate is not None:

@@ -21,7 +21,7 @@ CALL = IncomingCall(
     server_call_id="c2lt",
     context="ctx",
 )
-REFS = CallRefs(CALL.caller, CALL.server_call_id, CALL)
+REFS = CallRefs(CALL.caller, CALL.server_call_id, CALL.context)
 
 
 def event(kind: str, *, sub_code: int | None = None, code: int = 200, at: float = 0.0, **data: Any) -> CallEvent:

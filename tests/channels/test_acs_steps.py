@@ -263,7 +263,7 @@ def test_what_the_channel_cannot_do_fails_with_the_text_of_the_table(action: Act
 
 
 def test_a_teams_phone_call_is_not_transferred_to_a_teams_user() -> None:
-    refs = CallRefs(CALL.caller, incoming=CALL, is_teams_phone=True)
+    refs = CallRefs(CALL.caller, is_teams_phone=True)
     target = Participant(identity="8:orgid:u", originator=False)
     (step,) = steps(Transfer(operation_id="t", target=target), refs=refs)
     assert "in Teams" in step.refusal
@@ -286,14 +286,16 @@ def test_a_refusal_that_the_end_of_the_call_explains_is_the_end_of_the_call(resu
     assert str(result.sub_code) in (found.outcome.failure_reason or "")
 
 
+def test_a_recording_that_was_stopped_before_is_no_end_of_the_call() -> None:
+    *_, stop = steps(RECORD)
+    kept = {"recording": "rec1", "reason": "completedStopToneDetected", "seconds": 3.5}
+    found = of_refusal(stop, Result(404, 8522), kept)
+    assert (found.over, found.outcome.succeeded) == (False, True)
+
+
 def test_hanging_up_a_call_that_is_gone_is_done() -> None:
     (step,) = steps(Hangup(operation_id="h"))
     assert of_refusal(step, Result(404, 8522), {}).outcome.succeeded
-
-
-def test_answer_is_refused_once_the_call_is_answered() -> None:
-    (step,) = steps(Answer(operation_id="a"), refs=CallRefs(CALL.caller))
-    assert "the state that the call is in" in step.refusal
 
 
 def test_ids_in_paths_are_encoded() -> None:

@@ -160,7 +160,7 @@ def cb_004(given: Json, expect: Json) -> None:
     """What an event means is known from the workflow alone, so it may come before the reply to its command."""
     (call,) = acs.parse_grid(json.dumps(BY_ID["eg-004"]["input"]).encode())
     assert isinstance(call, IncomingCall)
-    refs = CallRefs(call.caller, call.server_call_id, call)
+    refs = CallRefs(call.caller, call.server_call_id, call.context)
     steps = steps_of([Answer(operation_id="a"), PLAY], 0, refs, SETUP)
     found = of_event(steps[0], one(given["event_before_reply"]), {})
     assert found is not None
