@@ -1,10 +1,17 @@
-"""`python -m bench [turn] [dialogs] [jwt] [callbacks] [imports]`: all of them, or those that are named."""
+"""`python -m bench [turn] [dialogs] [jwt] [callbacks] [imports] [acs]`: all of them, or those that are named."""
 
 import sys
 
-from bench import callbacks, dialogs, imports, jwt, turn
+from bench import acs, callbacks, dialogs, imports, jwt, turn
 
-TABLES = {"turn": turn.run, "dialogs": dialogs.run, "jwt": jwt.run, "callbacks": callbacks.run, "imports": imports.run}
+TABLES = {
+    "turn": turn.run,
+    "dialogs": dialogs.run,
+    "jwt": jwt.run,
+    "callbacks": callbacks.run,
+    "imports": imports.run,
+    "acs": acs.run,
+}
 
 unknown = [name for name in sys.argv[1:] if name not in TABLES]
 if unknown:
