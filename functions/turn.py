@@ -234,7 +234,7 @@ class Turns:
 
     def _outside(self, call_id: str) -> CallOutside:
         keys = SignalKeys(keys_from_setting(self.settings.appstate_key))
-        return CallOutside(call_id, self.storage, keys, self.settings.public_url)
+        return CallOutside(call_id, self.storage, keys, self.settings.public_url, self.channel)
 
     async def _tell_receivers(self, event: Event) -> None:
         for receiver in self.bot.receivers:

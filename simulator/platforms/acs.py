@@ -27,7 +27,8 @@ from simulator.callers import ScriptedCaller
 from simulator.clock import Clock
 from simulator.ledger import Ledger
 from simulator.line import Line
-from simulator.platforms.acs_call import FATES, AcsCall, Recording
+from simulator.platforms.acs_call import AcsCall, Recording
+from simulator.platforms.acs_commands import FATES
 from simulator.platforms.acs_media import AcsMedia
 from simulator.platforms.acs_post import Issuer, Poster
 from simulator.platforms.acs_settings import AcsSettings, Fault
@@ -145,6 +146,7 @@ class AcsResource:
             del self._rings[context]
             if ring.outcome == "redirected" and ring.redirected_to.startswith("8:acs:") and clock.now() < until:
                 to = ring.redirected_to
+                await clock.sleep(self.settings.redirect_s)
                 continue
             return ring.outcome
 

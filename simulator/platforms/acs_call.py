@@ -17,13 +17,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 from random import Random
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from dialtone.protocol import RecordingFormat
 from simulator import audio
 from simulator.clock import Bell
-from simulator.line import CallOver, Key, Line, Party, Signal
-from simulator.platforms.acs_media import TONES, AcsMedia
+from simulator.line import CallOver, Line, Party
+from simulator.platforms.acs_commands import COMMANDS, FATES, TEAMS_CUTS
+from simulator.platforms.acs_media import AcsMedia
 from simulator.platforms.acs_post import Poster
 from simulator.platforms.acs_settings import AcsSettings
 from simulator.platforms.acs_wire import (
@@ -40,8 +41,6 @@ from simulator.platforms.acs_wire import (
 from simulator.platforms.skype_actions import Recording as SavedRecording
 
 State = Literal["ringing", "connecting", "connected", "transferring", "disconnected", "rejected"]
-_TEAMS_CUTS: Final = frozenset({"hold", "unhold", "mute"})
-_INPUTS: Final = frozenset({"dtmf", "choices", "speech", "speechOrDtmf"})
 
 
 @dataclass
@@ -98,14 +97,14 @@ class AcsCall:
         self.faults: list[str] = []
         self.transfer_fails = False
         self.participants: dict[str, Json] = {}
-        self._media, self._poster, self._random, self._ids, self._at = media, poster, random, ids, at
+        self._media, self._poster, self._random, self.new_id, self._at = media, poster, random, ids, at
         self._outbox: deque[tuple[str, Json]] = deque()
         self._queue: deque[tuple[str, Json]] = deque()
         self._running: tuple[str, Json] | None = None
         self._operation: asyncio.Task[None] | None = None
         self._news = _Flag(line)
-        self._roster = self._tones = 0
-        self._transfer: tuple[str, Json] | None = None
+        self._roster = self.tones = 0
+        self.transfer: tuple[str, Json] | None = None
 
     # What the platform is told to do with it.
 
@@ -127,14 +126,14 @@ class AcsCall:
         if isinstance(streaming, dict):
             state = "active" if streaming.get("startMediaStreaming") else "inactive"
             self.properties["mediaStreamingSubscription"] = {
-                "id": self._ids(),
+                "id": self.new_id(),
                 "state": state,
                 "subscribedContentTypes": ["audio"],
             }
         if isinstance(transcription, dict):
             state = "active" if transcription.get("startTranscription") else "inactive"
             self.properties["transcriptionSubscription"] = {
-                "id": self._ids(),
+                "id": self.new_id(),
                 "state": state,
                 "locale": transcription.get("locale"),
             }
@@ -144,12 +143,12 @@ class AcsCall:
         """Rule 3."""
         self.state = "connected"
         self.participants = {raw: {"isMuted": False, "isOnHold": False} for raw in (self.caller, self.to)}
-        order: list[Callable[[], None]] = [lambda: self.tell("CallConnected", context), self._tell_roster]
+        order: list[Callable[[], None]] = [lambda: self.tell("CallConnected", context), self.tell_roster]
         self._random.shuffle(order)
         for each in order:
             each()
         if self.properties.get("mediaStreamingSubscription", {}).get("state") == "active":
-            self._tell_stream("MediaStreamingStarted", context)
+            self.tell_stream("MediaStreamingStarted", context)
 
     def described(self) -> Json:
         """CallConnectionProperties."""
@@ -166,173 +165,31 @@ class AcsCall:
             raise Refused(404, 8522, "Call not found.")
         if self.state != "connected" and name not in ("terminate", "hangUp"):
             raise Refused(400, 8501, "Action is invalid when the call is not in the established state.")
-        if self.settings.teams_account and name in _TEAMS_CUTS:
+        if self.settings.teams_account and name in TEAMS_CUTS:
             raise Refused(405, 8520, "The operation is not supported in Teams Phone Extensibility.")
-        handler: Callable[[Json], Json | None] = getattr(self, f"_do_{name}")
-        return handler(data)
+        return COMMANDS[name](self, data)
 
-    def _do_terminate(self, _: Json) -> None:
-        self.state = "disconnected"
-        self.line.hang_up("bot")
-
-    _do_hangUp = _do_terminate
-
-    def _do_play(self, data: Json) -> None:
-        _check_sources(member(data, "playSources", list))
-        self._queue_media("play", data)
-
-    def _do_recognize(self, data: Json) -> None:
-        if member(data, "recognizeInputType", str) not in _INPUTS:
-            raise Refused(400, 8523, "recognizeInputType is none of " + ", ".join(sorted(_INPUTS)))
-        raw_id(member(data, "recognizeOptions.targetParticipant", dict))
-        options = data["recognizeOptions"]
-        most = (options.get("dtmfOptions") or {}).get("maxTonesToCollect")
-        if data["recognizeInputType"] == "dtmf" and not (isinstance(most, int) and most >= 1):
-            raise Refused(400, 8523, "maxTonesToCollect is 1 or more")
-        silence = options.get("initialSilenceTimeoutInSeconds")
-        longest = 300 if data["recognizeInputType"] == "dtmf" else 20
-        if silence is not None and not 0 <= silence <= longest:
-            raise Refused(400, 8523, f"initialSilenceTimeoutInSeconds is 0 to {longest}")
-        if data["recognizeInputType"] == "choices" and not options.get("choices"):
-            raise Refused(400, 8523, "there are no choices")
-        _check_sources(data.get("playPrompts") or ([data["playPrompt"]] if data.get("playPrompt") else []), least=0)
-        self._queue_media("recognize", data)
-
-    def _queue_media(self, name: str, data: Json) -> None:
+    def queue_media(self, name: str, data: Json) -> None:
         """Rule 2."""
         if data.get("interruptCallMediaOperation"):
-            self._cancel_media()
+            self.cancel_media()
         self._queue.append((name, data))
         self._news.set()
 
-    def _do_cancelAllMediaOperations(self, _: Json) -> None:
-        self._cancel_media()
-
-    def _do_transferToParticipant(self, data: Json) -> Json:
-        target = raw_id(member(data, "targetParticipant", dict))
-        if self.settings.teams_account and target.startswith("8:orgid:"):
-            raise Refused(405, 8520, "Teams users are not supported in Teams Phone Extensibility.")
-        self._transfer = (target, data)
-        self.state = "transferring"
-        self._news.set()
-        return _context(data)
-
-    def _do_add(self, data: Json) -> Json:
-        raw = raw_id(member(data, "participantToAdd", dict))
-        if self.settings.teams_account and raw.startswith("8:orgid:"):
-            raise Refused(405, 8520, "Teams users are not supported in Teams Phone Extensibility.")
-        invitation, fate = self._ids(), self.settings.answers.get(raw)
-        if fate is None:
-            self.participants[raw] = {"isMuted": False, "isOnHold": False}
-            self.tell("AddParticipantSucceeded", data.get("operationContext"), participant=identified(raw))
-            self._tell_roster()
-        else:
-            failed = {"participant": identified(raw), **result(*FATES[fate])}
-            self.tell("AddParticipantFailed", data.get("operationContext"), **failed)
-        return {"participant": {"identifier": identified(raw)}, "invitationId": invitation, **_context(data)}
-
-    def _do_remove(self, data: Json) -> Json:
-        raw = self._member(data, "participantToRemove")
-        del self.participants[raw]
-        self.tell("RemoveParticipantSucceeded", data.get("operationContext"), participant=identified(raw))
-        self._tell_roster()
-        return _context(data)
-
-    def _do_mute(self, data: Json) -> Json:
-        targets = member(data, "targetParticipants", list)
-        if len(targets) != 1:
-            raise Refused(400, 8523, "one participant is muted at a time")
-        self.participants[self._known(raw_id(targets[0]))]["isMuted"] = True
-        self._tell_roster()
-        return _context(data)
-
-    def _do_cancelAddParticipant(self, data: Json) -> Json:
-        invitation = member(data, "invitationId", str)
-        self.tell("CancelAddParticipantSucceeded", data.get("operationContext"), invitationId=invitation)
-        return {"invitationId": invitation, **_context(data)}
-
-    def _do_moveHere(self, data: Json) -> Json:
-        moved = [raw_id(each) for each in member(data, "targetParticipants", list)]
-        for raw in moved:
-            self.participants[raw] = {"isMuted": False, "isOnHold": False}
-            self.tell("MoveParticipantSucceeded", data.get("operationContext"), participant=identified(raw))
-        self._tell_roster()
-        return {"participants": self.roster(), "fromCall": member(data, "fromCall", str), **_context(data)}
-
-    def _do_startContinuousDtmfRecognition(self, data: Json) -> Json:
-        raw_id(member(data, "targetParticipant", dict))
-        context = data.get("operationContext")
-
-        def heard(signal: Signal) -> None:
-            if isinstance(signal, Key):
-                self._tones += 1
-                tone = TONES[signal.key]
-                self.tell("ContinuousDtmfRecognitionToneReceived", context, sequenceId=self._tones, tone=tone)
-
-        self.line.taps[:] = [heard]
-        return {}
-
-    def _do_stopContinuousDtmfRecognition(self, data: Json) -> Json:
-        raw_id(member(data, "targetParticipant", dict))
-        self.line.taps.clear()
-        self.tell("ContinuousDtmfRecognitionStopped", data.get("operationContext"), **result(200, 0))
-        return {}
-
-    def _do_sendDtmfTones(self, data: Json) -> Json:
-        tones = member(data, "tones", list)
-        raw_id(member(data, "targetParticipant", dict))
-        if not 1 <= len(tones) <= 18 or not set(tones) <= set(TONES.values()):
-            raise Refused(400, 8523, "1 to 18 tones can be sent")
-        self.tell("SendDtmfTonesCompleted", data.get("operationContext"), **result(200, 0))
-        return _context(data)
-
-    def _do_hold(self, data: Json) -> Json:
-        self.participants[self._member(data, "targetParticipant")]["isOnHold"] = True
-        self._tell_roster()
-        return {}
-
-    def _do_unhold(self, data: Json) -> Json:
-        self.participants[self._member(data, "targetParticipant")]["isOnHold"] = False
-        self._tell_roster()
-        return {}
-
-    def _do_startMediaStreaming(self, data: Json) -> None:
-        self._subscription("mediaStreamingSubscription")["state"] = "active"
-        self._tell_stream("MediaStreamingStarted", data.get("operationContext"))
-
-    def _do_stopMediaStreaming(self, data: Json) -> None:
-        self._subscription("mediaStreamingSubscription")["state"] = "inactive"
-        self._tell_stream("MediaStreamingStopped", data.get("operationContext"))
-
-    def _do_startTranscription(self, data: Json) -> None:
-        self._transcribe("active", "TranscriptionStarted", data)
-
-    def _do_stopTranscription(self, data: Json) -> None:
-        self._transcribe("inactive", "TranscriptionStopped", data)
-
-    def _do_updateTranscription(self, data: Json) -> None:
-        self._subscription("transcriptionSubscription")["locale"] = member(data, "locale", str)
-        self._transcribe("active", "TranscriptionUpdated", data)
-
-    def _transcribe(self, state: str, event: str, data: Json) -> None:
-        self._subscription("transcriptionSubscription")["state"] = state
-        status = {
-            "transcriptionStatus": event[0].lower() + event[1:],
-            "transcriptionStatusDetails": "subscriptionStarted",
-        }
-        self.tell(event, data.get("operationContext"), transcriptionUpdate=status)
-
-    def _subscription(self, name: str) -> Json:
+    def subscription(self, name: str) -> Json:
+        """The subscription of this name; raises `Refused` when it was not set up."""
         subscription = self.properties.get(name)
         if subscription is None:
             raise Refused(405, 8522, f"{name} was not set up when the call was answered")
         found: Json = subscription
         return found
 
-    def _member(self, data: Json, name: str) -> str:
-        return self._known(raw_id(member(data, name, dict)))
+    def member_of(self, data: Json, name: str) -> str:
+        """The participant that a member of a command names; raises `Refused` for a stranger."""
+        return self.known(raw_id(member(data, name, dict)))
 
-    def _known(self, raw: str) -> str:
+    def known(self, raw: str) -> str:
+        """A participant; raises `Refused` for a stranger."""
         if raw not in self.participants:
             raise Refused(404, 8522, "Participant not found.")
         return raw
@@ -343,7 +200,7 @@ class AcsCall:
         """Begin to record; raises `Refused` when it is being recorded already."""
         if any(each.state != "stopped" for each in self.recordings):
             raise Refused(400, 8559, "Recording is already in progress.")
-        recording = Recording(self._ids(), self, kind)
+        recording = Recording(self.new_id(), self, kind)
         (recording.pause if paused else recording.resume)(self.line.clock.now())
         self.recordings.append(recording)
         return recording
@@ -354,7 +211,7 @@ class AcsCall:
             sound = b"".join(self.line.caller_sound(start, end) for start, end in recording.spans)
             async with self.line.clock.io():
                 data = await asyncio.to_thread(audio.encode, sound, recording.format)
-            document = self._ids()
+            document = self.new_id()
             recording.files[document] = data
             seconds = round(audio.seconds_of(sound), 3)
             self.saved.append(SavedRecording(recording.id, RecordingFormat(recording.format), seconds, data))
@@ -386,9 +243,8 @@ class AcsCall:
         }
         subject = f"/recording/call/{self.id}/serverCallId/{self.server_call_id}/recordingId/{recording.id}"
         if self.grid_url:
-            event = grid_event(
-                self._ids(), "RecordingFileStatusUpdated", subject, self._now(), data, cloud=self.settings.cloud_events
-            )
+            kind, cloud = "RecordingFileStatusUpdated", self.settings.cloud_events
+            event = grid_event(self.new_id(), kind, subject, self._now(), data, cloud=cloud)
             await self._poster.grid(self.grid_url, event)
 
     # Its life.
@@ -401,8 +257,8 @@ class AcsCall:
                 await self.post_all()
                 if self.line.over_by is not None:
                     break
-                if self._transfer is not None:
-                    await self._hand_over(*self._transfer)
+                if self.transfer is not None:
+                    await self._hand_over(*self.transfer)
                 elif self._running is None and self._queue:
                     self._running = self._queue.popleft()
                     self._operation = self.line.clock.start(self._operate(*self._running))
@@ -426,14 +282,16 @@ class AcsCall:
             **({"operationContext": context} if context is not None else {}),
             **data,
         }
-        self._outbox.append((self.callback, call_event(self._ids(), kind, self._now(), whole)))
+        self._outbox.append((self.callback, call_event(self.new_id(), kind, self._now(), whole)))
         self._news.set()
 
-    def _tell_roster(self) -> None:
+    def tell_roster(self) -> None:
+        """Have it posted who is in the call."""
         self._roster += 1
         self.tell("ParticipantsUpdated", None, sequenceNumber=self._roster, participants=self.roster())
 
-    def _tell_stream(self, kind: str, context: str | None) -> None:
+    def tell_stream(self, kind: str, context: str | None) -> None:
+        """Have it posted what became of the media stream."""
         started = kind.endswith("Started")
         update = {
             "contentType": "Audio",
@@ -463,7 +321,7 @@ class AcsCall:
 
     async def _hand_over(self, target: str, data: Json) -> None:
         """Rule 5."""
-        self._transfer = None
+        self.transfer = None
         try:
             await self.line.quiet(self.settings.transfer_s)
         except CallOver:
@@ -480,7 +338,8 @@ class AcsCall:
         self.tell("CallTransferAccepted", context, **parties, **result(200, 0))
         self.line.hang_up("bot")
 
-    def _cancel_media(self) -> None:
+    def cancel_media(self) -> None:
+        """Cancel what runs and what waits."""
         if self._operation is not None and self._running is not None:
             self._operation.cancel()
             self._queue.appendleft(self._running)
@@ -492,7 +351,7 @@ class AcsCall:
 
     def _end(self) -> None:
         """Rules 4 and 7."""
-        self._cancel_media()
+        self.cancel_media()
         self.state = "disconnected"
         for recording in self.recordings:
             if recording.state != "stopped":
@@ -523,7 +382,7 @@ class AcsCall:
                 events.append(self._outbox.popleft()[1])
             times = 2 if self._random.random() < self.settings.duplicate else 1
             if self.settings.unknown_events:
-                await self._poster.callback(url, [{**event, "id": self._ids(), "type": f"{event['type']}Preview"}])
+                await self._poster.callback(url, [{**event, "id": self.new_id(), "type": f"{event['type']}Preview"}])
             for _ in range(times):
                 if not await self._poster.callback(url, events):
                     self.faults.append(f"the bot did not take {event['type']}")
@@ -548,23 +407,3 @@ class _Flag:
         if not self._up:
             await self._line.clock.wait(self._bell, until)
         self._up = False
-
-
-FATES: Final = {"busy": (486, 8539), "declined": (603, 8538), "absent": (408, 8544)}
-"""What becomes of who is called: code and sub-code."""
-
-
-def _context(data: Json) -> Json:
-    context = data.get("operationContext")
-    return {} if context is None else {"operationContext": context}
-
-
-def _check_sources(sources: list[Any], least: int = 1) -> None:
-    if len(sources) < least:
-        raise Refused(400, 8523, "there is nothing to play")
-    for source in sources:
-        kind = source.get("kind") if isinstance(source, dict) else None
-        needed = {"file": "file.uri", "text": "text.text", "ssml": "ssml.ssmlText"}.get(str(kind))
-        if needed is None:
-            raise Refused(400, 8523, "a source is a file, a text or SSML")
-        member(source, needed, str)

@@ -54,6 +54,9 @@ class AcsSettings:
     ring_s: float = 30.0
     """How long a call rings. Documented."""
 
+    redirect_s: float = 1.0
+    """Time from a redirection to the next ring; without any, two bots that redirect to each other would hang us."""
+
     transfer_s: float = 2.0
     max_call_duration_s: float = 4 * 3600.0
     initial_silence_s: float = 5.0

@@ -3,8 +3,8 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -75,11 +75,19 @@ class Server:
         return next(request for each, request, _ in reversed(self.resource.requests) if each == name)
 
 
+class InThisLoop(uvicorn.Server):
+    """Leaves the signals of this process to whoever runs the tests."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 @asynccontextmanager
 async def listening(app: Callable[..., Awaitable[None]], **tls: Any) -> AsyncIterator[int]:
     """The port of an ASGI application on this machine."""
     config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none", **tls)
-    server = uvicorn.Server(config)
+    server = InThisLoop(config)
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)

@@ -25,8 +25,6 @@ from tests.compliance.acs_server import KEY, listening
 from tests.functions.issuer import serving
 from tests.functions.rig import Rig
 
-Nasty = Callable[[web.Request, bytes], Any]
-
 
 @dataclass
 class AcsRig:
@@ -38,7 +36,13 @@ class AcsRig:
     turns: AcsTurns
     url: str = ""
     statuses: list[tuple[str, int]] = field(default_factory=list)
+    patch: Callable[[AcsTurns], None] = lambda turns: None
     before: Callable[[str, bytes], None] = lambda path, body: None
+
+    def point_to(self, client: AcsClient) -> None:
+        """Have the bot send its commands to another resource."""
+        turns = replace(self.turns, client=client)
+        self.patch(turns)
 
     async def ring(self, script: str | Script, **options: Any) -> AcsReport:
         """One call, of a script's steps."""
@@ -98,9 +102,13 @@ async def bot_on_acs(bot: CallBot, monkeypatch: Any, simulated: Simulated | None
                 clock=lambda: rig.now + next(ticks) / 1000,
                 lease=0.3,
             )
-            monkeypatch.setattr(acs, "turns", lambda: turns)
+
+            def patch(these: AcsTurns) -> None:
+                monkeypatch.setattr(acs, "turns", lambda: these)
+
+            patch(turns)
             monkeypatch.setattr(acs, "settings", lambda: settings)
-            there = AcsRig(rig, resource, clock, turns, url)
+            there = AcsRig(rig, resource, clock, turns, url, patch=patch)
             try:
                 yield there
             finally:

@@ -1,8 +1,13 @@
 """Whole calls of bots on ACS, against the simulated resource, and what goes wrong on the way."""
 
+import asyncio
+import base64
+import json
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +16,16 @@ from aiohttp import web
 from bots import reception
 from dialtone import Call, CallBot
 from dialtone.errors import ActionFailed
+from functions.acs_client import AcsClient
 from functions.turn import Turns
+from simulator import program
 from simulator.call import http_client, place_call
 from simulator.clock import VirtualClock
 from simulator.ledger import Event
 from simulator.platforms.acs_settings import AcsSettings, Fault
 from simulator.platforms.settings import PlatformSettings
 from simulator.script import Script, read_script, read_script_file
+from tests.compliance.acs_server import KEY
 from tests.fakes import ROOT
 from tests.functions.acs_rig import AcsRig, bot_on_acs
 from tests.functions.issuer import serving
@@ -229,3 +237,21 @@ async def test_who_posts_to_a_ticket_that_is_none(acs: AcsRig) -> None:
     for wrong in ("", ".", "x.y", ticket[:-1], ticket + "A", f"{other}.{proof}"):
         with pytest.raises(Exception, match="none of ours"):
             tickets.call_of(wrong)
+
+
+async def test_the_simulator_rings_a_bot_on_acs_from_the_command_line(
+    acs: AcsRig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "short.yaml"
+    script.write_text("name: short\nsteps:\n  - hear: Welcome\n  - hang_up: true\nexpect: {ended_by: caller}\n")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    client = AcsClient(f"http://127.0.0.1:{port}", base64.b64decode(KEY))
+    acs.point_to(client)
+    arguments = ["acs", str(script), "--events", f"{acs.url}/api/acs/events", "--port", str(port), "--key", KEY]
+    try:
+        assert await asyncio.to_thread(program.run, arguments) == 0
+    finally:
+        await client.close()
+    ledger = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (ledger[0]["kind"], ledger[-1]["kind"], ledger[-1]["ok"]) == ("call.started", "verdict", True)
