@@ -2,9 +2,10 @@
 
 import azure.functions as func
 
-from functions import calls, health, signals, sweeper
+from functions import acs, calls, health, signals, sweeper
 
 app = func.FunctionApp()
+app.register_functions(acs.blueprint)
 app.register_functions(calls.blueprint)
 app.register_functions(health.blueprint)
 app.register_functions(signals.blueprint)

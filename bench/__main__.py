@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import callbacks, dialogs, explore, imports, jwt, lab, media, turn
+from bench import acs, callbacks, dialogs, explore, imports, jwt, lab, media, turn
 
 TABLES = {
     "turn": turn.run,
@@ -13,6 +13,7 @@ TABLES = {
     "explore": explore.run,
     "lab": lab.run,
     "media": media.run,
+    "acs": acs.run,
 }
 
 unknown = [name for name in sys.argv[1:] if name not in TABLES]

@@ -23,7 +23,7 @@ call_id: ContextVar[str] = ContextVar("call_id", default="-")
 """The call that is being worked on; set by `about_call`."""
 
 Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
-Method = Literal["GET", "POST", "PUT", "DELETE"]
+Method = Literal["GET", "POST", "PUT", "DELETE", "OPTIONS"]
 
 
 def about_call(call: str) -> None:

@@ -25,6 +25,7 @@ class CallOutside:
     storage: Storage
     keys: SignalKeys
     public_url: str
+    channel: str = skype.NAME
 
     async def load(self, key: BagKey) -> Bag:
         """Read a bag from its table."""
@@ -39,7 +40,7 @@ class CallOutside:
     async def place(self, place: Place) -> str:
         """Refuse: in the Skype contract placeCall has no rank, so no workflow may have it."""
         raise WorkflowError(
-            f"the {skype.NAME} channel cannot place calls",
+            f"the {self.channel} channel cannot place calls",
             field="place",
             fix="place it on a channel that can; catch ActionFailed where the dialog can go on without",
             code="CHANNEL_CANNOT",

@@ -6,6 +6,7 @@ import azure.functions as func
 
 from dialtone.errors import DependencyError
 from dialtone.storage import CallRecord
+from functions import acs
 from functions.http import about_call, log
 from functions.turn import turns
 
@@ -27,7 +28,7 @@ async def sweep(timer: func.TimerRequest) -> None:
         for record in records:
             about_call(record.call_id)
             try:
-                await current.lost(record)
+                await (acs.turns() if record.channel == acs.NAME else current).lost(record)
             except DependencyError:
                 log.warning("storage failed; the call is looked at again in the next run")
         if len(records) < PAGE:

@@ -64,7 +64,8 @@ class Tokens:
     """Verifies the tokens of callbacks.
 
     `metadata` is the address of the issuer's OpenID metadata. `issuers` that are empty stand for the one that the
-    metadata names. `skew` is in seconds. `clock` gives seconds since 1970, UTC; `ages` measures how old the keys are.
+    metadata names. `skew` is in seconds; `claims` have to be there. `clock` gives seconds since 1970, UTC; `ages`
+    measures how old the keys are.
     """
 
     def __init__(
@@ -74,10 +75,12 @@ class Tokens:
         metadata: str,
         issuers: tuple[str, ...] = (),
         skew: float = 300.0,
+        claims: tuple[str, ...] = _CLAIMS,
         clock: Callable[[], float] = time.time,
         ages: Callable[[], float] = time.monotonic,
     ) -> None:
         self._audience, self._issuers, self._skew, self._clock = audience, issuers, skew, clock
+        self._required = claims
         self._keys = Document(lambda: read_keys(metadata), life=KEYS_LIFE_S, clock=ages)
         self._jwt = jwt.PyJWT()
         self._known: dict[bytes, float] = {}
@@ -123,7 +126,7 @@ class Tokens:
                 audience=self._audience,
                 issuer=self._issuers or (keys.issuer,),
                 leeway=self._skew,
-                options={"require": list(_CLAIMS)},
+                options={"require": list(self._required)},
             )
         except jwt.InvalidTokenError as error:
             raise _refusal(error) from None

@@ -25,7 +25,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Final
+from typing import ClassVar, Final
 
 from dialtone.appstate import AppStateCodec, keys_from_setting
 from dialtone.channels import skype
@@ -75,6 +75,7 @@ class Turns:
     codec: AppStateCodec
     settings: Settings
     clock: Callable[[], float] = time.time
+    channel: ClassVar[str] = skype.NAME
 
     async def callback(self, headers: dict[str, str], body: bytes) -> Reply:
         """Answer a request of the platform. Raises the errors of `dialtone.errors`."""
@@ -243,7 +244,8 @@ class Turns:
     def _outside(self, history: History) -> CallOutside:
         keys = SignalKeys(keys_from_setting(self.settings.appstate_key))
         call_id = history.facts.call_id
-        return CallOutside(call_id, _turn_of(history), self.storage, keys, self.settings.public_url)
+        url, turn = self.settings.public_url, _turn_of(history)
+        return CallOutside(call_id, turn, self.storage, keys, url, self.channel)
 
     async def _tell_receivers(self, event: Event) -> None:
         for receiver in self.bot.receivers:
@@ -261,6 +263,10 @@ class Turns:
             return b""
         await self._put_prompts(actions)
         await self._put_recordings(actions)
+        return self._written(history, actions, whole)
+
+    def _written(self, history: History, actions: list[Action], whole: str) -> bytes:
+        """The reply, as the channel has it."""
         return skype.render(
             actions,
             callback=self.settings.callback_url,
@@ -323,7 +329,7 @@ class Turns:
         facts = turn.history.facts
         record = CallRecord(
             call_id=row.call_id,
-            channel=skype.NAME,
+            channel=self.channel,
             caller=facts.caller.identity if facts.caller else "",
             started=facts.started if row.sequence else round(row.at, 3),
             ended=row.at if row.done else None,

@@ -1,4 +1,4 @@
-"""Write docs/reference/errors.md, settings.md and routes.md from the code: `make docs`.
+"""Write docs/reference/errors.md, settings.md, routes.md and channels.md from the code: `make docs`.
 
 `python -m scripts.write_reference` writes them; with `--check` it writes nothing, names those that are not current and
 ends with 1. The environment of whoever runs it changes nothing.
@@ -224,10 +224,15 @@ A callback that breaks one is refused as `BadMessage` (400), an action or a work
 
 def settings_page() -> str:
     """The tables of settings, as the modules that read them have them."""
+    import functions.acs_settings
     import functions.settings
     import media_worker.settings
 
-    parts = [("Functions", functions.settings), ("Media worker", media_worker.settings)]
+    parts = [
+        ("Functions", functions.settings),
+        ("ACS channel", functions.acs_settings),
+        ("Media worker", media_worker.settings),
+    ]
     text = "\n".join(f"## {title}\n\n{inspect.getdoc(module)}\n" for title, module in parts)
     return f"# Settings\n\n{HEAD}\n{text}"
 
@@ -271,11 +276,40 @@ Timers:
 """
 
 
+def channels_page() -> str:
+    """What each channel can do."""
+    from dialtone.channels.capabilities import CHANNELS, TABLE, Emulated, Refused, Way
+
+    def cell(way: Way) -> str:
+        if isinstance(way, Emulated):
+            return f"emulated: {way.how}"
+        return f"refused: {way.text}" if isinstance(way, Refused) else "exact"
+
+    rows = [
+        [f"`{row.action}`", f"`{row.option}`" if row.option else "", *map(cell, (row.skype, row.acs, row.teams_phone))]
+        for row in TABLE
+    ]
+    return f"""\
+# Channels
+
+{HEAD}
+What each channel does with each action of a workflow and each of its options. "Exact": as the contract says.
+"Emulated": by other means, which are told. "Refused": no command is sent, and the text is the reason of the failure
+that the dialog sees and of a warning in the log; nothing is dropped in silence.
+
+{_table(["action", "option", *CHANNELS], rows)}"""
+
+
 def contents() -> dict[str, str]:
     """Names of files in docs/reference, and what is in them. Once in a process: an app gives its functions once."""
     for name in [name for name in os.environ if name.startswith("DIALTONE_")]:
         del os.environ[name]
-    return {"errors.md": errors_page(), "settings.md": settings_page(), "routes.md": routes_page()}
+    return {
+        "errors.md": errors_page(),
+        "settings.md": settings_page(),
+        "routes.md": routes_page(),
+        "channels.md": channels_page(),
+    }
 
 
 def main(arguments: list[str]) -> int:

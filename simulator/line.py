@@ -86,6 +86,8 @@ class Line:
         self._utterances: list[tuple[float, bytes]] = []
         self._platform_bell = Bell()
         self._caller_bell = Bell()
+        self.taps: list[Callable[[Signal], None]] = []
+        """Told each signal of the caller as it comes, whoever listens."""
 
     def hang_up(self, by: Party) -> None:
         """End the call. The first to hang up has ended it."""
@@ -108,6 +110,13 @@ class Line:
             if self.clock.now() >= until:
                 return None
             await self.clock.wait(self._platform_bell, min(until, self._ends_at))
+
+    async def ended(self) -> None:
+        """Wait until the call is over."""
+        while self.over_by is None:
+            await self.clock.wait(self._platform_bell, self._ends_at)
+            if self.clock.now() >= self._ends_at:
+                self.hang_up("platform")
 
     def listen(self) -> None:
         """Begin to listen: what the caller sent before is lost."""
@@ -203,6 +212,8 @@ class Line:
 
     def _send(self, signal: Signal) -> None:
         self._signals.append(signal)
+        for tap in self.taps:
+            tap(signal)
         self._platform_bell.ring()
 
     def _check_open(self) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import binascii
 import json
 import re
 import secrets
@@ -16,12 +17,17 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from simulator import speech
+from simulator.clock import RealClock
 from simulator.crowd import Arrivals, Crowd, check_target, load
 from simulator.faults import AnyFault, parse_fault
 from simulator.house import HouseFailed, HttpHouse
 from simulator.issuer import Issuer, IssuerError, load_key, serve_issuer
 from simulator.lab import JOBS, Bot, Placed, place_calls
 from simulator.ledger import Event, to_line
+from simulator.platforms.acs import AcsApp, AcsResource
+from simulator.platforms.acs_incoming import place_acs_call
+from simulator.platforms.acs_post import http_client
+from simulator.platforms.acs_settings import AcsSettings
 from simulator.platforms.skype_actions import Recording
 from simulator.script import Script, ScriptError, read_script_file
 from simulator.service import Service
@@ -113,6 +119,29 @@ async def _serve(options: argparse.Namespace) -> bool:
     return True
 
 
+async def _acs(options: argparse.Namespace) -> bool:
+    """Serve an ACS resource and place one call on it, in real time: the bot's commands come over a socket."""
+    script = read_script_file(options.script)
+    with socket.create_server(("127.0.0.1", options.port)) as listening:
+        async with http_client() as http:
+            clock = RealClock()
+            resource = AcsResource(http, clock, AcsSettings(access_key=options.key))
+            config = uvicorn.Config(AcsApp(resource), log_level="warning", access_log=False, lifespan="off", ws="none")
+            server = uvicorn.Server(config)
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            try:
+                report = await place_acs_call(
+                    script, options.events, resource=resource, clock=clock, seed=options.seed, sink=_write
+                )
+            finally:
+                server.should_exit = True
+                await serving
+                await resource.close()
+    if options.save is not None:
+        _save(report.recordings, options.save)
+    return report.ok
+
+
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     with suppress(ImportError):
         import uvloop
@@ -121,7 +150,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return None
 
 
-_COMMANDS = {"call": _call, "storm": _storm, "load": _load, "serve": _serve}
+_COMMANDS = {"call": _call, "storm": _storm, "load": _load, "serve": _serve, "acs": _acs}
 
 
 @asynccontextmanager
@@ -192,6 +221,13 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--house", type=_url, metavar="URL", help="whoever runs the bot (simulator/house.py)")
     serve = commands.add_parser("serve", help="ring a bot when asked over HTTP, on this machine only")
     serve.add_argument("--port", type=_port, default=0, help="default: a free one")
+    acs = commands.add_parser("acs", help="serve an ACS resource and ring a bot on it once")
+    acs.add_argument("script", type=Path, metavar="SCRIPT.yaml", help="what the caller does")
+    acs.add_argument("--events", type=_url, required=True, metavar="URL", help="where Event Grid posts to")
+    acs.add_argument("--port", type=_port, required=True, help="of the resource: the bot's DIALTONE_ACS_ENDPOINT")
+    acs.add_argument("--key", type=_key, required=True, help="access key of the resource, base64")
+    acs.add_argument("--seed", type=_seed, help="noted in call.started")
+    acs.add_argument("--save", type=Path, metavar="DIR", help="write each recording there")
     for command in (call, storm, crowd, serve):
         command.add_argument("--bot", type=_url, required=True, metavar="URL", help="where the bot takes its calls")
     return parser
@@ -205,6 +241,13 @@ def _url(value: str) -> str:
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"{value!r} is not an address such as http://127.0.0.1:7071/api/calls")
+
+
+def _key(value: str) -> bytes:
+    try:
+        return binascii.a2b_base64(value, strict_mode=True)
+    except ValueError:
+        raise argparse.ArgumentTypeError("the key is not base64") from None
 
 
 def _fault(value: str) -> AnyFault:

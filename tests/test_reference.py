@@ -33,7 +33,7 @@ def test_the_pages_are_current() -> None:
 
 def test_a_page_that_is_not_current_is_named_and_written_again(tmp_path: Path) -> None:
     assert write_reference(tmp_path).returncode == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["errors.md", "routes.md", "settings.md"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["channels.md", "errors.md", "routes.md", "settings.md"]
     written = (tmp_path / "routes.md").read_text()
     (tmp_path / "routes.md").write_text("old")
     done = write_reference(tmp_path, "--check")
@@ -59,7 +59,7 @@ def test_every_rule_that_the_rules_name_is_told() -> None:
     assert named <= told
 
 
-@pytest.mark.parametrize("module", ["functions/settings.py", "media_worker/settings.py"])
+@pytest.mark.parametrize("module", ["functions/settings.py", "functions/acs_settings.py", "media_worker/settings.py"])
 def test_every_setting_that_is_read_is_in_the_table(module: str) -> None:
     _, document, code = (ROOT / module).read_text().split('"""', 2)
     read = set(re.findall(r'"((?:DIALTONE|AZURE)_[A-Z_]+)"', code))

@@ -160,20 +160,15 @@ class CallStore:
         """Whether a notification is there."""
         return await self._turns.get(call_key(call_id), _note_key(message_id)) is not None
 
+    async def note_of(self, call_id: str, message_id: str) -> NoteRow | None:
+        """One notification; None when it is not there."""
+        row = await self._turns.get(call_key(call_id), _note_key(message_id))
+        return None if row is None else _note_of_entity(call_id, row)
+
     async def notes(self, call_id: str) -> list[NoteRow]:
         """The notifications of a call, in the order that they came."""
         rows = await self._turns.scan(call_key(call_id), first=_NOTE)
-        notes = [
-            NoteRow(
-                call_id=call_id,
-                message_id=text_of(row, "message_id"),
-                event=text_of(row, "event"),
-                body=b"".join(pieces(row, "body")),
-                at=float(row["at"]),
-            )
-            for row in rows
-            if row["RowKey"].startswith(_NOTE)
-        ]
+        notes = [_note_of_entity(call_id, row) for row in rows if row["RowKey"].startswith(_NOTE)]
         return sorted(notes, key=lambda note: note.at)
 
     async def put_roster(self, call_id: str, identities: Sequence[str]) -> None:
@@ -287,6 +282,16 @@ def _row_key(record: CallRecord) -> str:
 def _next_key(record: CallRecord | None) -> str:
     # "!" is below every character of a key, so nothing is between a key and itself with "!" behind it.
     return f"{_row_key(record)}!" if record is not None else ""
+
+
+def _note_of_entity(call_id: str, entity: Entity) -> NoteRow:
+    return NoteRow(
+        call_id=call_id,
+        message_id=text_of(entity, "message_id"),
+        event=text_of(entity, "event"),
+        body=b"".join(pieces(entity, "body")),
+        at=float(entity["at"]),
+    )
 
 
 def _record_of_entity(entity: Entity) -> CallRecord:

@@ -61,9 +61,7 @@ class RecordingStore:
                 fix=f"use one of {', '.join(_CONTENT_TYPES)}",
                 code="RECORDING_FORMAT",
             )
-        day = day_of(recording.started)
-        name = f"{call_key(recording.operation_id)}.{recording.format}"
-        path = f"{day[:4]}/{day[4:6]}/{day[6:]}/{call_key(recording.call_id)}/{name}"
+        path = path_of(recording)
         # Other calls go on while the sum of a long recording is made.
         digest = await asyncio.to_thread(hashlib.sha256, audio)
         stored = replace(recording, size=len(audio), sha256=digest.hexdigest(), path=path)
@@ -102,6 +100,13 @@ class RecordingStore:
                 code="RECORDING_UNKNOWN",
             )
         return content[0]
+
+
+def path_of(recording: Recording) -> str:
+    """Where a recording is kept, or will be when its sound comes later."""
+    day = day_of(recording.started)
+    name = f"{call_key(recording.operation_id)}.{recording.format}"
+    return f"{day[:4]}/{day[4:6]}/{day[6:]}/{call_key(recording.call_id)}/{name}"
 
 
 def _metadata(recording: Recording) -> dict[str, str]:

@@ -1,0 +1,432 @@
+"""The ACS channel, inwards: what Azure Communication Services and Event Grid post, read into call events.
+
+Event Grid (`POST /api/acs/events`), https://learn.microsoft.com/azure/event-grid/:
+  1. Two schemas are read, by the members that they have: `eventType` is Event Grid's own, `specversion` CloudEvents.
+     The body is an array, or one event. Its handshakes are a validation event, and OPTIONS for CloudEvents.
+  2. Delivery is at least once and in no order. An event that cannot be read is an `Unreadable` and spoils no other of
+     its batch: Event Grid drops what is refused with 4xx, so only a body that is no JSON of events is refused.
+  3. A call is known by its correlation id and the number that was called: a call that is redirected to another
+     recipient is a second IncomingCall with the same correlation id.
+
+Callbacks (`POST /api/acs/callbacks/<ticket>`), Call Automation:
+  4. The body is an array of CloudEvents, in no order, at least once. Names of events and of members that are not known
+     are passed over.
+  5. A repetition has the same id and callConnectionId. In a batch the end of the call comes last, whatever the array
+     says; ParticipantsUpdated goes by sequenceNumber, tones by sequenceId.
+  6. `operationContext` is the only thing that ties an event to the command that it ends.
+  7. `source` is not looked at: it is the recording's for RecordingStateChanged, and was written otherwise before.
+
+Identifiers are read by their rawId: in a call for Teams Phone Extensibility `to` has the kind `unknown` and no number.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any, Final
+
+from dialtone.channels.acs_results import Result
+from dialtone.errors import BadMessage
+from dialtone.protocol import CallState, Conversation, ModalityType, Participant
+
+NAME: Final = "acs"
+PREFIX: Final = "Microsoft.Communication."
+VALIDATION: Final = "Microsoft.EventGrid.SubscriptionValidationEvent"
+INCOMING: Final = f"{PREFIX}IncomingCall"
+RECORDING_FILE: Final = f"{PREFIX}RecordingFileStatusUpdated"
+DOWNLOAD_WITHIN_S: Final = 24 * 3600
+"""Seconds for which the platform keeps a recording."""
+
+_DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+TONES: Final[Mapping[str, str]] = {
+    **{name: str(digit) for digit, name in enumerate(_DIGITS)},
+    **{letter.lower(): letter for letter in "ABCD"},
+    "pound": "#",
+    "asterisk": "*",
+}
+"""Keys by the platform's names for them."""
+
+ENDS: Final = frozenset({"CallDisconnected", "CreateCallFailed", "AnswerFailed", "ConnectFailed"})
+"""Events after which there is no call. On a failed call CallDisconnected comes besides, in any order."""
+
+_KINDS: Final = (
+    ("4:anonymous", "phoneNumber(anonymous)"),
+    ("4:", "phoneNumber"),
+    ("8:teamsvisitor:", "microsoftTeamsUser(anonymous)"),
+    ("8:orgid:", "microsoftTeamsUser"),
+    ("8:dod:", "microsoftTeamsUser"),
+    ("8:gcch:", "microsoftTeamsUser"),
+    ("8:acs:", "communicationUser"),
+    ("8:spool:", "communicationUser"),
+    ("8:dod-acs:", "communicationUser"),
+    ("8:gcch-acs:", "communicationUser"),
+    ("28:", "microsoftTeamsApp"),
+)
+"""How a rawId begins, and whose it is; the first that fits."""
+
+
+def kind_of(raw_id: str) -> str:
+    """Whose a rawId is, by the platform's names; `unknown` for what is not known.
+
+    An ACS user of three parts is a Teams user who works through Teams Phone Extensibility.
+    """
+    if raw_id.startswith("8:acs:") and raw_id.count("_") == 2:
+        return "teamsExtensionUser"
+    return next((kind for start, kind in _KINDS if raw_id.startswith(start)), "unknown")
+
+
+def identifier(raw_id: str) -> dict[str, Any]:
+    """An identifier for a command: the SDK's form, without a kind."""
+    match kind_of(raw_id):
+        case "phoneNumber":
+            return {"rawId": raw_id, "phoneNumber": {"value": raw_id[2:]}}
+        case "communicationUser":
+            return {"rawId": raw_id, "communicationUser": {"id": raw_id}}
+        case "microsoftTeamsUser":
+            user = {"userId": raw_id.split(":", 2)[2], "isAnonymous": False}
+            return {"rawId": raw_id, "microsoftTeamsUser": user}
+        case "microsoftTeamsApp":
+            return {"rawId": raw_id, "microsoftTeamsApp": {"appId": raw_id.rsplit(":", 1)[1]}}
+    return {"rawId": raw_id}
+
+
+def raw_id_of(value: object) -> str:
+    """The rawId of an identifier, which older messages leave out where another member says it; empty for none."""
+    if not isinstance(value, dict):
+        return ""
+    if isinstance(raw := value.get("rawId"), str) and raw:
+        return raw
+    match value:
+        case {"phoneNumber": {"value": str(number)}}:
+            return f"4:{number}"
+        case {"communicationUser": {"id": str(user)}}:
+            return user
+        case {"microsoftTeamsUser": {"userId": str(user)}}:
+            return f"8:orgid:{user}"
+        case {"microsoftTeamsApp": {"appId": str(app)}}:
+            return f"28:orgid:{app}"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Event Grid asks whether the address is ours: the reply is 200 with `validation_reply`."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingCall:
+    """Somebody rings. `context` answers, rejects or redirects the call within about 30 seconds."""
+
+    correlation_id: str
+    to: str
+    caller: str
+    caller_name: str
+    server_call_id: str
+    context: str
+    on_behalf_of: str = ""
+
+    @property
+    def call_id(self) -> str:
+        """What the call is known by here, the same for each delivery. Rule 3."""
+        return f"{self.correlation_id}-{hashlib.sha256(self.to.encode()).hexdigest()[:8]}"
+
+    def conversation(self) -> Conversation:
+        """The call as the contract has it: the caller and the number, user or Teams app that was called."""
+        return Conversation(
+            id=self.call_id,
+            participants=[
+                Participant(identity=self.caller, display_name=self.caller_name or None, originator=True),
+                Participant(identity=self.to, originator=False),
+            ],
+            presented_modality_types=[ModalityType.AUDIO],
+            call_state=CallState.INCOMING,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A file of a recording. `metadata` and `delete` are empty where the platform left them out."""
+
+    document_id: str
+    index: int
+    content: str
+    metadata: str
+    delete: str
+    end_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFile:
+    """A recording can be fetched, for DOWNLOAD_WITHIN_S seconds from `at` (Unix seconds).
+
+    After a failover two files may have the same recording id.
+    """
+
+    recording_id: str
+    server_call_id: str
+    chunks: tuple[Chunk, ...]
+    seconds: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """An event of a type that nothing here is for."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An event that lacks what its type needs, and what that is."""
+
+    type: str
+    why: str
+
+
+GridEvent = Validation | IncomingCall | RecordingFile | Other | Unreadable
+
+
+def parse_grid(body: bytes) -> list[GridEvent]:
+    """Read what Event Grid posts. Raises `BadMessage` for what is no JSON object or array of them."""
+    return [_grid_event(event) for event in _events(body)]
+
+
+def validation_reply(events: Sequence[GridEvent]) -> bytes | None:
+    """The reply to Event Grid's own handshake, to be sent with status 200 (202 is not taken); None for other posts."""
+    code = next((event.code for event in events if isinstance(event, Validation)), None)
+    return None if code is None else json.dumps({"validationResponse": code}).encode()
+
+
+def permission(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers of the reply to the handshake of CloudEvents (OPTIONS), by those of the request, in lower case.
+
+    Raises `BadMessage` when nobody asks.
+    """
+    origin = headers.get("webhook-request-origin", "")
+    if not origin:
+        raise BadMessage(
+            "nobody asks for permission to post",
+            field="WebHook-Request-Origin",
+            code="GRID_HANDSHAKE",
+            fix="send WebHook-Request-Origin, as Event Grid does",
+        )
+    rate = headers.get("webhook-request-rate", "")
+    allowed = {"WebHook-Allowed-Origin": origin, "Allow": "POST"}
+    return allowed | ({"WebHook-Allowed-Rate": rate} if rate else {})
+
+
+@dataclass(frozen=True, slots=True)
+class CallEvent:
+    """An event of a call under way. `type` is short, as in `PlayCompleted`; `at` is in Unix seconds, 0 when not told.
+
+    `context` is the operationContext of the command that it is about, empty when it is about none.
+    """
+
+    id: str
+    type: str
+    connection_id: str
+    server_call_id: str
+    correlation_id: str
+    context: str
+    at: float
+    result: Result | None
+    data: Mapping[str, Any]
+
+    @property
+    def ends(self) -> bool:
+        """Whether there is no call after it."""
+        return self.type in ENDS
+
+    @property
+    def digits(self) -> str:
+        """The keys that a recognition heard, in order, a stop tone included."""
+        heard = self.data.get("dtmfResult")
+        names = heard.get("tones") if isinstance(heard, dict) else None
+        return "".join(TONES.get(str(name).lower(), "") for name in names) if isinstance(names, list) else ""
+
+    @property
+    def choice(self) -> tuple[str, str | None] | None:
+        """The label of the choice that was recognized, and the words that were said for it; None without a choice."""
+        heard = self.data.get("choiceResult")
+        if not isinstance(heard, dict) or not isinstance(heard.get("label"), str):
+            return None
+        phrase = heard.get("recognizedPhrase")
+        return heard["label"], phrase if isinstance(phrase, str) else None
+
+    @property
+    def speech(self) -> str:
+        """The words that were recognized."""
+        heard = self.data.get("speechResult")
+        return str(heard.get("speech") or "") if isinstance(heard, dict) else ""
+
+    @property
+    def roster(self) -> tuple[str, ...]:
+        """Those in the call, of a ParticipantsUpdated."""
+        members = self.data.get("participants")
+        found = (
+            (raw_id_of(member.get("identifier")) for member in members if isinstance(member, dict))
+            if isinstance(members, list)
+            else ()
+        )
+        return tuple(raw_id for raw_id in found if raw_id)
+
+    @property
+    def number(self) -> int:
+        """Its place among those of its type: sequenceNumber or sequenceId; 0 for none."""
+        value = self.data.get("sequenceNumber", self.data.get("sequenceId"))
+        return value if isinstance(value, int) else 0
+
+
+def parse_callbacks(body: bytes) -> tuple[list[CallEvent], list[Unreadable]]:
+    """Read a callback's events, in the order to take them (rule 5), each once, and those that cannot be read.
+
+    Raises `BadMessage` for what is no JSON object or array of them.
+    """
+    read: dict[tuple[str, str], CallEvent] = {}
+    unreadable = []
+    for data in _events(body):
+        event = _call_event(data)
+        if isinstance(event, Unreadable):
+            unreadable.append(event)
+        else:
+            read.setdefault((event.id, event.connection_id), event)
+    return in_order(read.values()), unreadable
+
+
+def in_order(events: Iterable[CallEvent]) -> list[CallEvent]:
+    """Events in the order to take them: rule 5."""
+    given = list(events)
+    numbered = {
+        kind: sorted((each for each in given if each.type == kind), key=lambda each: each.number)
+        for kind in {each.type for each in given if each.number}
+    }
+    taken = {kind: iter(each) for kind, each in numbered.items()}
+    ordered = [next(taken[event.type]) if event.type in taken else event for event in given]
+    return sorted(ordered, key=lambda event: event.ends)
+
+
+def latest_roster(events: Iterable[CallEvent]) -> CallEvent | None:
+    """The ParticipantsUpdated that counts: that with the highest number."""
+    updates = [event for event in events if event.type == "ParticipantsUpdated"]
+    return max(updates, key=lambda event: event.number, default=None)
+
+
+def _events(body: bytes) -> list[dict[str, Any]]:
+    try:
+        found = json.loads(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise BadMessage(
+            f"the body is not JSON: {error}", code="NOT_JSON", fix="post events as JSON in UTF-8"
+        ) from None
+    events = found if isinstance(found, list) else [found]
+    if not all(isinstance(event, dict) for event in events):
+        raise BadMessage("the body is not made of events", code="WRONG_TYPE", fix="post an array of events")
+    return events
+
+
+def _data(event: Mapping[str, Any]) -> dict[str, Any]:
+    data = event.get("data")
+    return data if isinstance(data, dict) else {}
+
+
+def _text(data: Mapping[str, Any], name: str) -> str:
+    value = data.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _grid_event(event: Mapping[str, Any]) -> GridEvent:
+    """Rules 1 and 2."""
+    kind = _text(event, "type") if "specversion" in event else _text(event, "eventType")
+    data = _data(event)
+    if kind == VALIDATION:
+        code = _text(data, "validationCode")
+        return Validation(code) if code else Unreadable(kind, "validationCode is missing")
+    if kind == INCOMING:
+        return _incoming(data)
+    if kind == RECORDING_FILE:
+        return _recording_file(event, data)
+    return Other(kind) if kind else Unreadable("", "neither eventType nor specversion and type are there")
+
+
+def _incoming(data: Mapping[str, Any]) -> IncomingCall | Unreadable:
+    call = IncomingCall(
+        correlation_id=_text(data, "correlationId"),
+        to=raw_id_of(data.get("to")),
+        caller=raw_id_of(data.get("from")),
+        caller_name=_text(data, "callerDisplayName"),
+        server_call_id=_text(data, "serverCallId"),
+        context=_text(data, "incomingCallContext"),
+        on_behalf_of=raw_id_of(data.get("onBehalfOfCallee")),
+    )
+    needs = {
+        "correlationId": call.correlation_id,
+        "to": call.to,
+        "from": call.caller,
+        "incomingCallContext": call.context,
+    }
+    missing = [name for name, value in needs.items() if not value]
+    return Unreadable(INCOMING, f"{', '.join(missing)} is missing") if missing else call
+
+
+def _recording_file(event: Mapping[str, Any], data: Mapping[str, Any]) -> RecordingFile | Unreadable:
+    """The subject names the recording: `/recording/call/{}/serverCallId/{}/recordingId/{}`, once without the second."""
+    parts = _text(event, "subject").split("/")
+    named = dict(pairwise(parts))
+    info = data.get("recordingStorageInfo")
+    listed = info.get("recordingChunks") if isinstance(info, dict) else None
+    chunks = [
+        Chunk(
+            document_id=_text(each, "documentId"),
+            index=each["index"] if isinstance(each.get("index"), int) else place,
+            content=_text(each, "contentLocation"),
+            metadata=_text(each, "metadataLocation"),
+            delete=_text(each, "deleteLocation"),
+            end_reason=_text(each, "endReason"),
+        )
+        for place, each in enumerate(listed if isinstance(listed, list) else ())
+        if isinstance(each, dict) and each.get("contentLocation")
+    ]
+    if not named.get("recordingId") or not chunks:
+        return Unreadable(RECORDING_FILE, "no recordingId in the subject, or no chunk with a contentLocation")
+    duration = data.get("recordingDurationMs")
+    return RecordingFile(
+        recording_id=named["recordingId"],
+        server_call_id=named.get("serverCallId", ""),
+        chunks=tuple(sorted(chunks, key=lambda chunk: chunk.index)),
+        seconds=duration / 1000 if isinstance(duration, int | float) else 0.0,
+        at=unix_seconds(_text(event, "time") or _text(event, "eventTime")),
+    )
+
+
+def _call_event(event: Mapping[str, Any]) -> CallEvent | Unreadable:
+    kind, data = _text(event, "type"), _data(event)
+    needs = {"id": _text(event, "id"), "type": kind, "data.callConnectionId": _text(data, "callConnectionId")}
+    if missing := [name for name, value in needs.items() if not value]:
+        return Unreadable(kind, f"{', '.join(missing)} is missing")
+    return CallEvent(
+        id=needs["id"],
+        type=kind.removeprefix(PREFIX),
+        connection_id=needs["data.callConnectionId"],
+        server_call_id=_text(data, "serverCallId"),
+        correlation_id=_text(data, "correlationId"),
+        context=_text(data, "operationContext"),
+        at=unix_seconds(_text(event, "time")),
+        result=Result.of(data.get("resultInformation")),
+        data=data,
+    )
+
+
+def unix_seconds(text: str) -> float:
+    """A time of the platform, which has seven digits after the point, in Unix seconds; 0 for what is none."""
+    head, point, tail = text.partition(".")
+    digits = tail[: len(tail) - len(tail.lstrip("0123456789"))]
+    try:
+        moment = datetime.fromisoformat(f"{head}{point}{digits[:6]}{tail[len(digits) :]}".replace("Z", "+00:00"))
+    except ValueError:
+        return 0.0
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

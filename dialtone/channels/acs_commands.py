@@ -1,0 +1,237 @@
+"""The commands of ACS Call Automation: their addresses, and the bodies that prompts and questions have.
+
+1. Each operation has one method, one path and the statuses that mean that it was taken; any other is a refusal.
+2. An operation that is `repeatable` takes the headers Repeatability-Request-ID and Repeatability-First-Sent, so one
+   that is sent twice is done once. `:play` and `:recognize` take none: they are done at least once.
+3. Members without a value are left out, as the official SDK does.
+
+Source: rest-api-specs, communication/data-plane/CallAutomation; the SDK azure-communication-callautomation 1.6.0.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
+
+from dialtone.channels.acs import TONES
+from dialtone.protocol import Prompt, SayAs, VoiceGender
+
+API_VERSION: Final = "2025-05-15"
+"""That of the SDK's 1.4.0, the first with media streaming; the kit needs nothing that came later."""
+
+CONNECTIONS: Final = "/calling/callConnections"
+RECORDINGS: Final = "/calling/recordings"
+_CALL: Final = f"{CONNECTIONS}/{{connection}}"
+_RECORDING: Final = f"{RECORDINGS}/{{recording}}"
+
+
+class Operation(NamedTuple):
+    """Rule 1. `{connection}`, `{recording}` and `{participant}` stand in the path for ids, percent-encoded."""
+
+    method: str
+    path: str
+    ok: tuple[int, ...]
+    repeatable: bool = False
+
+
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    "create_call": Operation("POST", CONNECTIONS, (201,), True),
+    "answer_call": Operation("POST", f"{CONNECTIONS}:answer", (200,), True),
+    "connect_call": Operation("POST", f"{CONNECTIONS}:connect", (200,), True),
+    "redirect_call": Operation("POST", f"{CONNECTIONS}:redirect", (204,), True),
+    "reject_call": Operation("POST", f"{CONNECTIONS}:reject", (204,), True),
+    "get_call_properties": Operation("GET", _CALL, (200,)),
+    "leave_call": Operation("DELETE", _CALL, (204,)),
+    "hang_up": Operation("POST", f"{_CALL}:terminate", (204,), True),
+    "transfer_call_to_participant": Operation("POST", f"{_CALL}:transferToParticipant", (202,), True),
+    "list_participants": Operation("GET", f"{_CALL}/participants", (200,)),
+    "get_participant": Operation("GET", f"{_CALL}/participants/{{participant}}", (200,)),
+    "add_participant": Operation("POST", f"{_CALL}/participants:add", (202,), True),
+    "remove_participant": Operation("POST", f"{_CALL}/participants:remove", (202,), True),
+    "mute_participant": Operation("POST", f"{_CALL}/participants:mute", (200,), True),
+    "cancel_add_participant_operation": Operation("POST", f"{_CALL}/participants:cancelAddParticipant", (202,), True),
+    "move_participants": Operation("POST", f"{_CALL}/participants:moveHere", (202,), True),
+    "play_media": Operation("POST", f"{_CALL}:play", (202,)),
+    "start_recognizing_media": Operation("POST", f"{_CALL}:recognize", (202,)),
+    "cancel_all_media_operations": Operation("POST", f"{_CALL}:cancelAllMediaOperations", (202,)),
+    "start_continuous_dtmf_recognition": Operation("POST", f"{_CALL}:startContinuousDtmfRecognition", (200,)),
+    "stop_continuous_dtmf_recognition": Operation("POST", f"{_CALL}:stopContinuousDtmfRecognition", (200,)),
+    "send_dtmf_tones": Operation("POST", f"{_CALL}:sendDtmfTones", (202,), True),
+    "hold": Operation("POST", f"{_CALL}:hold", (200,)),
+    "unhold": Operation("POST", f"{_CALL}:unhold", (200,)),
+    "start_media_streaming": Operation("POST", f"{_CALL}:startMediaStreaming", (202,)),
+    "stop_media_streaming": Operation("POST", f"{_CALL}:stopMediaStreaming", (202,)),
+    "start_transcription": Operation("POST", f"{_CALL}:startTranscription", (202,)),
+    "stop_transcription": Operation("POST", f"{_CALL}:stopTranscription", (202,)),
+    "update_transcription": Operation("POST", f"{_CALL}:updateTranscription", (202,)),
+    "start_recording": Operation("POST", RECORDINGS, (200, 202), True),
+    "get_recording_properties": Operation("GET", _RECORDING, (200,)),
+    "stop_recording": Operation("DELETE", _RECORDING, (204,)),
+    "pause_recording": Operation("POST", f"{_RECORDING}:pause", (202,)),
+    "resume_recording": Operation("POST", f"{_RECORDING}:resume", (202,)),
+}
+"""By the name that the official Python SDK has for it; there `leave_call` is hang_up(False)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStreaming:
+    """How a call's sound goes to a WebSocket: `mixed`, or `unmixed` for a stream of each speaker; 16 or 24 kHz."""
+
+    url: str
+    unmixed: bool = True
+    bidirectional: bool = True
+    rate: int = 24_000
+    start: bool = True
+    tones: bool = True
+
+    def wire(self) -> dict[str, Any]:
+        """The member mediaStreamingOptions of answer and create."""
+        return {
+            "transportType": "websocket",
+            "audioChannelType": "unmixed" if self.unmixed else "mixed",
+            "transportUrl": self.url,
+            "contentType": "audio",
+            "startMediaStreaming": self.start,
+            "enableBidirectional": self.bidirectional,
+            "audioFormat": f"pcm{self.rate // 1000}KMono",
+            "enableDtmfTones": self.tones,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    """How a call's words go to a WebSocket, which is another than that of its sound."""
+
+    url: str
+    locale: str = "en-US"
+    start: bool = True
+    intermediate: bool = False
+
+    def wire(self) -> dict[str, Any]:
+        """The member transcriptionOptions of answer and create."""
+        return {
+            "transportType": "websocket",
+            "locale": self.locale,
+            "transportUrl": self.url,
+            "startTranscription": self.start,
+            "enableIntermediateResults": self.intermediate,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What all calls of a bot have. `callback` takes their events, `sounds` is where the kit's own files are.
+
+    `speech` is the address of the AI services resource that speaks and understands; empty for none: then texts and
+    words are refused by the platform (405/8522), and files and keys still work.
+    """
+
+    callback: str
+    sounds: str
+    speech: str = ""
+    media: MediaStreaming | None = None
+    transcription: Transcription | None = None
+
+    def options(self) -> dict[str, Any]:
+        """The members that answer and create share."""
+        return compact(
+            callbackUri=self.callback,
+            callIntelligenceOptions={"cognitiveServicesEndpoint": self.speech} if self.speech else None,
+            mediaStreamingOptions=self.media.wire() if self.media else None,
+            transcriptionOptions=self.transcription.wire() if self.transcription else None,
+        )
+
+
+def path_of(operation: str, *, connection: str = "", recording: str = "", participant: str = "") -> str:
+    """The path of an operation, without its query."""
+    ids = {"connection": connection, "recording": recording, "participant": participant}
+    return OPERATIONS[operation].path.format(**{name: quote(value, safe="") for name, value in ids.items()})
+
+
+def compact(**members: Any) -> dict[str, Any]:
+    """Rule 3."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def create_call(
+    setup: Setup, target: dict[str, Any], context: str, *, caller_id: str = "", teams_app: str = ""
+) -> dict[str, Any]:
+    """The body of create_call: from a number of the resource (`+15550100`), or from a Teams resource account (oid)."""
+    return compact(
+        targets=[target],
+        sourceCallerIdNumber={"value": caller_id} if caller_id and not teams_app else None,
+        teamsAppSource={"appId": teams_app} if teams_app else None,
+        operationContext=context,
+        **setup.options(),
+    )
+
+
+def sources_of(prompts: Sequence[Prompt], setup: Setup) -> list[dict[str, Any]]:
+    """What is played for prompts: a silence is a file of the kit's own, and goes before its text or file."""
+    sources = []
+    for prompt in prompts:
+        if prompt.silence_length_in_milliseconds:
+            sources.append(file_source(f"{setup.sounds}silence-{prompt.silence_length_in_milliseconds}.wav"))
+        if prompt.file_uri:
+            sources.append(file_source(prompt.file_uri))
+        elif prompt.value and prompt.value.strip():
+            sources.append(_spoken(prompt, prompt.value))
+    return sources
+
+
+def file_source(uri: str) -> dict[str, Any]:
+    """A file to play: WAV (PCM, 16 kHz, 16 bit, mono) or MP3, at an address that the platform reaches."""
+    return {"kind": "file", "file": {"uri": uri}}
+
+
+_INTERPRET: Final = {
+    SayAs.YEAR_MONTH_DAY: 'date" format="ymd',
+    SayAs.MONTH_DAY_YEAR: 'date" format="mdy',
+    SayAs.DAY_MONTH_YEAR: 'date" format="dmy',
+    SayAs.YEAR_MONTH: 'date" format="ym',
+    SayAs.MONTH_YEAR: 'date" format="my',
+    SayAs.MONTH_DAY: 'date" format="md',
+    SayAs.DAY_MONTH: 'date" format="dm',
+    SayAs.DAY: 'date" format="d',
+    SayAs.MONTH: 'date" format="m',
+    SayAs.YEAR: 'date" format="y',
+    SayAs.CARDINAL: "cardinal",
+    SayAs.ORDINAL: "ordinal",
+    SayAs.LETTERS: "spell-out",
+    SayAs.TIME12: 'time" format="hms12',
+    SayAs.TIME24: 'time" format="hms24',
+    SayAs.TELEPHONE: "telephone",
+    SayAs.NAME: "name",
+    SayAs.PHONETIC_NAME: "name",
+}
+"""`interpret-as` of Azure's SSML; https://learn.microsoft.com/azure/ai-services/speech-service/ (say-as)."""
+
+VOICES: Final = {VoiceGender.MALE: "en-US-AndrewMultilingualNeural", VoiceGender.FEMALE: "en-US-AvaMultilingualNeural"}
+"""Voices of texts that have to be SSML, which names its voice; both speak every language of the kit's prompts."""
+
+
+def _spoken(prompt: Prompt, text: str) -> dict[str, Any]:
+    locale = prompt.culture or prompt.blob_culture or "en-US"
+    voice = VoiceGender.FEMALE if prompt.voice is VoiceGender.FEMALE else VoiceGender.MALE
+    interpret = _INTERPRET.get(prompt.say_as) if prompt.say_as else None
+    if interpret is None and not prompt.emphasize:
+        return {"kind": "text", "text": {"text": text, "sourceLocale": locale, "voiceKind": str(voice)}}
+    spoken = escape(text)
+    if interpret is not None:
+        spoken = f'<say-as interpret-as="{interpret}">{spoken}</say-as>'
+    if prompt.emphasize:
+        spoken = f'<emphasis level="strong">{spoken}</emphasis>'
+    ssml = (
+        f'<speak version="1.0" xmlns="http://www.w3.org/2001/10/synthesis" xml:lang="{escape(locale)}">'
+        f'<voice name="{VOICES[voice]}">{spoken}</voice></speak>'
+    )
+    return {"kind": "ssml", "ssml": {"ssmlText": ssml}}
+
+
+_NAMES: Final = {key: name for name, key in TONES.items()}
+
+
+def tone_names(keys: str) -> list[str]:
+    """The platform's names for keys."""
+    return [_NAMES[key] for key in keys]

@@ -1,0 +1,161 @@
+"""What each channel can do: every action of the contract and every option of it, by channel.
+
+`EXACT`: as the contract says. `Emulated`: by other means, which it tells. `Refused`: the action fails with this text,
+as if the platform had refused it; no command is sent. Nothing is dropped in silence.
+
+The table is the reference page docs/reference/channels.md, and `refusal_of` is what the channels refuse by.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from dialtone.protocol import (
+    Action,
+    Answer,
+    ModalityType,
+    PlaceCall,
+    Record,
+    RecordingFormat,
+    Transfer,
+)
+
+CHANNELS: Final = ("skype", "acs", "acs for Teams phones")
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """As the contract says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emulated:
+    """By other means."""
+
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Not at all."""
+
+    text: str
+
+
+Way = Exact | Emulated | Refused
+EXACT: Final = Exact()
+
+
+class Capability(NamedTuple):
+    """A row of the table: an action, one of its options (`prompts.value`, a value after `=`), and how it is done."""
+
+    action: str
+    option: str
+    skype: Way
+    acs: Way
+    teams_phone: Way
+
+
+def _same(action: str, option: str, acs: Way = EXACT) -> Capability:
+    return Capability(action, option, EXACT, acs, acs)
+
+
+VIDEO: Final = Refused("acs calls carry audio only; accept audio, or leave the modalities out")
+WMA: Final = Refused("acs records wav and mp3; ask for one of them")
+CONSULT: Final = Refused("acs transfers without consultation; leave replaces_context out")
+MISSING_KIND: Final = Refused("acs transfers to 8:acs: and 8:orgid: users; use one of them")
+TEAMS_USER: Final = Refused("a Teams phone call cannot be transferred to a Teams user; transfer it in Teams")
+PLACING: Final = Refused("placeCall has no rank in a workflow; place the call with call.place")
+_SILENCE: Final = Emulated("a file of silence that the functions serve")
+_SSML: Final = Emulated("SSML, spoken by a multilingual voice of the same gender")
+_PROMPTS: Final = [
+    _same("", "prompts.value"),
+    _same("", "prompts.fileUri", Emulated("the file has to be WAV (16 kHz, 16 bit, mono) or MP3; WMA fails as 8535")),
+    _same("", "prompts.voice"),
+    _same("", "prompts.culture"),
+    _same("", "prompts.silenceLengthInMilliseconds", _SILENCE),
+    _same("", "prompts.emphasize", _SSML),
+    _same("", "prompts.sayAs", _SSML),
+]
+_ROUNDED: Final = Emulated("in whole seconds, rounded up")
+
+TABLE: Final = (
+    _same("answer", ""),
+    _same("answer", "acceptModalityTypes=audio"),
+    Capability("answer", "acceptModalityTypes=video", EXACT, VIDEO, VIDEO),
+    _same("reject", "", Emulated("as busy")),
+    _same("hangup", "", Emulated("for everyone in the call")),
+    _same("playPrompt", ""),
+    *(row._replace(action="playPrompt") for row in _PROMPTS),
+    _same(
+        "record",
+        "",
+        Emulated("a recording of the whole call, both sides mixed, from the beep on; its sound is stored later"),
+    ),
+    *(row._replace(action="record", option=f"playPrompt.{row.option}") for row in _PROMPTS),
+    _same("record", "maxDurationInSeconds", Emulated("ends with the first silence, key or hang-up after it")),
+    _same("record", "initialSilenceTimeoutInSeconds", _ROUNDED),
+    _same("record", "maxSilenceTimeoutInSeconds", Emulated("the end of speech, which needs the speech service")),
+    _same("record", "recordingFormat=wav"),
+    _same("record", "recordingFormat=mp3"),
+    Capability("record", "recordingFormat=wma", EXACT, WMA, WMA),
+    _same("record", "playBeep", Emulated("a file that the functions serve")),
+    _same(
+        "record",
+        "stopTones",
+        Emulated("the recognition beside the recording; other keys end it too, 60 seconds after the last"),
+    ),
+    *(row._replace(action="recognize", option=f"playPrompt.{row.option}") for row in _PROMPTS),
+    _same("recognize", "bargeInAllowed"),
+    _same("recognize", "culture"),
+    _same("recognize", "initialSilenceTimeoutInSeconds", _ROUNDED),
+    _same("recognize", "interdigitTimeoutInSeconds", _ROUNDED),
+    _same("recognize", "choices.name"),
+    _same(
+        "recognize",
+        "choices.speechVariation",
+        Emulated("by the speech service; words that match nothing end the try, where Skype went on listening"),
+    ),
+    _same("recognize", "choices.dtmfVariation"),
+    _same("recognize", "collectDigits.maxNumberOfDtmfs", Emulated("20 when only stop tones are given")),
+    _same("recognize", "collectDigits.stopTones"),
+    _same("transfer", "target=8:acs:"),
+    Capability("transfer", "target=8:orgid:", EXACT, EXACT, TEAMS_USER),
+    Capability("transfer", "target=8: and 29: of Skype", EXACT, MISSING_KIND, MISSING_KIND),
+    Capability("transfer", "replacesContext", EXACT, CONSULT, CONSULT),
+    Capability("placeCall", "", PLACING, PLACING, PLACING),
+)
+"""Sources: the Skype Calling API for the contract, facts of Call Automation as in `acs_commands`, and Microsoft's
+"Teams Phone extensibility: capabilities" for the last column.
+"""
+
+
+def _answer(action: Answer, _: bool) -> Refused | None:
+    return None if action.accepted == [ModalityType.AUDIO] else VIDEO
+
+
+def _record(action: Record, _: bool) -> Refused | None:
+    return WMA if action.recording_format is RecordingFormat.WMA else None
+
+
+def _transfer(action: Transfer, teams_phone: bool) -> Refused | None:
+    if action.replaces_context is not None:
+        return CONSULT
+    if not action.target.identity.startswith(("8:acs:", "8:orgid:", "4:")):
+        return MISSING_KIND
+    return TEAMS_USER if teams_phone and action.target.identity.startswith("8:orgid:") else None
+
+
+_CHECKS: Final[dict[type[Action], Callable[..., Refused | None]]] = {
+    Answer: _answer,
+    Record: _record,
+    Transfer: _transfer,
+    PlaceCall: lambda *_: PLACING,
+}
+
+
+def refusal_of(action: Action, *, teams_phone: bool = False) -> str:
+    """Why ACS does not do this action, a text of the table; empty when it does."""
+    check = _CHECKS.get(type(action))
+    refused = check(action, teams_phone) if check is not None else None
+    return refused.text if refused is not None else ""

@@ -1,0 +1,156 @@
+"""Events of Azure Communication Services: Event Grid's, and the callbacks of calls under way.
+
+1. Event Grid is answered 200 to all that is JSON: it drops an event that is refused with 4xx. What must come again is
+   answered 503.
+2. A callback is answered 200 once all of its events are taken, also those that nobody knows.
+3. Event Grid proves itself by the secret of its address; a callback by the platform's token and by its ticket.
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from functools import cache
+
+import azure.functions as func
+
+from dialtone.appstate import AppStateCodec, keys_from_setting
+from dialtone.channels import acs
+from dialtone.channels.acs import IncomingCall, RecordingFile, Unreadable
+from dialtone.errors import BadMessage, BodyTooLarge, Forbidden, Unauthorized
+from functions.acs_client import AcsClient
+from functions.acs_settings import acs_settings
+from functions.acs_sounds import sound_of
+from functions.acs_turn import AcsTurns
+from functions.http import log, route
+from functions.settings import settings
+from functions.turn import turns as skype_turns
+from functions.verify import anyone, loopback
+
+blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
+
+NAME = acs.NAME
+BODY_MAX = 1024 * 1024
+"""Bytes of a body: Event Grid's limit."""
+
+Token = Callable[[str | None], Awaitable[None]]
+
+
+async def event_grid(request: func.HttpRequest) -> None:
+    """Verify the secret that Event Grid's address carries. Raises `Unauthorized`."""
+    if settings().auth == "loopback":
+        await loopback(request)
+        return
+    given = request.params.get("key", "")
+    if not hmac.compare_digest(given.encode(), acs_settings().events_key.encode()):
+        raise Unauthorized(
+            "the address lacks the secret of Event Grid",
+            code="EVENTS_KEY",
+            field="key",
+            fix="subscribe with ?key= and the value of DIALTONE_ACS_EVENTS_KEY",
+        )
+
+
+async def call_automation(request: func.HttpRequest) -> None:
+    """Verify the token of a callback of Call Automation. Raises `Unauthorized`, and `DependencyError`."""
+    if settings().auth == "loopback":
+        await loopback(request)
+        return
+    try:
+        await _token()(request.headers.get("Authorization"))
+    except Forbidden as refused:
+        # The platform tells nothing of why, and a stranger learns nothing of how near the token was.
+        raise Unauthorized(refused.message, code=refused.code, field=refused.field, fix=refused.fix) from None
+
+
+@cache
+def _token() -> Token:
+    from functions.tokens import Tokens  # PyJWT and cryptography cost a cold start
+
+    current = acs_settings()
+    tokens = Tokens(
+        audience=current.resource_id,
+        metadata=current.metadata,
+        skew=settings().jwt_skew,
+        claims=("aud", "iss", "exp"),
+    )
+    return tokens.verify
+
+
+@cache
+def turns() -> AcsTurns:
+    """The turns of this process's bot on ACS."""
+    there, current = skype_turns(), acs_settings()
+    return AcsTurns(
+        bot=there.bot,
+        storage=there.storage,
+        codec=AppStateCodec(keys_from_setting(there.settings.appstate_key)),
+        settings=there.settings,
+        client=AcsClient(current.endpoint, current.key, None if current.key else _entra),
+        resource=current,
+    )
+
+
+async def _entra(scope: str) -> str:
+    """A token of the managed identity."""
+    token: str = (await _credential(settings().client_id).get_token(scope)).token
+    return token
+
+
+@cache
+def _credential(client_id: str | None):  # type: ignore[no-untyped-def]  # its import costs a cold start
+    from azure.identity.aio import ManagedIdentityCredential
+
+    return ManagedIdentityCredential(client_id=client_id)
+
+
+@route(blueprint, "acs/events", "OPTIONS", verifier=event_grid)
+async def acs_permission(req: func.HttpRequest) -> func.HttpResponse:
+    """Permit Event Grid to post CloudEvents."""
+    allowed = acs.permission({name.lower(): value for name, value in req.headers.items()})
+    return func.HttpResponse(status_code=200, headers=allowed)
+
+
+@route(blueprint, "acs/events", "POST", verifier=event_grid)
+async def acs_events(req: func.HttpRequest) -> func.HttpResponse:
+    """Take what Event Grid delivers: the handshake, calls that ring, recordings that can be fetched."""
+    events = acs.parse_grid(_body(req))
+    reply = acs.validation_reply(events)
+    if reply is not None:
+        return func.HttpResponse(reply, status_code=200, mimetype="application/json")
+    for event in events:
+        if isinstance(event, IncomingCall):
+            await turns().incoming(event)
+        elif isinstance(event, RecordingFile):
+            await turns().recorded(event)
+        elif isinstance(event, Unreadable):
+            log.warning("an event of Event Grid cannot be read: %s", event.why)
+        else:
+            log.debug("an event of Event Grid is not for us")
+    return func.HttpResponse(status_code=200)
+
+
+@route(blueprint, "acs/callbacks/{ticket}", "POST", verifier=call_automation)
+async def acs_callbacks(req: func.HttpRequest) -> func.HttpResponse:
+    """Take the events of a call under way, whose ticket is in the address."""
+    call_id = turns().tickets.call_of(req.route_params.get("ticket", ""))
+    events, unreadable = acs.parse_callbacks(_body(req))
+    for event in events:
+        await turns().happened(call_id, event)
+    for each in unreadable:
+        log.warning("an event of a call cannot be read: %s", each.why)
+    return func.HttpResponse(status_code=200)
+
+
+@route(blueprint, "acs/sounds/{name}", "GET", verifier=anyone)
+async def acs_sounds(req: func.HttpRequest) -> func.HttpResponse:
+    """Give a sound of the kit's own: the beep before a recording, or silence."""
+    sound = sound_of(req.route_params.get("name", ""))
+    if sound is None:
+        raise BadMessage("there is no such sound", field="name", code="SOUND_UNKNOWN", fix="use beep.wav")
+    return func.HttpResponse(sound, status_code=200, mimetype="audio/wav")
+
+
+def _body(request: func.HttpRequest) -> bytes:
+    body = request.get_body()
+    if len(body) > BODY_MAX:
+        raise BodyTooLarge(f"the body has {len(body)} bytes, {BODY_MAX} are allowed", fix="post fewer events at once")
+    return body

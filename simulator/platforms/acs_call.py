@@ -1,0 +1,409 @@
+"""One call of the simulated ACS: its commands, its media operations, its events.
+
+1. A command changes the call at once, or is refused with the sub-code that the platform has for it; what comes of it
+   is told by an event, which echoes its operationContext.
+2. play and recognize run one after the other; with interruptCallMediaOperation the one that runs is cancelled, and
+   those that wait are forgotten.
+3. A call that is answered is connected: CallConnected and ParticipantsUpdated, in an order that is drawn.
+4. When somebody hangs up, what runs or waits is cancelled (PlayCanceled, RecognizeCanceled), then CallDisconnected.
+5. A transfer that is accepted ends this call.
+6. A call for a Teams resource account refuses hold, mute and Teams users (405/8520).
+7. A recording holds what the caller's side of the line carried while it was active. It stops with its call.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import inf
+from random import Random
+from typing import Any, Literal
+
+from dialtone.protocol import RecordingFormat
+from simulator import audio
+from simulator.clock import Bell
+from simulator.line import CallOver, Line, Party
+from simulator.platforms.acs_commands import COMMANDS, FATES, TEAMS_CUTS
+from simulator.platforms.acs_media import AcsMedia
+from simulator.platforms.acs_post import Poster
+from simulator.platforms.acs_settings import AcsSettings
+from simulator.platforms.acs_wire import (
+    Json,
+    Refused,
+    call_event,
+    grid_event,
+    identified,
+    member,
+    raw_id,
+    result,
+    timestamp,
+)
+from simulator.platforms.skype_actions import Recording as SavedRecording
+
+State = Literal["ringing", "connecting", "connected", "transferring", "disconnected", "rejected"]
+
+
+@dataclass
+class Recording:
+    """A recording: where it is on the line's time, and what becomes of it."""
+
+    id: str
+    call: "AcsCall"
+    format: str
+    state: str = "active"
+    spans: list[tuple[float, float]] = field(default_factory=list)
+    since: float | None = None
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def pause(self, now: float) -> None:
+        """Stop taking sound."""
+        if self.since is not None:
+            self.spans.append((self.since, now))
+        self.since, self.state = None, "inactive"
+
+    def resume(self, now: float) -> None:
+        """Take sound."""
+        self.since, self.state = now, "active"
+
+
+class AcsCall:
+    """A call on `line`, from `caller` to `to` (rawIds), or the other way round when the bot placed it.
+
+    `at` is what the line's time 0 is in Unix seconds; `ids` gives ids.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        media: AcsMedia,
+        poster: Poster,
+        settings: AcsSettings,
+        *,
+        caller: str,
+        to: str,
+        at: float,
+        random: Random,
+        ids: Callable[[], str],
+    ) -> None:
+        self.id, self.server_call_id, self.correlation_id = ids(), ids(), ids()
+        self.caller, self.to, self.state = caller, to, "ringing"
+        self.line, self.settings = line, settings
+        self.callback = ""
+        self.grid_url = ""
+        self.properties: Json = {}
+        self.recordings: list[Recording] = []
+        self.saved: list[SavedRecording] = []
+        self.commands = 0
+        self.faults: list[str] = []
+        self.transfer_fails = False
+        self.participants: dict[str, Json] = {}
+        self._media, self._poster, self._random, self.new_id, self._at = media, poster, random, ids, at
+        self._outbox: deque[tuple[str, Json]] = deque()
+        self._queue: deque[tuple[str, Json]] = deque()
+        self._running: tuple[str, Json] | None = None
+        self._operation: asyncio.Task[None] | None = None
+        self._news = _Flag(line)
+        self._roster = self.tones = 0
+        self.transfer: tuple[str, Json] | None = None
+
+    # What the platform is told to do with it.
+
+    def answered(self, data: Json, *, speaks: bool) -> Json:
+        """It is answered, or placed: the reply's body. The events follow."""
+        self.callback = member(data, "callbackUri", str)
+        self._media.speaks = speaks
+        self.state = "connecting"
+        streaming, transcription = data.get("mediaStreamingOptions"), data.get("transcriptionOptions")
+        self.properties = {
+            "callConnectionId": self.id,
+            "serverCallId": self.server_call_id,
+            "correlationId": self.correlation_id,
+            "targets": [identified(self.to)],
+            "source": identified(self.caller),
+            "callbackUri": self.callback,
+            "answeredBy": {"communicationUser": {"id": "8:acs:simulator_bot"}},
+        }
+        if isinstance(streaming, dict):
+            state = "active" if streaming.get("startMediaStreaming") else "inactive"
+            self.properties["mediaStreamingSubscription"] = {
+                "id": self.new_id(),
+                "state": state,
+                "subscribedContentTypes": ["audio"],
+            }
+        if isinstance(transcription, dict):
+            state = "active" if transcription.get("startTranscription") else "inactive"
+            self.properties["transcriptionSubscription"] = {
+                "id": self.new_id(),
+                "state": state,
+                "locale": transcription.get("locale"),
+            }
+        return self.described()
+
+    def connect(self, context: str | None) -> None:
+        """Rule 3."""
+        self.state = "connected"
+        self.participants = {raw: {"isMuted": False, "isOnHold": False} for raw in (self.caller, self.to)}
+        order: list[Callable[[], None]] = [lambda: self.tell("CallConnected", context), self.tell_roster]
+        self._random.shuffle(order)
+        for each in order:
+            each()
+        if self.properties.get("mediaStreamingSubscription", {}).get("state") == "active":
+            self.tell_stream("MediaStreamingStarted", context)
+
+    def described(self) -> Json:
+        """CallConnectionProperties."""
+        return {**self.properties, "callConnectionState": self.state}
+
+    def roster(self) -> list[Json]:
+        """Its participants."""
+        return [{"identifier": identified(raw), **each} for raw, each in self.participants.items()]
+
+    def command(self, name: str, data: Json) -> Json | None:
+        """Rule 1: do a command; the body of its reply."""
+        self.commands += 1
+        if self.state == "disconnected":
+            raise Refused(404, 8522, "Call not found.")
+        if self.state != "connected" and name not in ("terminate", "hangUp"):
+            raise Refused(400, 8501, "Action is invalid when the call is not in the established state.")
+        if self.settings.teams_account and name in TEAMS_CUTS:
+            raise Refused(405, 8520, "The operation is not supported in Teams Phone Extensibility.")
+        return COMMANDS[name](self, data)
+
+    def queue_media(self, name: str, data: Json) -> None:
+        """Rule 2."""
+        if data.get("interruptCallMediaOperation"):
+            self.cancel_media()
+        self._queue.append((name, data))
+        self._news.set()
+
+    def subscription(self, name: str) -> Json:
+        """The subscription of this name; raises `Refused` when it was not set up."""
+        subscription = self.properties.get(name)
+        if subscription is None:
+            raise Refused(405, 8522, f"{name} was not set up when the call was answered")
+        found: Json = subscription
+        return found
+
+    def member_of(self, data: Json, name: str) -> str:
+        """The participant that a member of a command names; raises `Refused` for a stranger."""
+        return self.known(raw_id(member(data, name, dict)))
+
+    def known(self, raw: str) -> str:
+        """A participant; raises `Refused` for a stranger."""
+        if raw not in self.participants:
+            raise Refused(404, 8522, "Participant not found.")
+        return raw
+
+    # Recordings.
+
+    def record(self, kind: str, *, paused: bool) -> Recording:
+        """Begin to record; raises `Refused` when it is being recorded already."""
+        if any(each.state != "stopped" for each in self.recordings):
+            raise Refused(400, 8559, "Recording is already in progress.")
+        recording = Recording(self.new_id(), self, kind)
+        (recording.pause if paused else recording.resume)(self.line.clock.now())
+        self.recordings.append(recording)
+        return recording
+
+    async def _deliver_recordings(self) -> None:
+        """Make files of the recordings that have stopped, and tell Event Grid."""
+        for recording in [each for each in self.recordings if each.state == "stopped" and not each.files]:
+            sound = b"".join(self.line.caller_sound(start, end) for start, end in recording.spans)
+            async with self.line.clock.io():
+                data = await asyncio.to_thread(audio.encode, sound, recording.format)
+            document = self.new_id()
+            recording.files[document] = data
+            seconds = round(audio.seconds_of(sound), 3)
+            self.saved.append(SavedRecording(recording.id, RecordingFormat(recording.format), seconds, data))
+            self.line.ledger.add(
+                "platform",
+                "recorded",
+                operation_id=recording.id,
+                seconds=seconds,
+                format=recording.format,
+                bytes=len(data),
+            )
+            await self._deliver(recording, document, seconds)
+
+    async def _deliver(self, recording: Recording, document: str, seconds: float) -> None:
+        base = f"https://sim.asm.skype.com/v1/objects/{document}"
+        chunk = {
+            "documentId": document,
+            "index": 0,
+            "endReason": "SessionEnded",
+            "contentLocation": f"{base}/content/video",
+            "metadataLocation": f"{base}/content/acsmetadata",
+            "deleteLocation": base,
+        }
+        data = {
+            "recordingStorageInfo": {"recordingChunks": [chunk]},
+            "recordingStartTime": timestamp(self._at + recording.spans[0][0]),
+            "recordingDurationMs": round(seconds * 1000),
+            "sessionEndReason": "CallEnded",
+        }
+        subject = f"/recording/call/{self.id}/serverCallId/{self.server_call_id}/recordingId/{recording.id}"
+        if self.grid_url:
+            kind, cloud = "RecordingFileStatusUpdated", self.settings.cloud_events
+            event = grid_event(self.new_id(), kind, subject, self._now(), data, cloud=cloud)
+            await self._poster.grid(self.grid_url, event)
+
+    # Its life.
+
+    async def run(self) -> None:
+        """Live, from when it was answered to its end. A participant of the line's clock."""
+        over = self.line.clock.start(self.watch())
+        try:
+            while self.line.over_by is None:
+                await self.post_all()
+                if self.line.over_by is not None:
+                    break
+                if self.transfer is not None:
+                    await self._hand_over(*self.transfer)
+                elif self._running is None and self._queue:
+                    self._running = self._queue.popleft()
+                    self._operation = self.line.clock.start(self._operate(*self._running))
+                elif not self._outbox:
+                    await self._deliver_recordings()
+                    await self._news.wait()
+            self._end()
+            await self.post_all()
+            await self._deliver_recordings()
+        finally:
+            over.cancel()
+            if self._operation is not None:
+                self._operation.cancel()
+
+    def tell(self, kind: str, context: str | None, **data: Any) -> None:
+        """Have an event posted."""
+        whole = {
+            "callConnectionId": self.id,
+            "serverCallId": self.server_call_id,
+            "correlationId": self.correlation_id,
+            **({"operationContext": context} if context is not None else {}),
+            **data,
+        }
+        self._outbox.append((self.callback, call_event(self.new_id(), kind, self._now(), whole)))
+        self._news.set()
+
+    def tell_roster(self) -> None:
+        """Have it posted who is in the call."""
+        self._roster += 1
+        self.tell("ParticipantsUpdated", None, sequenceNumber=self._roster, participants=self.roster())
+
+    def tell_stream(self, kind: str, context: str | None) -> None:
+        """Have it posted what became of the media stream."""
+        started = kind.endswith("Started")
+        update = {
+            "contentType": "Audio",
+            "mediaStreamingStatus": kind[0].lower() + kind[1:],
+            "mediaStreamingStatusDetails": "subscriptionStarted" if started else "subscriptionStopped",
+        }
+        self.tell(kind, context, mediaStreamingUpdate=update, **result(200, 0))
+
+    async def watch(self) -> None:
+        """Notice the end of the line."""
+        await self.line.ended()
+        self._news.set()
+
+    async def _operate(self, name: str, data: Json) -> None:
+        """Run a media operation."""
+        context = data.get("operationContext")
+        try:
+            if name == "play":
+                self.tell("PlayStarted", context, **result(200, 0))
+                kind, heard = await self._media.play(data["playSources"])
+            else:
+                kind, heard = await self._media.recognize(data)
+        except CallOver:
+            return
+        self._running = None
+        self.tell(kind, context, **heard)
+
+    async def _hand_over(self, target: str, data: Json) -> None:
+        """Rule 5."""
+        self.transfer = None
+        try:
+            await self.line.quiet(self.settings.transfer_s)
+        except CallOver:
+            return
+        fate, context = self.settings.answers.get(target), data.get("operationContext")
+        if self.transfer_fails:
+            fate = "declined"
+        self.line.ledger.add("platform", "transferred", target=target, ok=fate is None)
+        parties = {"transferTarget": identified(target), "transferee": identified(self.caller)}
+        if fate is not None:
+            self.state = "connected"
+            self.tell("CallTransferFailed", context, **parties, **result(*FATES[fate]))
+            return
+        self.tell("CallTransferAccepted", context, **parties, **result(200, 0))
+        self.line.hang_up("bot")
+
+    def cancel_media(self) -> None:
+        """Cancel what runs and what waits."""
+        if self._operation is not None and self._running is not None:
+            self._operation.cancel()
+            self._queue.appendleft(self._running)
+        for name, data in self._queue:
+            kind = "PlayCanceled" if name == "play" else "RecognizeCanceled"
+            self.tell(kind, data.get("operationContext"), **result(400, 8508))
+        self._queue.clear()
+        self._running = None
+
+    def _end(self) -> None:
+        """Rules 4 and 7."""
+        self.cancel_media()
+        self.state = "disconnected"
+        for recording in self.recordings:
+            if recording.state != "stopped":
+                recording.pause(self.line.clock.now())
+                recording.state = "stopped"
+        by: Party = self.line.over_by or "platform"
+        codes = {"bot": (200, 7000), "caller": (200, 560000), "platform": (410, 301005)}[by]
+        self.tell("CallDisconnected", None, **result(*codes))
+
+    def notice(self) -> None:
+        """Have it look what is new."""
+        self._news.set()
+
+    async def noticed(self, until: float) -> None:
+        """Wait until there is something new, `until` that time."""
+        await self._news.wait(until)
+
+    async def post_all(self) -> None:
+        """Post what there is, as often and in the order that the settings want."""
+        while self._outbox:
+            url, event = self._outbox.popleft()
+            if self._outbox and self._random.random() < self.settings.reorder:
+                later = self._outbox.popleft()
+                self._outbox.appendleft((url, event))
+                url, event = later
+            events = [event]
+            while self.settings.batch and self._outbox and self._outbox[0][0] == url:
+                events.append(self._outbox.popleft()[1])
+            times = 2 if self._random.random() < self.settings.duplicate else 1
+            if self.settings.unknown_events:
+                await self._poster.callback(url, [{**event, "id": self.new_id(), "type": f"{event['type']}Preview"}])
+            for _ in range(times):
+                if not await self._poster.callback(url, events):
+                    self.faults.append(f"the bot did not take {event['type']}")
+
+    def _now(self) -> float:
+        return self._at + self.line.clock.now()
+
+
+class _Flag:
+    """Something that is new: remembered until it was waited for, on the line's clock."""
+
+    def __init__(self, line: Line) -> None:
+        self._line, self._bell, self._up = line, Bell(), False
+
+    def set(self) -> None:
+        """Say that there is something."""
+        self._up = True
+        self._bell.ring()
+
+    async def wait(self, until: float = inf) -> None:
+        """Wait until there is something, `until` that time, and forget it."""
+        if not self._up:
+            await self._line.clock.wait(self._bell, until)
+        self._up = False

@@ -1,0 +1,116 @@
+"""The simulated ACS resource on a socket of this machine, and a bot's address that takes its events."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import uvicorn
+from aiohttp import web
+from azure.communication.callautomation import CallAutomationClient
+from azure.core.credentials import AzureKeyCredential
+
+from simulator.clock import RealClock
+from simulator.platforms.acs import AcsApp, AcsResource
+from simulator.platforms.acs_post import http_client
+from simulator.platforms.acs_settings import AcsSettings
+from tests.functions.issuer import serving
+
+Json = dict[str, Any]
+KEY = "a2l0LWxvY2FsLWtleS0wMDAwMDAwMDAwMDAwMDAwMDE="
+CALLER = "+15550100"
+
+
+class Server:
+    """The resource, where it is, and what it posted to the bot."""
+
+    def __init__(self, resource: AcsResource) -> None:
+        self.resource = resource
+        self.url = ""
+        self.bot_url = ""
+        self.events: list[Json] = []
+        self.headers: list[dict[str, str]] = []
+        self._came = asyncio.Condition()
+
+    async def take(self, request: web.Request) -> web.Response:
+        events = json.loads(await request.read())
+        self.headers.append(dict(request.headers))
+        async with self._came:
+            self.events += events
+            self._came.notify_all()
+        return web.Response()
+
+    async def event(self, kind: str, context: str | None = None) -> Json:
+        """The first event of this kind; waits for it."""
+
+        def found() -> Json | None:
+            for event in self.events:
+                name = event.get("type") or event.get("eventType")
+                if name == f"Microsoft.Communication.{kind}" and (
+                    context is None or event["data"].get("operationContext") == context
+                ):
+                    data: Json = event["data"]
+                    return data
+            return None
+
+        async with asyncio.timeout(10), self._came:
+            await self._came.wait_for(lambda: found() is not None)
+        data = found()
+        assert data is not None
+        return data
+
+    def client(self, **options: Any) -> CallAutomationClient:
+        return CallAutomationClient(self.url, AzureKeyCredential(KEY), **options)
+
+    @property
+    def asked(self) -> list[tuple[str, int]]:
+        """The operations that were asked for, and the statuses that were answered."""
+        return [(name, reply.status) for name, _, reply in self.resource.requests]
+
+    def last(self, name: str) -> Any:
+        """The last request of an operation."""
+        return next(request for each, request, _ in reversed(self.resource.requests) if each == name)
+
+
+class InThisLoop(uvicorn.Server):
+    """Leaves the signals of this process to whoever runs the tests."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def listening(app: Callable[..., Awaitable[None]], **tls: Any) -> AsyncIterator[int]:
+    """The port of an ASGI application on this machine."""
+    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none", **tls)
+    server = InThisLoop(config)
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+        if task.done():
+            task.result()
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
+
+
+@asynccontextmanager
+async def acs(settings: AcsSettings | None = None, *, prefix: str = "", **tls: Any) -> AsyncIterator[Server]:
+    """The resource, at `prefix` of an address of this machine."""
+    settings = replace(settings or AcsSettings(), access_key=base64.b64decode(KEY))
+    async with http_client() as http:
+        resource = AcsResource(http, RealClock(), settings)
+        server = Server(resource)
+        async with serving(server.take) as server.bot_url, listening(AcsApp(resource, prefix), **tls) as port:
+            scheme, host = ("https", "localhost") if tls else ("http", "127.0.0.1")
+            server.url = f"{scheme}://{host}:{port}{prefix}"
+            try:
+                yield server
+            finally:
+                await resource.close()
