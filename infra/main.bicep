@@ -250,6 +250,9 @@ module worker 'worker.bicep' = {
     location: location
     tags: tags
     identityId: identity.outputs.id
+    identityClientId: identity.outputs.clientId
+    bot: bot
+    storageName: storage.outputs.name
     registryServer: registry.outputs.loginServer
     workspaceId: monitoring.outputs.workspaceId
     ticketKeyUri: vault.outputs.ticketKeyUri

@@ -15,6 +15,15 @@ param tags object
 @description('Resource id of the identity.')
 param identityId string
 
+@description('Client id of the identity.')
+param identityClientId string
+
+@description('The bot whose media handlers run here, module:name.')
+param bot string
+
+@description('Name of the storage account, for recordings of streams.')
+param storageName string
+
 @description('Host of the registry.')
 param registryServer string
 
@@ -98,7 +107,12 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
             ? ['python', '-c', loadTextContent('placeholder.py')]
             : ['python', '-m', 'media_worker']
           args: ['--host', '0.0.0.0', '--port', string(port), '--grace', '590', '--max-sessions', '200']
-          env: [{ name: 'DIALTONE_TICKET_KEY', secretRef: 'ticket-key' }]
+          env: [
+            { name: 'DIALTONE_TICKET_KEY', secretRef: 'ticket-key' }
+            { name: 'DIALTONE_BOT', value: bot }
+            { name: 'DIALTONE_STORAGE_ACCOUNT', value: storageName }
+            { name: 'AZURE_CLIENT_ID', value: identityClientId }
+          ]
           resources: { cpu: json('1.0'), memory: '2Gi' }
           probes: [
             {

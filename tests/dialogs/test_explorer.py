@@ -67,7 +67,8 @@ def test_a_sample_is_clean(name: str) -> None:
 
 
 def test_all_samples_are_explored() -> None:
-    assert {path.stem for path in (Path(__file__).parents[2] / "bots").glob("[a-z]*.py")} == set(SAMPLES)
+    bots = {path.stem for path in (Path(__file__).parents[2] / "bots").glob("[a-z]*.py")}
+    assert bots - {"media"} == set(SAMPLES), "media has handlers of streams and no dialog"
 
 
 def test_the_samples_german_is_whole() -> None:

@@ -57,7 +57,7 @@ class Cloud:
             "keys list": "the-key==",
             "--config -": '{"validationResponse": "dialtone"}',
         }
-        for name in ("scripts", "infra", "media_worker", "dialtone/media"):
+        for name in ("scripts", "infra", "media_worker", "dialtone", "bots"):
             shutil.copytree(ROOT / name, self.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         self.programs = folder / "bin"
         self.programs.mkdir()
