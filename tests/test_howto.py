@@ -3,12 +3,14 @@
 1. A function `test_...` of a block is run when its block is reached.
 2. A block `python raises` must fail with what the next block shows: by itself, or when its bot is rung.
 3. The command of signals.md is run against a running bot.
+4. What ELSEWHERE names needs Azure or the media worker: its Python is compiled, and other tests check the rest.
 """
 
 import asyncio
 import json
 import os
 import re
+from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +26,8 @@ from tests.pages import DOCS, ROOT, Block, blocks, execute, steady
 from tests.whole_call.line import Rung, ring
 
 PAGES = sorted((DOCS / "how-to").glob("*.md"))
+ELSEWHERE = ("acs", "deploy", "media", "operate")
+"""Rule 4."""
 
 
 async def failure_of(block: Block, module: ModuleType) -> str:
@@ -40,7 +44,14 @@ async def failure_of(block: Block, module: ModuleType) -> str:
     raise AssertionError(f"the block in line {block.line} does not fail")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_the_code_of_another_page_is_python(name: str) -> None:
+    text = (DOCS / "how-to" / f"{name}.md").read_text(encoding="utf-8")
+    for number, block in enumerate(re.findall(r"^```python[^\n]*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)):
+        compile(block, f"{name}.md, block {number}", "exec", PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.stem not in ELSEWHERE], ids=lambda page: page.stem)
 async def test_the_code_of_a_page(page: Path) -> None:
     module = ModuleType("page")
     tests = 0
