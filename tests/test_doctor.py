@@ -113,7 +113,7 @@ OUTSIDE_SEEDS = [
     Seed("a worker with another key", "ticket key", "the worker has another key", "alike for both", {"key": KEY}),
     Seed("a ticket key that is none", "ticket key", "not base64", "openssl rand", {"key": "?"}),
     Seed("no route for Event Grid", "event grid", "the handshake is not answered: 404", "deploy a bot with this route",
-         {"events": "/api/acs/events"}),
+         {"events": "/api/acs/nothing"}),
 ]  # fmt: skip
 
 
