@@ -15,6 +15,7 @@ itself. The two are separate from the stack, which does not know them.
 import asyncio
 import contextlib
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -28,7 +29,7 @@ _DOWN: Final = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnec
 _CHUNK: Final = 64 * 1024
 
 
-class _Loop:
+class _Loop(ABC):
     """An event loop in a thread of its own; a context manager."""
 
     def __init__(self) -> None:
@@ -60,11 +61,11 @@ class _Loop:
         self._thread.join()
         self._loop.close()
 
-    async def _open(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _open(self) -> None: ...
 
-    async def _close(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _close(self) -> None: ...
 
 
 class Gate(_Loop):

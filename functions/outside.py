@@ -1,9 +1,11 @@
 """The outside world of a call, as its dialog's requests find it: storage, signals, the bot's own functions."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
+from dialtone.appstate import keys_from_setting
 from dialtone.channels import skype
 from dialtone.dialogs.data import Bag, BagKey
 from dialtone.dialogs.outside import signals_at
@@ -12,6 +14,12 @@ from dialtone.errors import DependencyError, WorkflowError
 from dialtone.signals import SignalKeys
 from dialtone.storage import Storage
 from functions.http import log
+
+
+@cache
+def signal_keys(setting: str) -> SignalKeys:
+    """The keys of signals that go with DIALTONE_APPSTATE_KEY; derived once. Raises `ConfigurationError`."""
+    return SignalKeys(keys_from_setting(setting))
 
 
 @dataclass(frozen=True, slots=True)

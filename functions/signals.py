@@ -15,12 +15,11 @@ from typing import Final
 
 import azure.functions as func
 
-from dialtone.appstate import keys_from_setting
 from dialtone.dialogs.history import dumps
 from dialtone.errors import BadMessage, BodyTooLarge, CallOver, CallUnknown, Forbidden, Unauthorized
-from dialtone.signals import SignalKeys
 from dialtone.storage import SignalRow
 from functions.http import about_call, route
+from functions.outside import signal_keys
 from functions.settings import settings
 from functions.turn import turns
 
@@ -67,7 +66,7 @@ def _call_of(request: func.HttpRequest) -> str:
     fix = "post to the address that dialtone.signal_url(name) gives in a function that the dialog runs"
     if not key:
         raise Unauthorized("the signal has no key", field="key", fix=fix)
-    keys = SignalKeys(keys_from_setting(settings().appstate_key))
+    keys = signal_keys(settings().appstate_key)
     given = request.route_params.get("id", "")
     for call_id in (given, _with_slashes(given)):
         if keys.knows(call_id, key):

@@ -46,10 +46,9 @@ from dialtone.protocol import (
     RosterUpdate,
     states,
 )
-from dialtone.signals import SignalKeys
 from dialtone.storage import CallRecord, NoteRow, Recording, Storage, TurnRow, open_storage
 from functions.http import about_call, log
-from functions.outside import CallOutside
+from functions.outside import CallOutside, signal_keys
 from functions.settings import Settings, settings
 
 LOST: Final = "lost"
@@ -242,7 +241,7 @@ class Turns:
         return await self.storage.calls.get(history.facts.call_id, history.sequence)
 
     def _outside(self, history: History) -> CallOutside:
-        keys = SignalKeys(keys_from_setting(self.settings.appstate_key))
+        keys = signal_keys(self.settings.appstate_key)
         call_id = history.facts.call_id
         url, turn = self.settings.public_url, _turn_of(history)
         return CallOutside(call_id, turn, self.storage, keys, url, self.channel)

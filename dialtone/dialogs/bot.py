@@ -4,8 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from dialtone.dialogs.language import Localize
-from dialtone.dialogs.library import INCOMING as INCOMING
-from dialtone.dialogs.library import ROOT, Dialog, DialogT, Library, must_be_async
+from dialtone.dialogs.library import INCOMING, ROOT, Dialog, DialogT, Library, must_be_async
 from dialtone.dialogs.options import DEFAULTS, NOTICES, Defaults, Notices
 from dialtone.dialogs.prompts import APOLOGY, Prompt
 from dialtone.dialogs.stack import Around

@@ -100,11 +100,8 @@ class Drive(Run):
         )
         self._tape.rewind(dialog)
         self._bags, self._began, self._after = bags, -1, None
-        self._stack_anew()
-        self._carried, self._ended_before = tuple(self._queue), self._ended
-
-    def _stack_anew(self) -> None:
         self.stack, self.words = Stack(self.bot), []
+        self._carried, self._ended_before = tuple(self._queue), self._ended
 
     def _drive(self) -> Turn:
         call = Call(self, self._history.facts)

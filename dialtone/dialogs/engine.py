@@ -28,9 +28,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 from dialtone import protocol
-from dialtone.dialogs.bot import INCOMING, OUTGOING, CallBot
+from dialtone.dialogs.bot import OUTGOING, CallBot
 from dialtone.dialogs.drive import WAITED, Drive
 from dialtone.dialogs.history import CallFacts, History, dumps
+from dialtone.dialogs.library import INCOMING
 from dialtone.dialogs.requests import Code, Look, entry
 from dialtone.dialogs.turn import Event, Placed, Turn
 from dialtone.dialogs.user import User

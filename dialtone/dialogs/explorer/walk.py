@@ -19,7 +19,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dialtone.dialogs.bot import INCOMING, ON_ERROR, OUTGOING, CallBot
+from dialtone.dialogs.bot import ON_ERROR, OUTGOING, CallBot
 from dialtone.dialogs.data import Bag, BagKey
 from dialtone.dialogs.engine import finish_activity, take_turn
 from dialtone.dialogs.explorer.faults import Judge, faults_of
@@ -37,7 +37,7 @@ from dialtone.dialogs.explorer.possible import (
 from dialtone.dialogs.explorer.sameness import Sameness, Watched
 from dialtone.dialogs.frames import is_ours
 from dialtone.dialogs.history import dumps
-from dialtone.dialogs.library import Dialog, Library
+from dialtone.dialogs.library import INCOMING, Dialog, Library
 from dialtone.dialogs.requests import Load, Place
 from dialtone.dialogs.turn import Event, Placed, Turn
 from dialtone.errors import ReplayMismatch
