@@ -10,7 +10,6 @@
 Why not the SDK: docs/explanation/acs-client.md has the measurements.
 """
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -18,35 +17,17 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from dialtone.channels.acs_commands import API_VERSION, OPERATIONS, path_of
 from dialtone.channels.acs_results import Result
 from dialtone.errors import DependencyError
 from dialtone.protocol.rules import LOOPBACK
+from functions.platform_client import AGAIN, PlatformClient, Taken
 
-if TYPE_CHECKING:
-    import aiohttp
-
-TRIES: Final = 3
-WAIT_S: Final = 0.4
-"""Before the second try; twice as long before the third, or what Retry-After says, up to RETRY_AFTER_MAX_S."""
-RETRY_AFTER_MAX_S: Final = 3.0
-TIMEOUT_S: Final = 10.0
-REPLY_MAX: Final = 1024 * 1024
 RECORDING_HOSTS: Final = (".asm.skype.com", ".asyncgw.teams.microsoft.com", ".ams.gov.teams.microsoft.us")
 SCOPE: Final = "https://communication.azure.com/.default"
-
-_AGAIN: Final = frozenset({429, 500, 502, 503, 504})
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What came of a command: the reply's body, or why it was refused."""
-
-    body: Any = None
-    refused: Result | None = None
 
 
 def signed(key: bytes, method: str, url: str, body: bytes, date: str) -> dict[str, str]:
@@ -67,7 +48,9 @@ class AcsClient:
     endpoint: str
     key: bytes = b""
     token: Callable[[str], Awaitable[str]] | None = None
-    _session: "aiohttp.ClientSession | None" = field(default=None, init=False)
+    _http: PlatformClient = field(
+        default_factory=lambda: PlatformClient("the ACS resource", "DIALTONE_ACS_ENDPOINT"), init=False
+    )
 
     async def send(
         self,
@@ -88,14 +71,14 @@ class AcsClient:
             headers["Content-Type"] = "application/json"
         if repeatable and command_id:
             headers |= {"Repeatability-Request-ID": command_id, "Repeatability-First-Sent": formatdate(usegmt=True)}
-        status, reply = await self._tried(method, url, content, headers)
+        status, reply = await self._http.request(method, url, content, headers, self._proof)
         try:
             read = json.loads(reply) if reply else None
         except ValueError:
             read = None
         if status in ok:
             return Taken(read)
-        if status in _AGAIN or status == 401:
+        if status in AGAIN or status == 401:
             raise DependencyError(
                 f"the ACS resource answered {operation} with {status}",
                 fix="look at DIALTONE_ACS_KEY and at the state of the resource",
@@ -109,46 +92,14 @@ class AcsClient:
             raise DependencyError("the address of a recording is none of Microsoft's", fix="look at the event")
         if urlsplit(self.endpoint).hostname in LOOPBACK:
             url = f"{self.endpoint}{parts.path}"
-        status, body = await self._tried("GET", url, b"", {}, limit=limit)
+        status, body = await self._http.request("GET", url, b"", {}, self._proof, limit=limit)
         if status != 200:
             raise DependencyError(f"a recording was answered with {status}", fix="look at the access key")
         return body
 
     async def close(self) -> None:
         """Close its connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-    async def _tried(
-        self, method: str, url: str, content: bytes, headers: dict[str, str], limit: int = REPLY_MAX
-    ) -> tuple[int, bytes]:
-        """Rule 2."""
-        import aiohttp  # a process that takes no call does not pay for it
-
-        if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-            self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=True)
-        wait, problem = WAIT_S, ""
-        for left in range(TRIES - 1, -1, -1):
-            try:
-                proof = await self._proof(method, url, content)
-                async with self._session.request(
-                    method, url, data=content or None, headers=headers | proof, allow_redirects=False
-                ) as reply:
-                    if reply.status not in _AGAIN or not left:
-                        return reply.status, await _read(reply, limit)
-                    told = reply.headers.get("Retry-After", "")
-                    wait = min(float(told), RETRY_AFTER_MAX_S) if told.isdecimal() else wait
-            except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                problem = type(error).__name__
-                if not left:
-                    break
-            await asyncio.sleep(wait)
-            wait *= 2
-        raise DependencyError(
-            f"the ACS resource could not be reached: {problem}", fix="look at DIALTONE_ACS_ENDPOINT"
-        ) from None
+        await self._http.close()
 
     async def _proof(self, method: str, url: str, content: bytes) -> dict[str, str]:
         if self.key:
@@ -156,12 +107,3 @@ class AcsClient:
         if self.token is None:
             raise DependencyError("there is neither a key nor an identity", fix="set DIALTONE_ACS_KEY")
         return {"Authorization": f"Bearer {await self.token(SCOPE)}"}
-
-
-async def _read(reply: "aiohttp.ClientResponse", limit: int) -> bytes:
-    content = bytearray()
-    async for chunk in reply.content.iter_chunked(65_536):
-        content += chunk
-        if len(content) > limit:
-            raise DependencyError(f"the ACS resource gave more than {limit} bytes", fix="look what it answers")
-    return bytes(content)

@@ -15,7 +15,7 @@
 9. hangup ends the call for everyone (`:terminate`), which has a request id, and is over when the call is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,16 +23,14 @@ from dialtone.channels.acs import CallEvent, identifier, kind_of
 from dialtone.channels.acs_commands import Setup, compact, file_source, sources_of, tone_names
 from dialtone.channels.acs_results import Result
 from dialtone.channels.capabilities import refusal_of
-from dialtone.channels.stepper import Found, Kept, context_of
+from dialtone.channels.stepper import Found, Kept, Step, context_of, failed, plain
 from dialtone.protocol import (
-    OUTCOMES,
     Action,
     Answer,
     ChoiceOutcome,
     CollectDigitsOutcome,
     DigitCollectionCompletionReason,
     Hangup,
-    Outcome,
     OutcomeValue,
     PlayPrompt,
     RecognitionCompletionReason,
@@ -58,22 +56,6 @@ RECORDING_ID: Final = "recording"
 _FROM: Final = "from"
 _REASON: Final = "reason"
 _SECONDS: Final = "seconds"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One command of an action. `operation` is a name of `acs_commands.OPERATIONS`, empty for what is refused."""
-
-    action: Action
-    operation: str
-    body: Mapping[str, Any] | None = None
-    ends_with: frozenset[str] = frozenset()
-    refusal: str = ""
-
-    @property
-    def survives(self) -> bool:
-        """Rule 6: whether the outcome of the action is still to come when the call is reported to be over."""
-        return isinstance(self.action, Transfer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,15 +223,15 @@ def of_event(step: Step, event: CallEvent, kept: Kept) -> Found | None:
         case Record() if step.operation == "start_recognizing_media":
             reason = _recording_reason(step.action, event, kept)
             seconds = max(0.0, round(event.at - kept.get(_FROM, event.at), 3))
-            return Found(_plain(step.action), kept={_REASON: str(reason), _SECONDS: seconds})
+            return Found(plain(step.action), kept={_REASON: str(reason), _SECONDS: seconds})
         case Recognize():
             return Found(_heard(step.action, event))
         case Transfer():
             accepted = event.type == "CallTransferAccepted"
-            return Found(_plain(step.action) if accepted else failed(step.action, told), over=accepted)
+            return Found(plain(step.action) if accepted else failed(step.action, told), over=accepted)
     if event.type in ("PlayFailed", "PlayCanceled"):
         return Found(failed(step.action, told))
-    return Found(_plain(step.action))
+    return Found(plain(step.action))
 
 
 def of_reply(step: Step, body: object, kept: Kept, at: float) -> Found | None:
@@ -266,10 +248,10 @@ def of_reply(step: Step, body: object, kept: Kept, at: float) -> Found | None:
             recording = body.get("recordingId") if isinstance(body, dict) else None
             if not isinstance(recording, str) or not recording:
                 return Found(failed(step.action, "the platform records and gives the recording no id"))
-            return Found(_plain(step.action), kept={RECORDING_ID: recording, _FROM: at})
+            return Found(plain(step.action), kept={RECORDING_ID: recording, _FROM: at})
         case "stop_recording":
             return Found(_recorded(step.action, kept))
-    return Found(_plain(step.action), over=isinstance(step.action, Reject))
+    return Found(plain(step.action), over=isinstance(step.action, Reject))
 
 
 def of_refusal(step: Step, result: Result, kept: Kept) -> Found:
@@ -279,7 +261,7 @@ def of_refusal(step: Step, result: Result, kept: Kept) -> Found:
         # the same. Whether the call is over is for its own event to say.
         return Found(_recorded(step.action, kept))
     if isinstance(step.action, Hangup) and result.gone:
-        return Found(_plain(step.action), over=True)
+        return Found(plain(step.action), over=True)
     cause = "callTerminated" if result.gone else "temporarySystemFailure"
     return Found(failed(step.action, result.told(), cause), over=result.gone)
 
@@ -289,44 +271,16 @@ def path_of_recording(kept: Kept) -> str:
     return str(kept.get(RECORDING_ID, ""))
 
 
-def failed(action: Action, why: str, cause: str = "temporarySystemFailure") -> Outcome:
-    """The outcome of an action that failed; `cause` is its completion reason, where it has one."""
-    base: dict[str, Any] = {
-        "type": f"{action.kind}Outcome",
-        "id": action.operation_id,
-        "outcome": OutcomeValue.FAILURE,
-        "failure_reason": why,
-    }
-    if isinstance(action, Record):
-        reason = RecordingCompletionReason(cause)
-        return RecordOutcome(**base, completion_reason=reason, length_of_recording_in_secs=0)
-    if isinstance(action, Recognize) and action.collect_digits is not None:
-        digits = CollectDigitsOutcome(completion_reason=DigitCollectionCompletionReason(cause))
-        return RecognizeOutcome(**base, collect_digits_outcome=digits)
-    if isinstance(action, Recognize):
-        return RecognizeOutcome(
-            **base, choice_outcome=ChoiceOutcome(completion_reason=RecognitionCompletionReason(cause))
-        )
-    return OUTCOMES[base["type"]](**base)
-
-
 def _ended(step: Step, event: CallEvent, kept: Kept) -> Found:
     """Rule 5, and the end of the call for any other step."""
     if isinstance(step.action, Hangup):
-        return Found(_plain(step.action), over=True)
+        return Found(plain(step.action), over=True)
     if isinstance(step.action, Record) and RECORDING_ID in kept:
         seconds = kept.get(_SECONDS, max(0.0, round(event.at - kept.get(_FROM, event.at), 3)))
         reason = kept.get(_REASON, str(RecordingCompletionReason.CALL_TERMINATED))
         return Found(_recorded(step.action, {**kept, _REASON: reason, _SECONDS: seconds}), over=True)
     told = event.result.told() if event.result else event.type
     return Found(failed(step.action, f"the call is over ({told})", "callTerminated"), over=True)
-
-
-def _plain(action: Action) -> Outcome:
-    kind = f"{action.kind}Outcome"
-    # What these came to is made by `_heard` and `_recorded`; here it is only that a step of theirs went well.
-    model = Outcome if isinstance(action, Recognize | Record) else OUTCOMES[kind]
-    return model(type=kind, id=action.operation_id, outcome=OutcomeValue.SUCCESS)
 
 
 _CHOICE_REASONS: Final = {

@@ -22,11 +22,47 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from dialtone.protocol import CallState, ConversationResult, Outcome
+from dialtone.protocol import (
+    OUTCOMES,
+    Action,
+    CallState,
+    ChoiceOutcome,
+    CollectDigitsOutcome,
+    ConversationResult,
+    DigitCollectionCompletionReason,
+    Outcome,
+    OutcomeValue,
+    RecognitionCompletionReason,
+    Recognize,
+    RecognizeOutcome,
+    Record,
+    RecordingCompletionReason,
+    RecordOutcome,
+    Transfer,
+)
 
 _CONTEXT: Final = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,4})", re.ASCII)
 
 Kept = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command of an action. `operation` is a name of the channel's, empty for what is refused.
+
+    It is over when an event of `ends_with` comes, or with its reply when there is none in it.
+    """
+
+    action: Action
+    operation: str
+    body: Mapping[str, Any] | None = None
+    ends_with: frozenset[str] = frozenset()
+    refusal: str = ""
+
+    @property
+    def survives(self) -> bool:
+        """Whether the outcome of the action is still to come when the call is reported to be over."""
+        return isinstance(self.action, Transfer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +112,32 @@ def command_id(call_id: str, sequence: int, position: int) -> str:
     """Rule 6: the id of a command, in the form of a UUID."""
     digest = hashlib.sha256(f"{call_id}\n{context_of(sequence, position)}".encode()).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-a{digest[17:20]}-{digest[20:32]}"
+
+
+def plain(action: Action) -> Outcome:
+    """The outcome of an action that went well, or of a part of one that did."""
+    kind = f"{action.kind}Outcome"
+    # What these came to is made by the channel; here it is only that a step of theirs went well.
+    model = Outcome if isinstance(action, Recognize | Record) else OUTCOMES[kind]
+    return model(type=kind, id=action.operation_id, outcome=OutcomeValue.SUCCESS)
+
+
+def failed(action: Action, why: str, cause: str = "temporarySystemFailure") -> Outcome:
+    """The outcome of an action that failed; `cause` is its completion reason, where it has one."""
+    base: dict[str, Any] = {
+        "type": f"{action.kind}Outcome",
+        "id": action.operation_id,
+        "outcome": OutcomeValue.FAILURE,
+        "failure_reason": why,
+    }
+    if isinstance(action, Record):
+        reason = RecordingCompletionReason(cause)
+        return RecordOutcome(**base, completion_reason=reason, length_of_recording_in_secs=0)
+    if isinstance(action, Recognize) and action.collect_digits is not None:
+        digits = CollectDigitsOutcome(completion_reason=DigitCollectionCompletionReason(cause))
+        return RecognizeOutcome(**base, collect_digits_outcome=digits)
+    if isinstance(action, Recognize):
+        return RecognizeOutcome(
+            **base, choice_outcome=ChoiceOutcome(completion_reason=RecognitionCompletionReason(cause))
+        )
+    return OUTCOMES[base["type"]](**base)

@@ -14,8 +14,8 @@ from azure.core.messaging import CloudEvent
 
 from dialtone.channels import acs
 from dialtone.channels.acs import CallEvent, IncomingCall, RecordingFile
-from dialtone.channels.acs_steps import CallRefs, Step, of_event, steps_of
-from dialtone.channels.stepper import Finished, Send, after
+from dialtone.channels.acs_steps import CallRefs, of_event, steps_of
+from dialtone.channels.stepper import Finished, Send, Step, after
 from dialtone.protocol import (
     Answer,
     CallState,

@@ -1,0 +1,87 @@
+"""HTTP to a platform of commands: one session, tries, waits, bodies of a bounded size.
+
+1. A request is tried again when nothing, or a 5xx, or 429 came back, with a new proof of who asks; Retry-After is
+   heeded up to RETRY_AFTER_MAX_S, for whoever posted the event waits too.
+2. `DependencyError` is raised when the platform could not be reached after all tries.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from dialtone.channels.acs_results import Result
+from dialtone.errors import DependencyError
+
+if TYPE_CHECKING:
+    import aiohttp
+
+TRIES: Final = 3
+WAIT_S: Final = 0.4
+"""Before the second try; twice as long before the third, or what Retry-After says, up to RETRY_AFTER_MAX_S."""
+RETRY_AFTER_MAX_S: Final = 3.0
+TIMEOUT_S: Final = 10.0
+REPLY_MAX: Final = 1024 * 1024
+AGAIN: Final = frozenset({429, 500, 502, 503, 504})
+
+Proof = Callable[[str, str, bytes], Awaitable[dict[str, str]]]
+"""The headers that prove who asks, for a method, an address and a body; made anew for each try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of a command: the reply's body, or why it was refused."""
+
+    body: Any = None
+    refused: Result | None = None
+
+
+@dataclass(slots=True)
+class PlatformClient:
+    """Requests to one platform. `name` is what it is called in errors, `setting` that of its address."""
+
+    name: str
+    setting: str
+    _session: "aiohttp.ClientSession | None" = field(default=None, init=False)
+
+    async def request(
+        self, method: str, url: str, content: bytes, headers: dict[str, str], proof: Proof, *, limit: int = REPLY_MAX
+    ) -> tuple[int, bytes]:
+        """Status and body of the last try. Raises `DependencyError` (rule 2), and for more bytes than `limit`."""
+        import aiohttp  # a process that takes no call does not pay for it
+
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+            self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=True)
+        wait, problem = WAIT_S, ""
+        for left in range(TRIES - 1, -1, -1):
+            try:
+                proven = await proof(method, url, content)
+                async with self._session.request(
+                    method, url, data=content or None, headers=headers | proven, allow_redirects=False
+                ) as reply:
+                    if reply.status not in AGAIN or not left:
+                        return reply.status, await self._read(reply, limit)
+                    told = reply.headers.get("Retry-After", "")
+                    wait = min(float(told), RETRY_AFTER_MAX_S) if told.isdecimal() else wait
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                problem = type(error).__name__
+                if not left:
+                    break
+            await asyncio.sleep(wait)
+            wait *= 2
+        raise DependencyError(f"{self.name} could not be reached: {problem}", fix=f"look at {self.setting}") from None
+
+    async def close(self) -> None:
+        """Close its connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _read(self, reply: "aiohttp.ClientResponse", limit: int) -> bytes:
+        content = bytearray()
+        async for chunk in reply.content.iter_chunked(65_536):
+            content += chunk
+            if len(content) > limit:
+                raise DependencyError(f"{self.name} gave more than {limit} bytes", fix="look what it answers")
+        return bytes(content)

@@ -1,0 +1,209 @@
+"""The turns of calls on a platform of commands, where the answer to an event is a command: `functions.turn` for those.
+
+1. The workflow of a turn is stored in its row first; its commands are sent after. Each has an id of (call, turn,
+   position), and a mark in the journal when it was sent, with what was replied.
+2. What comes next is claimed by an insert: a turn's row, or a `step` note of the call. Whoever finds it there does
+   nothing more, unless its mark is missing: then whoever claimed it is at it, or died; after LEASE_S seconds the
+   command is sent for it.
+3. So an event that comes again mends what a crash has left, and changes nothing otherwise.
+"""
+
+import asyncio
+import hmac
+import json
+from abc import ABC, abstractmethod
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from dialtone.appstate import keys_from_setting
+from dialtone.channels.acs_results import Result
+from dialtone.channels.stepper import Finished, Found, Step, after, context_of, failed
+from dialtone.dialogs import Event, History, StoredRecording
+from dialtone.errors import DependencyError, Forbidden
+from dialtone.protocol import ConversationResult
+from dialtone.storage import NoteRow, TurnRow
+from functions.http import log
+from functions.platform_client import Taken
+from functions.turn import Turns
+
+LEASE_S: Final = 5.0
+"""Seconds that whoever has claimed a command is given to send it."""
+POLL_S: Final = 0.1
+STEP: Final = "step"
+SENT: Final = "sent"
+
+
+class Tickets:
+    """The last part of a call's callback address: the call's id, and a proof that we made it."""
+
+    def __init__(self, keys: Sequence[bytes], channel: str) -> None:
+        self._keys = [hmac.digest(key, f"dialtone {channel} callback".encode(), "sha256") for key in keys]
+
+    def of(self, call_id: str) -> str:
+        """The ticket of a call."""
+        return f"{urlsafe_b64encode(call_id.encode()).rstrip(b'=').decode()}.{_proof(self._keys[0], call_id)}"
+
+    def call_of(self, ticket: str) -> str:
+        """The call of a ticket. Raises `Forbidden` when it is none of ours."""
+        name, _, proof = ticket.partition(".")
+        try:
+            call_id = urlsafe_b64decode(name + "=" * (-len(name) % 4)).decode()
+        except ValueError:
+            call_id = ""
+        known = (hmac.compare_digest(_proof(key, call_id).encode(), proof.encode()) for key in self._keys)
+        if not call_id or not any(known):
+            raise Forbidden("the callback's address is none of ours", code="TICKET", fix="post to the callbackUri")
+        return call_id
+
+
+def _proof(key: bytes, call_id: str) -> str:
+    return urlsafe_b64encode(hmac.digest(key, call_id.encode(), "sha256")[:18]).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Where a call is: the row of its turn, that turn's steps, which one, what is kept, and what caused it."""
+
+    row: TurnRow
+    steps: Sequence[Step]
+    position: int
+    kept: dict[str, Any]
+    cause: str
+    moment: float
+    connection: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteppedTurns(Turns, ABC):
+    """Takes the turns of calls on one platform of commands."""
+
+    lease: float = LEASE_S
+
+    @property
+    def tickets(self) -> Tickets:
+        """The tickets of this bot's calls."""
+        return Tickets(keys_from_setting(self.settings.appstate_key), self.channel)
+
+    # What a platform is.
+
+    @abstractmethod
+    async def _command(self, where: At) -> Taken:
+        """Send the command of the step. Raises `DependencyError` when the platform is out of reach or out of order."""
+
+    @abstractmethod
+    def _of_reply(self, where: At, body: object) -> Found | None:
+        """What the reply to a command that was taken says; None when the step is over only with an event."""
+
+    @abstractmethod
+    def _of_refusal(self, where: At, refused: Result) -> Found:
+        """What the refusal of a command says."""
+
+    @abstractmethod
+    def _first(self, row: TurnRow, before: At) -> At:
+        """Where the call is when the turn of a row begins."""
+
+    @abstractmethod
+    async def _sound(self, before: History, result: ConversationResult, kept: dict[str, Any]) -> StoredRecording | None:
+        """Where the sound of a recording is, or will be; None for any other result."""
+
+    # From one command to the next.
+
+    async def _on(self, where: At, found: Found) -> None:
+        """Go on from a step, of which this was found, until there is something to wait for."""
+        while True:
+            following = after(where.row.call_id, where.steps, where.position, found, where.kept)
+            if isinstance(following, Finished):
+                turned = await self._turn(where, following.result, {**where.kept, **found.kept})
+                if turned is None:
+                    return
+                where, mine = turned
+            else:
+                mine = await self._claim(where, following.position, dict(following.kept))
+                kept = await self._kept(where.row.call_id, where.row.sequence, following.position)
+                where = replace(where, position=following.position, kept=kept or {})
+            onward = await self._send(where, mine=mine)
+            if onward is None:
+                return
+            found = onward
+
+    async def _run(self, where: At, mine: bool) -> None:
+        """Send the first command of a turn, and go on."""
+        if where.steps and (found := await self._send(where, mine=mine)) is not None:
+            await self._on(where, found)
+
+    async def _turn(self, where: At, result: ConversationResult, kept: dict[str, Any]) -> tuple[At, bool] | None:
+        """Take the turn that follows a workflow: where the call is then; None when there is nothing to send."""
+        row, at = where.row, self.clock()
+        before = await self._history_at(row.call_id, row.sequence)
+        recording = await self._sound(before, result, kept)
+        event = Event(result, at, seed_of(where.cause), recording)
+        await self._take(before, event, kind=result.operation_outcome.type, message_id=where.cause)
+        new = await self._row_of(row.call_id, row.sequence + 1)
+        there = self._first(new, where)
+        return (there, new.at == at) if there.steps else None
+
+    async def _send(self, where: At, *, mine: bool) -> Found | None:
+        """Send a step's command unless it was sent; what its reply says. Rules 1 and 2."""
+        row, step = where.row, where.steps[where.position]
+        if step.refusal:
+            log.warning("%s is refused: %s", step.action.action, step.refusal)
+            return Found(failed(step.action, step.refusal))
+        mark = f"{SENT}-{context_of(row.sequence, where.position)}"
+        sent = await self.storage.calls.note_of(row.call_id, mark)
+        waited = 0.0
+        while sent is None and not mine and waited < self.lease:
+            await asyncio.sleep(POLL_S)
+            waited += POLL_S
+            sent = await self.storage.calls.note_of(row.call_id, mark)
+        if sent is None:
+            taken = await self._command(where)
+            told = taken.refused
+            body = {"reply": taken.body} if told is None else {"refused": [told.code, told.sub_code, told.message]}
+            note = NoteRow(row.call_id, mark, step.operation, json.dumps(body).encode(), self.clock())
+            await self.storage.calls.note(note)
+        else:
+            body = json.loads(sent.body)
+        if "refused" in body:
+            refused = Result(*body["refused"])
+            if not refused.gone:
+                log.warning("%s refused %s: %s", self.channel, step.operation, refused.told())
+            return self._of_refusal(where, refused)
+        return self._of_reply(where, body["reply"])
+
+    async def _claim(self, where: At, position: int, kept: dict[str, Any]) -> bool:
+        """Claim a command: whether nobody had."""
+        context = context_of(where.row.sequence, position)
+        body = json.dumps(kept).encode()
+        return await self.storage.calls.note(
+            NoteRow(where.row.call_id, f"{STEP}-{context}", where.cause, body, self.clock())
+        )
+
+    async def _kept(self, call_id: str, sequence: int, position: int) -> dict[str, Any] | None:
+        """What is kept for a command; None when nobody has claimed it."""
+        if position == 0:
+            return {}
+        note = await self.storage.calls.note_of(call_id, f"{STEP}-{context_of(sequence, position)}")
+        return None if note is None else dict(json.loads(note.body))
+
+    async def _current(self, call_id: str) -> tuple[int, int] | None:
+        """The command that the call is at; None when it is over, or not known."""
+        latest = await self.storage.calls.latest(call_id)
+        if latest is None or not latest.reply:
+            return None
+        position = 0
+        while await self._kept(call_id, latest.sequence, position + 1) is not None:
+            position += 1
+        return latest.sequence, position
+
+    async def _row_of(self, call_id: str, sequence: int) -> TurnRow:
+        row = await self.storage.calls.get(call_id, sequence)
+        if row is None:
+            raise DependencyError("a turn that was stored is not there", fix="look at the table `calls`")
+        return row
+
+
+def seed_of(text: str) -> int:
+    """What the random numbers of a turn begin with, by what caused it."""
+    return int.from_bytes(text.encode()[-16:])
