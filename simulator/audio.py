@@ -52,6 +52,24 @@ def resample(pcm: bytes, rate: int) -> bytes:
     return b"".join(part.to_ndarray().tobytes() for each in (frame, None) for part in resampler.resample(each))
 
 
+class Resampler:
+    """From one sample rate (Hz) to another, piece by piece: what comes out is a little late, and without clicks."""
+
+    def __init__(self, rate: int, to: int) -> None:
+        self._rate, self._same = rate, rate == to
+        self._resampler = av.AudioResampler(format="s16", layout="mono", rate=to)
+        self._at = 0
+
+    def feed(self, pcm: bytes) -> bytes:
+        """The next piece."""
+        if self._same or not pcm:
+            return pcm
+        frame = _frame(pcm, self._rate)
+        frame.pts = self._at
+        self._at += frame.samples
+        return b"".join(part.to_ndarray().tobytes() for part in self._resampler.resample(frame))
+
+
 def encode(pcm: bytes, recording_format: str) -> bytes:
     """A whole file of `recording_format`: wav, wma or mp3.
 
