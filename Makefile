@@ -22,9 +22,10 @@ run: setup ## Start storage, functions, worker and simulator; place a call; stay
 call: setup ## Place one scripted call that leaves a message, and show what was stored
 	@$(BIN)/dialtone call $(ARGS)
 
-test: setup ## Run all tests
+test: setup ## Run all tests, on all cores; the tests of a file stay together, with the servers that they share
 	@python313=$$(scripts/setup.sh python313) && \
-	if [ -n "$$python313" ]; then export DIALTONE_PY313="$$python313"; fi && $(BIN)/python -m pytest $(ARGS)
+	if [ -n "$$python313" ]; then export DIALTONE_PY313="$$python313"; fi && \
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 check: setup ## Lint, formatting, types, import arrows
 	@$(BIN)/ruff check .
