@@ -5,7 +5,6 @@ only, and not where NO_COLOR is set.
 """
 
 import asyncio
-import importlib.util
 import json
 import os
 import shutil
@@ -26,6 +25,7 @@ from dialtone.exploring import explore_bot
 from dialtone.lab import household
 from dialtone.program import Interrupted
 from dialtone.ringing import Event, Result, Time, call_id_of, judge, ring
+from dialtone.scripts import scripts_for, scripts_of
 from dialtone.stack import DEFAULT_BOT, HOME, Host, Stack
 from dialtone.storage import PROMPTS_CONTAINER, Storage, open_storage
 from dialtone.stored import read
@@ -73,7 +73,9 @@ def _dialtone(
 
 @app.command()
 def call(
-    script: Annotated[Path | None, typer.Argument(help="What the caller does; without one, leave a message.")] = None,
+    script: Annotated[
+        Path | None, typer.Argument(help="What the caller does; without one, the first that comes with the bot.")
+    ] = None,
     bot: Annotated[str | None, typer.Option(help="Address of a bot that runs; without one, start the stack.")] = None,
     time: Annotated[Time, typer.Option(help="virtual: as fast as it goes.")] = "virtual",
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same call.")] = None,
@@ -93,7 +95,7 @@ def call(
     host: HostChoice = "auto",
 ) -> None:
     """Place one scripted call, show it, and say what was stored. Exit 1: it did not end as its script expects."""
-    script = _script(script)
+    script = scripts_for(bot_module, [script] if script else None, option="SCRIPT")[0]
     if html is not None and times is not None:
         raise ConfigurationError(
             "a page shows one call", field="--html", fix="leave out --times; make the call again by its --seed"
@@ -143,7 +145,7 @@ def call(
 @app.command()
 def run(
     bot_module: BotModule = DEFAULT_BOT,
-    demo: Annotated[bool, typer.Option(help="Place one call first.")] = True,
+    demo: Annotated[bool, typer.Option(help="Place one call first, where a script comes with the bot.")] = True,
     host: HostChoice = "auto",
 ) -> None:
     """Start storage, functions, media worker and simulator, and keep them up until Ctrl-C."""
@@ -151,9 +153,8 @@ def run(
     _meanwhile.print("Starting storage, functions, media worker and simulator ...")
     try:
         with Stack(_APP_DIR, bot=bot_module, host=host, keep=True) as stack, running.published(stack):
-            if demo:
-                script = _script(None)
-                report(_out, _place(script, stack.calls_url, stack.connection, time="real", seed=None, logs=_LOGS))
+            if demo and (scripts := scripts_of(bot_module)):
+                report(_out, _place(scripts[0], stack.calls_url, stack.connection, time="real", seed=None, logs=_LOGS))
             _out.print(_addresses(stack), soft_wrap=True)
             while True:
                 stack.check()
@@ -278,17 +279,6 @@ def _place(
             if not quiet:
                 show(_out, event)
     return judge(ledger, read(storage, call_id_of(ledger)) if storage else None)
-
-
-def _script(script: Path | None) -> Path:
-    if script is None:
-        simulator = importlib.util.find_spec("simulator")
-        assert simulator is not None
-        assert simulator.origin is not None
-        script = Path(simulator.origin).parent / "scripts" / "leave-a-message.yaml"
-    if not script.is_file():
-        raise ConfigurationError(f"there is no script {script}", field="SCRIPT", fix="name a YAML file")
-    return script
 
 
 def _storage_of(bot: str) -> str | None:

@@ -1,6 +1,5 @@
 """The verbs of the `dialtone` command that experiment on a bot: many calls, storms, crowds."""
 
-import importlib.util
 import json
 import os
 from collections.abc import Sequence
@@ -14,10 +13,10 @@ from rich.live import Live
 from rich.table import Table as RichTable
 
 from dialtone import stored
-from dialtone.errors import ConfigurationError
 from dialtone.lab import Calls, Household, Table, household
 from dialtone.load_report import figures, page
 from dialtone.ringing import Event, Time, ring, simulate
+from dialtone.scripts import scripts_for
 from dialtone.stack import DEFAULT_BOT, HOME, Stack
 from dialtone.transcript import printable
 
@@ -50,7 +49,7 @@ def storm(
     bot: Annotated[str, typer.Argument(help="The bot, as module:name.")] = DEFAULT_BOT,
     script: Annotated[
         list[Path] | None,
-        typer.Option(help="A caller's script; may be given again. Without one: all samples that fit."),
+        typer.Option(help="A caller's script; may be given again. Without one: all that come with the bot."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same storm.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
@@ -59,10 +58,7 @@ def storm(
 
     For each failure the smallest script that shows it again is kept in .dialtone/storm.
     """
-    scripts = script or sample_scripts(bot)
-    for path in scripts:
-        if not path.is_file():
-            raise ConfigurationError(f"there is no script {path}", field="--script", fix="name a YAML file")
+    scripts = scripts_for(bot, script, option="--script")
     logs = HOME / "logs" / "storm"
     table = Table()
     _meanwhile.print("Starting storage, functions and media worker ...")
@@ -86,7 +82,9 @@ def storm(
 
 
 def load(
-    script: Annotated[Path | None, typer.Argument(help="What each caller does; without one, leave a message.")] = None,
+    script: Annotated[
+        Path | None, typer.Argument(help="What each caller does; without one, the first that comes with the bot.")
+    ] = None,
     callers: Annotated[int, typer.Option(min=1, help="How many call.")] = 100,
     arrivals: Annotated[Arrivals, typer.Option(help="How they come.")] = "poisson",
     over: Annotated[float, typer.Option("--for", min=1, help="Within how many seconds they come.")] = 60.0,
@@ -98,9 +96,7 @@ def load(
     bot_module: Annotated[str, typer.Option(help="The bot, as module:name.", envvar="DIALTONE_BOT")] = DEFAULT_BOT,
 ) -> None:
     """Let a crowd of callers ring a bot in real time, and report. Exit 1: a call did not end as its script expects."""
-    script = script or sample_scripts(DEFAULT_BOT)[1]
-    if not script.is_file():
-        raise ConfigurationError(f"there is no script {script}", field="SCRIPT", fix="name a YAML file")
+    script = scripts_for(bot_module, [script] if script else None, option="SCRIPT")[0]
     logs = HOME / "logs" / "load"
     options = [str(script.resolve()), "--callers", str(callers), "--arrivals", arrivals, "--over", str(over)]
     options += ["--remote"] if remote else []
@@ -168,20 +164,6 @@ def cpu_seconds(process: int) -> float | None:
     except OSError:
         return None
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def sample_scripts(bot: str) -> list[Path]:
-    """The scripts that come with the simulator for a sample bot. Raises ConfigurationError for another bot."""
-    found = importlib.util.find_spec("simulator")
-    assert found is not None
-    assert found.origin is not None
-    folder = Path(found.origin).parent / "scripts"
-    own = folder / bot.partition(":")[0].rpartition(".")[2]
-    if bot != DEFAULT_BOT and not own.is_dir():
-        raise ConfigurationError(
-            f"no scripts come with {bot}", field="--script", fix="name a script of your own: --script call.yaml"
-        )
-    return sorted((folder if bot == DEFAULT_BOT else own).glob("*.yaml"))
 
 
 def _with_storage(line: Event, home: Household) -> dict[str, Any]:

@@ -66,6 +66,7 @@ async def place_call(
     ledger = Ledger(clock, sink)
     line = Line(clock, ledger, settings.max_call_duration_s)
     seed = secrets.randbits(32) if seed is None else seed
+    script = script.seeded(seed)
     platform = SkypeCall(
         script, bot_url, line=line, wire=wire, seed=seed, settings=settings, issuer=issuer, house=house
     )

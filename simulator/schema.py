@@ -35,7 +35,7 @@ _MEMBERS: Final[dict[str, dict[str, str]]] = {
     },
     "HangUp": {"hang_up": "End the call."},
     "Identity": {
-        "identity": 'A kind, a colon and a name: "8:nora", "4:+15550100".',
+        "identity": 'A kind, a colon and a name: "8:nora", "4:+15550100"; {seed} in it is the seed of the call.',
         "name": "As it is shown.",
         "language": "The caller's language.",
     },

@@ -1,7 +1,7 @@
 """The script of a caller: YAML (or JSON, which is YAML).
 
 name: Leave a message
-caller: {identity: "8:nora", name: Nora, language: en-US}
+caller: {identity: "8:nora", name: Nora, language: en-US}  # {seed} in the identity is the call's: each is a new caller
 others: ["8:omar"]                     # who else is in the call, which makes it a group call; they are silent
 steps:
   - hear: "press"                      # a text that contains this, in any case
@@ -216,6 +216,11 @@ class Script(_Part):
     faults: tuple[Annotated[AnyFault, BeforeValidator(read_fault)], ...] = ()
     expect: Expect = Expect()
     _sounds: dict[str, bytes] = PrivateAttr(default_factory=dict)
+
+    def seeded(self, seed: int) -> "Script":
+        """It as the call with this seed follows it."""
+        identity = self.caller.identity.replace("{seed}", str(seed))
+        return self.model_copy(update={"caller": self.caller.model_copy(update={"identity": identity})})
 
     def pcm_of(self, step: Speak) -> bytes:
         """What is spoken in a step, as PCM."""

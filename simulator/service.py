@@ -33,8 +33,8 @@ Send = Callable[[Message], Awaitable[None]]
 _ABOUT: Final = """\
 Dialtone call simulator. It rings {bot}
 
-  curl --data-binary @simulator/scripts/leave-a-message.yaml {here}/calls
-  curl --data-binary @simulator/scripts/leave-a-message.yaml "{here}/calls?time=virtual&seed=1"
+  curl --data-binary @simulator/scripts/reception/leave-a-message.yaml {here}/calls
+  curl --data-binary @simulator/scripts/reception/leave-a-message.yaml "{here}/calls?time=virtual&seed=1"
 
 The reply is the call's ledger, one event per line; the last is the verdict.
 """

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from dialtone.lab_commands import sample_scripts
 from tests.azurite import find_azurite
 from tests.fakes import ROOT, make_app, noted
 from tests.ledgers import GOOD
@@ -72,11 +71,6 @@ def test_a_script_that_is_not_there(tmp_path: Path) -> None:
     assert "there is no script absent.yaml" in done.stderr
 
 
-def test_a_bot_may_have_samples_of_its_own() -> None:
-    assert {path.stem for path in sample_scripts("bots.reception:bot")} >= {"leave-a-message", "say-sales"}
-    assert [path.stem for path in sample_scripts("bots.hello:bot")] == ["listen"]
-
-
 @pytest.mark.stack
 def test_a_crowd_rings_a_real_bot(real_app: Path) -> None:
     arguments = ("load", "hello.yaml", "--callers", "10", "--arrivals", "burst", "--for", "1", "--seed", "7")
@@ -101,5 +95,5 @@ def test_another_bot_needs_a_script(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         "problem: no scripts come with bots.mine:bot [--script]",
-        "    fix: name a script of your own: --script call.yaml",
+        f"    fix: name a script of your own, or keep some in {ROOT / 'simulator' / 'scripts' / 'mine'}",
     ]

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 from types import ModuleType
 
-from simulator.script import read_script, read_script_file
+from dialtone.scripts import scripts_of
+from simulator.script import read_script
 from tests.pages import blocks, execute
 
 ROOT = Path(__file__).parent.parent
@@ -34,8 +35,9 @@ def test_every_sample_bot_and_the_script_that_rings_it_is_in_the_table() -> None
     rows = re.findall(r"^\| \[\w+\]\(bots/(\w+\.py)\) \|.*\((simulator/scripts/\S+\.yaml)\)", README, re.MULTILINE)
     assert {bot for bot, _ in rows} == bots - {"media.py"}
     assert "[media](bots/media.py)" in README, "no call rings the handlers of streams"
-    for _, script in rows:
-        read_script_file(ROOT / script)
+    for bot, script in rows:
+        first, *_ = scripts_of(f"bots.{bot.removesuffix('.py')}:bot")
+        assert ROOT / script == first, "it is rung by this one when no script is named"
 
 
 def test_the_caller_is_a_script() -> None:

@@ -18,7 +18,7 @@ from tests.simulator.test_storm import SCRIPTS
 
 
 async def test_the_journal_tells_what_the_simulator_saw_on_the_wire() -> None:
-    script = read_script_file(SCRIPTS / "leave-a-message.yaml")
+    script = read_script_file(SCRIPTS / "reception" / "leave-a-message.yaml")
     async with household(reception) as house, open_wire() as wire:
         report = await Bot(house.url, wire).ring(script, 7)
         call_id = report.events[0]["call_id"]

@@ -44,6 +44,8 @@ async def place_acs_call(
     Raises `simulator.speech.SpeechUnavailable` when espeak-ng is not installed.
     """
     settings = resource.settings
+    seed = secrets.randbits(32) if seed is None else seed
+    script = script.seeded(seed)
     ledger = Ledger(clock, sink)
     line = Line(clock, ledger, settings.max_call_duration_s)
     caller = ScriptedCaller(script)
@@ -51,7 +53,6 @@ async def place_acs_call(
     to = f"28:orgid:{settings.teams_account}" if settings.teams_account else f"4:{settings.number}"
     call = resource.new_call(line, caller=identity if identity.startswith(_KINDS) else CALLER, to=to)
     call.transfer_fails = script.transfer_fails
-    seed = secrets.randbits(32) if seed is None else seed
     ends = [
         clock.start(_live(call, resource, events_url, script, seed)),
         clock.start(caller.run(line)),

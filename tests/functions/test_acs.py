@@ -32,7 +32,7 @@ from tests.functions.acs_rig import AcsRig, bot_on_acs
 from tests.functions.issuer import serving
 from tests.functions.rig import Rig
 
-SCRIPTS = ROOT / "simulator" / "scripts"
+SCRIPTS = ROOT / "simulator" / "scripts" / "reception"
 LEAVE = SCRIPTS / "leave-a-message.yaml"
 EITHER = CallBot()
 """A bot with all that both channels have."""
@@ -56,7 +56,7 @@ def script(steps: str, more: str = "") -> Script:
 
 STORIES = {
     "leave a message": (reception.bot, read_script_file(LEAVE)),
-    "hang up in the menu": (reception.bot, read_script_file(SCRIPTS / "hang-up-in-menu.yaml")),
+    "hang up in the menu": (reception.bot, read_script_file(SCRIPTS / "lose-patience.yaml")),
     "silence": (reception.bot, script("  - wait: 60\n")),
     "a wrong key, then a right one": (
         reception.bot,

@@ -9,7 +9,7 @@ from simulator.clock import RealClock, VirtualClock
 from simulator.ledger import to_line
 from simulator.script import read_script
 from simulator.wire import open_wire
-from tests.simulator.fake_bot import ANSWER, HANGUP, FakeBot, Json, choose, digits, of_kind, record, ring, say
+from tests.simulator.fake_bot import ANSWER, HANGUP, REJECT, FakeBot, Json, choose, digits, of_kind, record, ring, say
 
 SCRIPT = """\
 name: everything
@@ -128,3 +128,14 @@ async def test_a_call_that_is_cancelled_leaves_nothing_behind(bot: FakeBot) -> N
         with pytest.raises(asyncio.CancelledError):
             await call
     assert not running()
+
+
+async def test_each_call_may_be_a_new_callers(bot: FakeBot) -> None:
+    callers = []
+    for seed in (7, 8):
+        bot.replies = [[REJECT]]
+        script = read_script('name: x\ncaller: {identity: "8:nora.{seed}"}\nsteps: [{wait: 1}]')
+        async with open_wire() as wire:
+            report = await place_call(script, f"{bot.url}/call", clock=VirtualClock(), wire=wire, seed=seed)
+        callers += [of_kind(report, "call.started")[0]["caller"], bot.requests[-2].json["participants"][0]["identity"]]
+    assert callers == ["8:nora.7", "8:nora.7", "8:nora.8", "8:nora.8"]

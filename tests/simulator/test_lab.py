@@ -17,7 +17,7 @@ SCRIPTS = Path(__file__).parents[2] / "simulator" / "scripts"
 
 @pytest.fixture
 def script() -> Script:
-    return read_script_file(SCRIPTS / "leave-a-message.yaml")
+    return read_script_file(SCRIPTS / "reception" / "leave-a-message.yaml")
 
 
 async def ledgers(script: Script, times: int, jobs: int = 8, seed: int = 7) -> dict[int, str]:

@@ -173,7 +173,7 @@ async def _fresh(bot: FakeBot, kept: dict[str, Json], ringer: Bot, script: Scrip
 
 async def test_a_story_has_no_times(house: Household) -> None:
     async with open_wire() as wire:
-        script = read_script_file(SCRIPTS / "leave-a-message.yaml")
+        script = read_script_file(SCRIPTS / "reception" / "leave-a-message.yaml")
         report = await Bot(house.url, wire).ring(script, SEED)
     told = story(report.events)
     assert {event["kind"] for event in told} == {

@@ -130,7 +130,7 @@ class Rung:
         ]
 
 
-def ring(bot: str, script: Path = SCRIPTS / "leave-a-message.yaml") -> Rung:
+def ring(bot: str, script: Path = SCRIPTS / "reception" / "leave-a-message.yaml") -> Rung:
     """Place a call in virtual time."""
     command = [sys.executable, "-m", "simulator", "call", str(script), "--bot", bot, "--time", "virtual"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
@@ -150,7 +150,7 @@ class House:
     def calls(self) -> str:
         return f"{self.url}/api/calls"
 
-    def ring(self, nasty: Nasty = plain, script: Path = SCRIPTS / "leave-a-message.yaml") -> Rung:
+    def ring(self, nasty: Nasty = plain, script: Path = SCRIPTS / "reception" / "leave-a-message.yaml") -> Rung:
         self.line.nasty = nasty
         self.line.exchanges.clear()
         self.line.failures.clear()

@@ -82,7 +82,7 @@ def bot(files: Files, tmp_path: Path, issuer_port: int) -> Iterator[str]:
 
 
 def test_a_token_and_a_certificate_over_tls(bot: str, files: Files, tmp_path: Path, issuer_port: int) -> None:
-    script = str(SCRIPTS / "leave-a-message.yaml")
+    script = str(SCRIPTS / "reception" / "leave-a-message.yaml")
     call = (script, "--bot", bot, "--time", "virtual", "--tls-ca", str(tmp_path / "ca.pem"))
     tokens = ("--jwt", APP, "--issuer-port", str(issuer_port), "--issuer-key", str(tmp_path / "issuer.pem"))
     certificate = ("--client-cert", str(tmp_path / "client.pem"), "--client-key", str(tmp_path / "client.key"))

@@ -1,0 +1,50 @@
+"""The callers' scripts that come with bots: `simulator/scripts/NAME/*.yaml` for the bot `….NAME:attribute`.
+
+One rule for all verbs: a script that is named is a file; without one `call`, `load` and `run` follow the first of the
+bot's scripts, by name, and `storm` follows all of them.
+"""
+
+import importlib.util
+from pathlib import Path
+from typing import Final
+
+from dialtone.errors import ConfigurationError
+
+BOTS: Final = "bots"
+"""The package of the sample bots."""
+
+
+def scripts_of(bot: str) -> list[Path]:
+    """The scripts that come with `bot`, given as `module:attribute`, in the order of their names; there may be none."""
+    module = bot.partition(":")[0]
+    return sorted((_folder() / module.rpartition(".")[2]).glob("*.yaml"))
+
+
+def scripts_for(bot: str, named: list[Path] | None, *, option: str) -> list[Path]:
+    """The scripts that are named, or else those that come with the bot.
+
+    Raises ConfigurationError when there is none; `option` is what names one on the command line.
+    """
+    scripts = named or scripts_of(bot)
+    for path in scripts:
+        if not path.is_file():
+            raise ConfigurationError(f"there is no script {path}", field=option, fix="name a YAML file")
+    if not scripts:
+        raise ConfigurationError(
+            f"no scripts come with {bot}",
+            field=option,
+            fix=f"name a script of your own, or keep some in {_folder() / bot.partition(':')[0].rpartition('.')[2]}",
+        )
+    return scripts
+
+
+def sample_bots() -> list[str]:
+    """The bots that scripts come with, each as `module:attribute`."""
+    return [f"{BOTS}.{folder.name}:bot" for folder in sorted(_folder().iterdir()) if any(folder.glob("*.yaml"))]
+
+
+def _folder() -> Path:
+    simulator = importlib.util.find_spec("simulator")
+    assert simulator is not None
+    assert simulator.origin is not None
+    return Path(simulator.origin).parent / "scripts"

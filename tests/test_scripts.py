@@ -1,0 +1,38 @@
+"""The scripts that come with bots are found by the bot's name."""
+
+from pathlib import Path
+
+import pytest
+
+from dialtone.errors import ConfigurationError
+from dialtone.loading import load_bot
+from dialtone.scripts import sample_bots, scripts_for, scripts_of
+
+
+def test_a_bot_has_the_scripts_of_its_folder() -> None:
+    names = [path.stem for path in scripts_of("bots.reception:bot")]
+    assert names[0] == "leave-a-message"
+    assert names == sorted(names)
+    assert scripts_of("elsewhere.reception:another") == scripts_of("bots.reception:bot")
+    assert scripts_of("bots.absent:bot") == []
+
+
+def test_every_sample_bot_can_be_loaded() -> None:
+    assert len(sample_bots()) > 5
+    for bot in sample_bots():
+        load_bot(bot)
+        assert scripts_of(bot)
+
+
+def test_a_script_that_is_named_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").touch()
+    assert scripts_for("bots.mine:bot", [tmp_path / "own.yaml"], option="SCRIPT") == [tmp_path / "own.yaml"]
+    with pytest.raises(ConfigurationError, match=r"there is no script .*absent.yaml"):
+        scripts_for("bots.reception:bot", [tmp_path / "absent.yaml"], option="SCRIPT")
+
+
+def test_a_bot_without_scripts_needs_one() -> None:
+    with pytest.raises(ConfigurationError, match=r"no scripts come with bots.mine:bot") as refused:
+        scripts_for("bots.mine:bot", None, option="--script")
+    assert refused.value.field == "--script"
+    assert "mine" in refused.value.fix
