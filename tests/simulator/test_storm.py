@@ -55,9 +55,9 @@ def test_a_storm_has_every_fault() -> None:
     assert {text.partition("=")[0] for text in WEATHER} == set(FAULTS)
 
 
-@pytest.mark.parametrize("name", ["leave-a-message", "say-sales", "hang-up-in-menu"])
+@pytest.mark.parametrize("name", ["leave-a-message", "say-sales", "lose-patience"])
 async def test_the_reception_stands_every_fault_at_every_gap(house: Household, name: str) -> None:
-    cells = await blow(house, (SCRIPTS / f"{name}.yaml").read_text())
+    cells = await blow(house, (SCRIPTS / "reception" / f"{name}.yaml").read_text())
     assert {(str(cell.fault), *cell.reasons) for cell in cells if cell.reasons} == set()
     requests = {cell.fault.at for cell in cells if cell.fault is not None}
     weather = [text for text in WEATHER if text.partition("=")[0] not in ("bad_token", "skew")]
