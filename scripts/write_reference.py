@@ -286,7 +286,11 @@ def channels_page() -> str:
         return f"refused: {way.text}" if isinstance(way, Refused) else "exact"
 
     rows = [
-        [f"`{row.action}`", f"`{row.option}`" if row.option else "", *map(cell, (row.skype, row.acs, row.teams_phone))]
+        [
+            f"`{row.action}`",
+            f"`{row.option}`" if row.option else "",
+            *map(cell, (row.skype, row.acs, row.teams_phone, row.teams)),
+        ]
         for row in TABLE
     ]
     return f"""\

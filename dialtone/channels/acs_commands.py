@@ -10,12 +10,12 @@ Source: rest-api-specs, communication/data-plane/CallAutomation; the SDK azure-c
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from dialtone.channels.acs import TONES
-from dialtone.protocol import Prompt, SayAs, VoiceGender
+from dialtone.channels.speech import gender_of, locale_of, needs_ssml, ssml_of
+from dialtone.protocol import Prompt
 
 API_VERSION: Final = "2025-05-15"
 """That of the SDK's 1.4.0, the first with media streaming; the kit needs nothing that came later."""
@@ -185,48 +185,11 @@ def file_source(uri: str) -> dict[str, Any]:
     return {"kind": "file", "file": {"uri": uri}}
 
 
-_INTERPRET: Final = {
-    SayAs.YEAR_MONTH_DAY: 'date" format="ymd',
-    SayAs.MONTH_DAY_YEAR: 'date" format="mdy',
-    SayAs.DAY_MONTH_YEAR: 'date" format="dmy',
-    SayAs.YEAR_MONTH: 'date" format="ym',
-    SayAs.MONTH_YEAR: 'date" format="my',
-    SayAs.MONTH_DAY: 'date" format="md',
-    SayAs.DAY_MONTH: 'date" format="dm',
-    SayAs.DAY: 'date" format="d',
-    SayAs.MONTH: 'date" format="m',
-    SayAs.YEAR: 'date" format="y',
-    SayAs.CARDINAL: "cardinal",
-    SayAs.ORDINAL: "ordinal",
-    SayAs.LETTERS: "spell-out",
-    SayAs.TIME12: 'time" format="hms12',
-    SayAs.TIME24: 'time" format="hms24',
-    SayAs.TELEPHONE: "telephone",
-    SayAs.NAME: "name",
-    SayAs.PHONETIC_NAME: "name",
-}
-"""`interpret-as` of Azure's SSML; https://learn.microsoft.com/azure/ai-services/speech-service/ (say-as)."""
-
-VOICES: Final = {VoiceGender.MALE: "en-US-AndrewMultilingualNeural", VoiceGender.FEMALE: "en-US-AvaMultilingualNeural"}
-"""Voices of texts that have to be SSML, which names its voice; both speak every language of the kit's prompts."""
-
-
 def _spoken(prompt: Prompt, text: str) -> dict[str, Any]:
-    locale = prompt.culture or prompt.blob_culture or "en-US"
-    voice = VoiceGender.FEMALE if prompt.voice is VoiceGender.FEMALE else VoiceGender.MALE
-    interpret = _INTERPRET.get(prompt.say_as) if prompt.say_as else None
-    if interpret is None and not prompt.emphasize:
-        return {"kind": "text", "text": {"text": text, "sourceLocale": locale, "voiceKind": str(voice)}}
-    spoken = escape(text)
-    if interpret is not None:
-        spoken = f'<say-as interpret-as="{interpret}">{spoken}</say-as>'
-    if prompt.emphasize:
-        spoken = f'<emphasis level="strong">{spoken}</emphasis>'
-    ssml = (
-        f'<speak version="1.0" xmlns="http://www.w3.org/2001/10/synthesis" xml:lang="{escape(locale)}">'
-        f'<voice name="{VOICES[voice]}">{spoken}</voice></speak>'
-    )
-    return {"kind": "ssml", "ssml": {"ssmlText": ssml}}
+    if needs_ssml(prompt):
+        return {"kind": "ssml", "ssml": {"ssmlText": ssml_of(prompt, text)}}
+    voice = {"text": text, "sourceLocale": locale_of(prompt), "voiceKind": str(gender_of(prompt))}
+    return {"kind": "text", "text": voice}
 
 
 _NAMES: Final = {key: name for name, key in TONES.items()}

@@ -15,12 +15,13 @@ from dialtone.protocol import (
     Answer,
     ModalityType,
     PlaceCall,
+    Recognize,
     Record,
     RecordingFormat,
     Transfer,
 )
 
-CHANNELS: Final = ("skype", "acs", "acs for Teams phones")
+CHANNELS: Final = ("skype", "acs", "acs for Teams phones", "teams")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,51 +55,83 @@ class Capability(NamedTuple):
     skype: Way
     acs: Way
     teams_phone: Way
+    teams: Way
 
 
-def _same(action: str, option: str, acs: Way = EXACT) -> Capability:
-    return Capability(action, option, EXACT, acs, acs)
+def _same(action: str, option: str, acs: Way = EXACT, teams: Way = EXACT) -> Capability:
+    return Capability(action, option, EXACT, acs, acs, teams)
 
 
 VIDEO: Final = Refused("acs calls carry audio only; accept audio, or leave the modalities out")
 WMA: Final = Refused("acs records wav and mp3; ask for one of them")
 CONSULT: Final = Refused("acs transfers without consultation; leave replaces_context out")
 MISSING_KIND: Final = Refused("acs transfers to 8:acs: and 8:orgid: users; use one of them")
+TEAMS_VIDEO: Final = Refused("Teams calls carry audio only here: pictures need a media platform on Windows")
+TEAMS_WORDS: Final = Refused(
+    "Teams hears keys only; give each choice a key, or use a stream of a channel that has them"
+)
+TEAMS_TARGET: Final = Refused("Teams transfers to 8:orgid: users and to 4: numbers; use one of them")
 TEAMS_USER: Final = Refused("a Teams phone call cannot be transferred to a Teams user; transfer it in Teams")
 PLACING: Final = Refused("placeCall has no rank in a workflow; place the call with call.place")
 _SILENCE: Final = Emulated("a file of silence that the functions serve")
 _SSML: Final = Emulated("SSML, spoken by a multilingual voice of the same gender")
+_SPOKEN: Final = Emulated("a file that the speech service makes and the functions serve")
 _PROMPTS: Final = [
-    _same("", "prompts.value"),
-    _same("", "prompts.fileUri", Emulated("the file has to be WAV (16 kHz, 16 bit, mono) or MP3; WMA fails as 8535")),
-    _same("", "prompts.voice"),
-    _same("", "prompts.culture"),
-    _same("", "prompts.silenceLengthInMilliseconds", _SILENCE),
-    _same("", "prompts.emphasize", _SSML),
-    _same("", "prompts.sayAs", _SSML),
+    _same("", "prompts.value", teams=_SPOKEN),
+    _same(
+        "",
+        "prompts.fileUri",
+        Emulated("the file has to be WAV (16 kHz, 16 bit, mono) or MP3; WMA fails as 8535"),
+        Emulated("the file has to be WAV (16 kHz, 16 bit, mono); any other fails"),
+    ),
+    _same("", "prompts.voice", teams=_SPOKEN),
+    _same("", "prompts.culture", teams=_SPOKEN),
+    _same("", "prompts.silenceLengthInMilliseconds", _SILENCE, _SILENCE),
+    _same("", "prompts.emphasize", _SSML, _SSML),
+    _same("", "prompts.sayAs", _SSML, _SSML),
 ]
 _ROUNDED: Final = Emulated("in whole seconds, rounded up")
+_UP_TO_TWO_MINUTES: Final = Emulated("in whole seconds, rounded up, from 1 to 120")
+_WAV_INSTEAD: Final = Emulated("as wav, which the outcome says")
+_BUSY: Final = Emulated("as busy")
+_TWENTY: Final = Emulated("20 when only stop tones are given")
 
 TABLE: Final = (
     _same("answer", ""),
     _same("answer", "acceptModalityTypes=audio"),
-    Capability("answer", "acceptModalityTypes=video", EXACT, VIDEO, VIDEO),
-    _same("reject", "", Emulated("as busy")),
-    _same("hangup", "", Emulated("for everyone in the call")),
+    Capability("answer", "acceptModalityTypes=video", EXACT, VIDEO, VIDEO, TEAMS_VIDEO),
+    _same("reject", "", _BUSY, _BUSY),
+    _same(
+        "hangup",
+        "",
+        Emulated("for everyone in the call"),
+        Emulated("the bot leaves: a call of two is over, a meeting goes on"),
+    ),
     _same("playPrompt", ""),
     *(row._replace(action="playPrompt") for row in _PROMPTS),
     _same(
         "record",
         "",
         Emulated("a recording of the whole call, both sides mixed, from the beep on; its sound is stored later"),
+        Emulated("between two updates of the recording's status, which Teams shows to everybody in the call"),
     ),
     *(row._replace(action="record", option=f"playPrompt.{row.option}") for row in _PROMPTS),
-    _same("record", "maxDurationInSeconds", Emulated("ends with the first silence, key or hang-up after it")),
-    _same("record", "initialSilenceTimeoutInSeconds", _ROUNDED),
-    _same("record", "maxSilenceTimeoutInSeconds", Emulated("the end of speech, which needs the speech service")),
+    _same(
+        "record",
+        "maxDurationInSeconds",
+        Emulated("ends with the first silence, key or hang-up after it"),
+        _UP_TO_TWO_MINUTES,
+    ),
+    _same("record", "initialSilenceTimeoutInSeconds", _ROUNDED, _UP_TO_TWO_MINUTES),
+    _same(
+        "record",
+        "maxSilenceTimeoutInSeconds",
+        Emulated("the end of speech, which needs the speech service"),
+        _UP_TO_TWO_MINUTES,
+    ),
     _same("record", "recordingFormat=wav"),
-    _same("record", "recordingFormat=mp3"),
-    Capability("record", "recordingFormat=wma", EXACT, WMA, WMA),
+    _same("record", "recordingFormat=mp3", teams=_WAV_INSTEAD),
+    Capability("record", "recordingFormat=wma", EXACT, WMA, WMA, _WAV_INSTEAD),
     _same("record", "playBeep", Emulated("a file that the functions serve")),
     _same(
         "record",
@@ -106,27 +139,30 @@ TABLE: Final = (
         Emulated("the recognition beside the recording; other keys end it too, 60 seconds after the last"),
     ),
     *(row._replace(action="recognize", option=f"playPrompt.{row.option}") for row in _PROMPTS),
-    _same("recognize", "bargeInAllowed"),
-    _same("recognize", "culture"),
-    _same("recognize", "initialSilenceTimeoutInSeconds", _ROUNDED),
-    _same("recognize", "interdigitTimeoutInSeconds", _ROUNDED),
+    _same("recognize", "bargeInAllowed", teams=Emulated("by a key; speech cuts nothing off")),
+    _same("recognize", "culture", teams=Emulated("keys have no language")),
+    _same("recognize", "initialSilenceTimeoutInSeconds", _ROUNDED, Emulated("a file of silence after the prompt")),
+    _same("recognize", "interdigitTimeoutInSeconds", _ROUNDED, Emulated("a file of silence after each key")),
     _same("recognize", "choices.name"),
     _same(
         "recognize",
         "choices.speechVariation",
         Emulated("by the speech service; words that match nothing end the try, where Skype went on listening"),
+        Emulated("not heard: the choice is made by its key"),
     ),
+    _same("recognize", "choices.speechVariation=without a key", teams=TEAMS_WORDS),
     _same("recognize", "choices.dtmfVariation"),
-    _same("recognize", "collectDigits.maxNumberOfDtmfs", Emulated("20 when only stop tones are given")),
+    _same("recognize", "collectDigits.maxNumberOfDtmfs", _TWENTY, _TWENTY),
     _same("recognize", "collectDigits.stopTones"),
-    _same("transfer", "target=8:acs:"),
-    Capability("transfer", "target=8:orgid:", EXACT, EXACT, TEAMS_USER),
-    Capability("transfer", "target=8: and 29: of Skype", EXACT, MISSING_KIND, MISSING_KIND),
-    Capability("transfer", "replacesContext", EXACT, CONSULT, CONSULT),
-    Capability("placeCall", "", PLACING, PLACING, PLACING),
+    _same("transfer", "target=8:acs:", teams=TEAMS_TARGET),
+    Capability("transfer", "target=8:orgid:", EXACT, EXACT, TEAMS_USER, EXACT),
+    Capability("transfer", "target=8: and 29: of Skype", EXACT, MISSING_KIND, MISSING_KIND, TEAMS_TARGET),
+    Capability("transfer", "replacesContext", EXACT, CONSULT, CONSULT, EXACT),
+    Capability("placeCall", "", PLACING, PLACING, PLACING, PLACING),
 )
 """Sources: the Skype Calling API for the contract, facts of Call Automation as in `acs_commands`, and Microsoft's
-"Teams Phone extensibility: capabilities" for the last column.
+"Teams Phone extensibility: capabilities" for the third column; for the last one Microsoft Graph's "Create call",
+"recordResponse", "playPrompt", "subscribeToTone" and "transfer".
 """
 
 
@@ -158,4 +194,28 @@ def refusal_of(action: Action, *, teams_phone: bool = False) -> str:
     """Why ACS does not do this action, a text of the table; empty when it does."""
     check = _CHECKS.get(type(action))
     refused = check(action, teams_phone) if check is not None else None
+    return refused.text if refused is not None else ""
+
+
+def _teams_recognize(action: Recognize) -> Refused | None:
+    mute = [choice for choice in action.choices or () if not choice.dtmf_variation]
+    return TEAMS_WORDS if mute else None
+
+
+def _teams_transfer(action: Transfer) -> Refused | None:
+    return None if action.target.identity.startswith(("8:orgid:", "4:")) else TEAMS_TARGET
+
+
+_TEAMS_CHECKS: Final[dict[type[Action], Callable[..., Refused | None]]] = {
+    Answer: lambda action: None if action.accepted == [ModalityType.AUDIO] else TEAMS_VIDEO,
+    Recognize: _teams_recognize,
+    Transfer: _teams_transfer,
+    PlaceCall: lambda _: PLACING,
+}
+
+
+def refusal_on_teams(action: Action) -> str:
+    """Why Teams does not do this action, a text of the table; empty when it does."""
+    check = _TEAMS_CHECKS.get(type(action))
+    refused = check(action) if check is not None else None
     return refused.text if refused is not None else ""

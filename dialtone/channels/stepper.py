@@ -4,7 +4,7 @@
     found = what became of the step that was waited for            (a channel reads it from an event or a reply)
     after(steps, position, found)  ->  Send the next one, or Finished with the result of the whole workflow
 
-1. Steps go in order; the next is sent when the one before has succeeded.
+1. Steps go in order; the next is sent when the one before has succeeded. A channel may pass over some.
 2. The dialog is given one outcome: that of the last action, or of the first that failed, as in the Skype contract. So
    a bot that is run there and here sees the same.
 3. What a later step needs of an earlier one (a recording's id, why it ended) is kept beside the position, as JSON.
@@ -67,11 +67,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What became of a step: the outcome of its action so far, whether the call is over, what is to be kept of it."""
+    """What became of a step: the outcome of its action so far, whether the call is over, what is to be kept of it.
+
+    `to` is the position to go to where it is not the next one; behind the last one the workflow is done.
+    """
 
     outcome: Outcome
     over: bool = False
     kept: Kept = field(default_factory=dict)
+    to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,9 @@ class Finished:
 
 def after(call_id: str, steps: Sequence[object], position: int, found: Found, kept: Kept) -> Send | Finished:
     """What comes after the step at `position`, of which this was found. Rules 1, 2 and 4."""
-    if found.outcome.succeeded and not found.over and position + 1 < len(steps):
-        return Send(position + 1, {**kept, **found.kept})
+    following = position + 1 if found.to is None else found.to
+    if found.outcome.succeeded and not found.over and following < len(steps):
+        return Send(following, {**kept, **found.kept})
     state = CallState.TERMINATED if found.over else CallState.ESTABLISHED
     return Finished(ConversationResult(id=call_id, call_state=state, operation_outcome=found.outcome))
 

@@ -1,9 +1,28 @@
 """The table of what channels can do leaves out no action and no option."""
 
+from typing import Any
+
 import pytest
 
-from dialtone.channels.capabilities import TABLE, Refused, refusal_of
-from dialtone.protocol import ACTIONS, Answer, ModalityType, PlayPrompt, Prompt
+from dialtone.channels.capabilities import CHANNELS, TABLE, Refused, refusal_of, refusal_on_teams
+from dialtone.protocol import (
+    ACTIONS,
+    Action,
+    Answer,
+    CollectDigits,
+    Hangup,
+    ModalityType,
+    Participant,
+    PlaceCall,
+    PlayPrompt,
+    Prompt,
+    RecognitionOption,
+    Recognize,
+    Record,
+    RecordingFormat,
+    Reject,
+    Transfer,
+)
 
 ROWS = {(row.action, row.option) for row in TABLE}
 NOT_OPTIONS = {"operationId", "action", "blobName", "blobCulture"}
@@ -44,3 +63,63 @@ def test_a_refusal_is_a_text_of_the_table() -> None:
     assert refusal_of(Answer(operation_id="a", accept_modality_types=[ModalityType.VIDEO])) in texts
     assert refusal_of(Answer(operation_id="a")) == ""
     assert refusal_of(PlayPrompt(operation_id="p", prompts=[Prompt(value="Hi")])) == ""
+
+
+def recognize(**option: Any) -> Recognize:
+    return Recognize(operation_id="q", choices=[RecognitionOption(name="a", **option)])
+
+
+def transfer(identity: str, **more: str) -> Transfer:
+    return Transfer(operation_id="t", target=Participant(identity=identity, originator=False), **more)
+
+
+EXAMPLES: dict[tuple[str, str], Action] = {
+    ("answer", "acceptModalityTypes=audio"): Answer(operation_id="a"),
+    ("answer", "acceptModalityTypes=video"): Answer(operation_id="a", accept_modality_types=[ModalityType.VIDEO]),
+    ("reject", ""): Reject(operation_id="a"),
+    ("hangup", ""): Hangup(operation_id="a"),
+    ("playPrompt", ""): PlayPrompt(operation_id="p", prompts=[Prompt(value="Hi")]),
+    ("record", ""): Record(operation_id="r"),
+    ("record", "recordingFormat=wav"): Record(operation_id="r", recording_format=RecordingFormat.WAV),
+    ("record", "recordingFormat=mp3"): Record(operation_id="r", recording_format=RecordingFormat.MP3),
+    ("record", "recordingFormat=wma"): Record(operation_id="r", recording_format=RecordingFormat.WMA),
+    ("recognize", "choices.dtmfVariation"): recognize(dtmf_variation="1"),
+    ("recognize", "choices.speechVariation"): recognize(dtmf_variation="1", speech_variation=["one"]),
+    ("recognize", "choices.speechVariation=without a key"): recognize(speech_variation=["one"]),
+    ("recognize", "collectDigits.stopTones"): Recognize(
+        operation_id="q", collect_digits=CollectDigits(stop_tones=["#"])
+    ),
+    ("transfer", "target=8:acs:"): transfer("8:acs:one"),
+    ("transfer", "target=8:orgid:"): transfer("8:orgid:one"),
+    ("transfer", "target=8: and 29: of Skype"): transfer("29:one"),
+    ("transfer", "replacesContext"): transfer("8:orgid:one", replaces_context="other"),
+    ("placeCall", ""): PlaceCall(
+        operation_id="c",
+        source=Participant(identity="4:+1", originator=True),
+        target=Participant(identity="4:+2", originator=False),
+        app_id="a",
+    ),
+}
+
+
+@pytest.mark.parametrize("channel", CHANNELS[1:])
+@pytest.mark.parametrize("row", EXAMPLES, ids=" ".join)
+def test_each_channel_does_what_the_table_says(row: tuple[str, str], channel: str) -> None:
+    """The Skype channel sends each action as it is: its platform is what the contract is."""
+    action = EXAMPLES[row]
+    (told,) = [each for each in TABLE if (each.action, each.option) == row]
+    way, text = {
+        "acs": (told.acs, refusal_of(action)),
+        "acs for Teams phones": (told.teams_phone, refusal_of(action, teams_phone=True)),
+        "teams": (told.teams, refusal_on_teams(action)),
+    }[channel]
+    assert text == (way.text if isinstance(way, Refused) else "")
+
+
+def test_each_row_that_a_channel_refuses_has_an_example() -> None:
+    refused = {
+        (row.action, row.option)
+        for row in TABLE
+        if any(isinstance(way, Refused) for way in (row.acs, row.teams_phone, row.teams))
+    }
+    assert refused <= set(EXAMPLES)

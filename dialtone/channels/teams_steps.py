@@ -1,0 +1,412 @@
+"""A workflow as steps for Teams, and what Graph's notices and replies mean in the calling contract.
+
+Graph plays files, records up to two minutes, and tells which keys are pressed. All else is made of these:
+
+ 1. answer is the answer, then a subscription to keys. A call that is answered is established by a notice.
+ 2. A question is its prompt, then files of silence that are its time-outs. Each key cuts the silence off and begins
+    another, as long as the time between two keys; a silence that ends is a time-out. A prompt is cut off by a key
+    when that is allowed; otherwise keys that come during it are lost. Operations are queued by Graph, so each cut
+    is a command of its own, and one that ends the question clears the way for what is played next.
+ 3. The steps of a question are laid out for as many keys as it takes; which comes next is said by how many came:
+    `prompt… wait0 (cut1 wait1) (cut2 wait2) … end`.
+ 4. Choices are made by their keys; words are not heard. A stop tone is no part of the digits. The maximum is reported
+    as interdigitTimeout, the contract having no reason for it, as on the other channels.
+ 5. record is the prompt, the status of the recording (which Graph's terms want to succeed before anything is kept), the
+    recording, and the status again. It is WAV, two minutes at most.
+ 6. A recording is not cut off by the end of the call that a notice reports: its operation may be on its way. A
+    transfer is over with the call: sub-code 7015 says that it went well.
+ 7. What the channel cannot do is a step without a command, which fails with the text of the table in `capabilities`.
+ 8. An operation whose reply says that it is completed or failed has no notice.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from dialtone.channels import teams
+from dialtone.channels.acs_results import Result
+from dialtone.channels.capabilities import refusal_on_teams
+from dialtone.channels.stepper import Found, Kept, Step, context_of, failed, plain
+from dialtone.channels.teams import Notice
+from dialtone.channels.teams_commands import (
+    PROMPTS_MAX,
+    RECORD_S,
+    Setup,
+    answer,
+    compact,
+    invitation,
+    prompts_of,
+    silence,
+)
+from dialtone.protocol import (
+    Action,
+    Answer,
+    ChoiceOutcome,
+    CollectDigitsOutcome,
+    DigitCollectionCompletionReason,
+    Hangup,
+    OutcomeValue,
+    PlayPrompt,
+    Prompt,
+    RecognitionCompletionReason,
+    Recognize,
+    RecognizeOutcome,
+    Record,
+    RecordingCompletionReason,
+    RecordingFormat,
+    RecordOutcome,
+    Reject,
+    Transfer,
+    rules,
+)
+
+CANCELLED: Final = 8508
+SOUND: Final = "sound"
+SECONDS: Final = "seconds"
+_DIGITS: Final = "digits"
+_REASON: Final = "reason"
+
+Role = Literal["", "prompt", "wait", "cut", "end", "status", "record", "off"]
+"""What a step is to a question (rules 2 and 3) or to a recording (rule 5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TeamsStep(Step):
+    """A command. Of a question: `count` keys have come when it is sent, `first` is the position of its first wait,
+    `listens` that from which on its keys count, and `most` how many it takes.
+    """
+
+    role: Role = ""
+    count: int = 0
+    first: int = 0
+    listens: int = 0
+    most: int = 0
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether keys may move on from here."""
+        return self.role in ("prompt", "wait")
+
+    @property
+    def behind(self) -> int:
+        """The position behind its question."""
+        return self.first + 2 * self.most
+
+
+@dataclass(slots=True)
+class _Maker:
+    """Makes the steps of a workflow."""
+
+    setup: Setup
+    sequence: int
+    number: int = 0
+    made: list[TeamsStep] = field(default_factory=list)
+
+    def add(
+        self,
+        action: Action,
+        operation: str,
+        ends_with: str = "",
+        body: Mapping[str, Any] | None = None,
+        **question: Any,
+    ) -> None:
+        """Add a command with its context; those of a call that is not established, and its end, take none."""
+        whole = {**(body or {}), "clientContext": context_of(self.sequence, len(self.made))}
+        content = whole if operation not in ("answer", "reject", "hangUp") else body
+        events = frozenset({ends_with}) if ends_with else frozenset()
+        self.made.append(TeamsStep(action, operation, content, events, **question))
+
+    def files(self, prompts: Sequence[Prompt]) -> list[dict[str, Any]]:
+        """The files of the prompts of the action that is being made."""
+        return prompts_of(prompts, self.setup, f"{self.sequence}-{self.number}")
+
+    def play(self, action: Action, files: Sequence[Mapping[str, Any]], **question: Any) -> None:
+        """Play files, as many to a command as it takes."""
+        for start in range(0, len(files), PROMPTS_MAX):
+            body = {"prompts": list(files[start : start + PROMPTS_MAX])}
+            self.add(action, "playPrompt", "playPromptOperation", body, **question)
+
+
+def steps_of(actions: Sequence[Action], sequence: int, setup: Setup) -> list[TeamsStep]:
+    """The steps of a workflow, the same each time that they are made."""
+    maker = _Maker(setup, sequence)
+    for number, action in enumerate(actions):
+        maker.number = number
+        refused = refusal_on_teams(action)
+        if refused:
+            maker.made.append(TeamsStep(action, "", refusal=refused))
+        elif isinstance(action, Answer):
+            _answer(maker, action, actions)
+        else:
+            _add(maker, action)
+    return maker.made
+
+
+def _answer(maker: _Maker, action: Answer, actions: Sequence[Action]) -> None:
+    """Rule 1. What is going to be played first is fetched meanwhile."""
+    files = []
+    for number, other in enumerate(actions):
+        maker.number = number
+        files += maker.files(_prompts(other))
+    maker.add(action, "answer", "established", answer(maker.setup, files))
+    maker.add(action, "subscribeToTone", "subscribeToToneOperation")
+
+
+def _add(maker: _Maker, action: Action) -> None:
+    match action:
+        case Reject():
+            maker.add(action, "reject", "", {"reason": "busy"})
+        case Hangup():
+            maker.add(action, "hangUp", "terminated")
+        case PlayPrompt():
+            maker.play(action, maker.files(action.prompts))
+        case Recognize():
+            _recognize(maker, action)
+        case Record():
+            _record(maker, action)
+        case Transfer():
+            target = invitation(action.target.identity, action.replaces_context)
+            maker.add(action, "transfer", "terminated", {"transferTarget": target})
+        case _:
+            maker.made.append(TeamsStep(action, "", refusal=f"Teams does nothing for {action.action}"))
+
+
+def _recognize(maker: _Maker, action: Recognize) -> None:
+    """Rules 2 and 3."""
+    files = maker.files(_prompts(action))
+    began = len(maker.made)
+    first = began + -(-len(files) // PROMPTS_MAX)
+    most = 1
+    if action.collect_digits is not None:
+        most = action.collect_digits.max_number_of_dtmfs or rules.DIGITS_MAX[1]
+    question: dict[str, Any] = {
+        "first": first,
+        "listens": first if action.barge_in_allowed is False else began,
+        "most": most,
+    }
+    maker.play(action, files, role="prompt", **question)
+    initial = _or(action.initial_silence_timeout_in_seconds, rules.INITIAL_SILENCE_DEFAULT_S)
+    between = _or(action.interdigit_timeout_in_seconds, rules.INTERDIGIT_DEFAULT_S)
+    cancelled = "cancelMediaProcessingOperation"
+    maker.play(action, [silence(maker.setup, initial)], role="wait", **question)
+    for count in range(1, most):
+        maker.add(action, "cancelMediaProcessing", cancelled, role="cut", count=count, **question)
+        maker.play(action, [silence(maker.setup, between)], role="wait", count=count, **question)
+    maker.add(action, "cancelMediaProcessing", cancelled, role="end", count=most, **question)
+
+
+def _record(maker: _Maker, action: Record) -> None:
+    """Rule 5."""
+    maker.play(action, maker.files(_prompts(action)))
+    status = "updateRecordingStatusOperation"
+    maker.add(action, "updateRecordingStatus", status, {"status": "recording"}, role="status")
+    body = compact(
+        bargeInAllowed=False,
+        initialSilenceTimeoutInSeconds=_whole(
+            _or(action.initial_silence_timeout_in_seconds, rules.INITIAL_SILENCE_DEFAULT_S)
+        ),
+        maxSilenceTimeoutInSeconds=_whole(_or(action.max_silence_timeout_in_seconds, rules.MAX_SILENCE_DEFAULT_S)),
+        maxRecordDurationInSeconds=_whole(_or(action.max_duration_in_seconds, rules.RECORD_DURATION_DEFAULT_S)),
+        playBeep=action.play_beep is not False,
+        stopTones=action.stop_tones or None,
+    )
+    maker.add(action, "recordResponse", "recordOperation", body, role="record")
+    maker.add(action, "updateRecordingStatus", status, {"status": "notRecording"}, role="off")
+
+
+def of_notice(steps: Sequence[TeamsStep], position: int, notice: Notice, kept: Kept, keys: str) -> Found | None:
+    """What a notice says of the step that is waited for; None when it says nothing of it. `keys` as in `of_keys`."""
+    step = steps[position]
+    if notice.ends:
+        return _ended(step, notice, kept)
+    if notice.about == "call":
+        return _of_state(step, notice)
+    if notice.kind in step.ends_with and notice.status in ("completed", "failed"):
+        return _of_operation(steps, position, notice.data, kept, keys)
+    return None
+
+
+def of_reply(steps: Sequence[TeamsStep], position: int, body: object, kept: Kept) -> Found | None:
+    """What the reply to a command that was taken says; None when the step is over only with a notice. Rule 8."""
+    step = steps[position]
+    if step.operation == "reject":
+        return Found(plain(step.action), over=True)
+    if step.operation in ("answer", "hangUp", "transfer"):
+        return None
+    data = body if isinstance(body, dict) else {}
+    if data.get("status") in ("completed", "failed"):
+        return _of_operation(steps, position, data, kept, "")
+    return None
+
+
+def of_refusal(steps: Sequence[TeamsStep], position: int, refused: Result, kept: Kept) -> Found:
+    """What the refusal of a command says: the failure of its action, or that the call is over."""
+    step, gone = steps[position], is_gone(refused)
+    if step.role == "off":
+        return Found(_recorded(step.action, kept), over=gone)
+    if step.role == "end":
+        return Found(_collected(step.action, kept), over=gone)
+    if step.role == "cut" and not gone:
+        # Nothing was there to be cut off; what comes next is queued all the same.
+        return Found(plain(step.action))
+    if isinstance(step.action, Hangup) and gone:
+        return Found(plain(step.action), over=True)
+    cause = "callTerminated" if gone else "temporarySystemFailure"
+    return Found(failed(step.action, refused.told(), cause), over=gone)
+
+
+def is_gone(refused: Result) -> bool:
+    """Whether a command was refused because its call had ended."""
+    return refused.gone or refused.code == 404
+
+
+def of_keys(steps: Sequence[TeamsStep], position: int, keys: str, *, ended: bool = False) -> Found | None:
+    """What the keys that the question has been given so far, in order, say of the step; None when it waits on.
+
+    `ended` says that what the step plays has ended. Rules 2 and 3.
+    """
+    step = steps[position]
+    if not step.is_listening or not isinstance(step.action, Recognize):
+        return None
+    decided = _decided(step.action, keys, step.most)
+    if decided is not None:
+        digits, reason = decided
+        heard: Kept = {_DIGITS: digits, _REASON: reason}
+        if ended and step.role == "wait":
+            return Found(_collected(step.action, heard), to=step.behind)
+        return Found(plain(step.action), kept=heard, to=step.behind - 1)
+    if len(keys) > step.count:
+        return Found(plain(step.action), to=step.first + 2 * len(keys) - 1)
+    if not ended:
+        return None
+    if step.role == "prompt":
+        return Found(plain(step.action))
+    reason = "interdigitTimeout" if keys else "initialSilenceTimeout"
+    return Found(_collected(step.action, {_DIGITS: keys, _REASON: reason}), to=step.behind)
+
+
+def _decided(action: Recognize, keys: str, most: int) -> tuple[str, str] | None:
+    """The digits and the reason, when the keys decide the question. Rule 4."""
+    if action.collect_digits is None:
+        return (keys[0], "") if keys else None
+    stops = action.collect_digits.stop_tones or []
+    at = next((place for place, key in enumerate(keys) if key in stops), None)
+    if at is not None and at < most:
+        return keys[:at], "completedStopToneDetected"
+    return (keys[:most], "interdigitTimeout") if len(keys) >= most else None
+
+
+def _of_state(step: TeamsStep, notice: Notice) -> Found | None:
+    if notice.state != "established":
+        return None
+    result = notice.result or Result()
+    if isinstance(step.action, Transfer) and result.code >= 400:
+        return Found(failed(step.action, result.told()))
+    if step.operation == "answer":
+        return Found(plain(step.action))
+    return None
+
+
+def _of_operation(
+    steps: Sequence[TeamsStep], position: int, data: Mapping[str, Any], kept: Kept, keys: str
+) -> Found | None:
+    """An operation that is completed or failed."""
+    step = steps[position]
+    result = teams.result_of(data) or Result()
+    ok = data.get("status") == "completed"
+    if step.role == "record":
+        reason = _reason(str(data.get("completionReason") or ""), ok)
+        return Found(plain(step.action), kept={_REASON: str(reason)})
+    if step.role == "off":
+        return Found(_recorded(step.action, kept))
+    if step.role == "end":
+        return Found(_collected(step.action, kept))
+    if step.role == "cut":
+        return Found(plain(step.action))
+    if step.is_listening and (ok or (result.sub_code == CANCELLED and len(keys) > step.count)):
+        return of_keys(steps, position, keys, ended=True)
+    return Found(plain(step.action) if ok else failed(step.action, result.told()))
+
+
+def _ended(step: TeamsStep, notice: Notice, kept: Kept) -> Found | None:
+    """Rule 6, and the end of the call for any other step."""
+    result = notice.result or Result()
+    if isinstance(step.action, Hangup):
+        return Found(plain(step.action), over=True)
+    if isinstance(step.action, Transfer) and result.sub_code == teams.TRANSFERRED:
+        return Found(plain(step.action), over=True)
+    if step.role == "record":
+        return None
+    if step.role == "off":
+        return Found(_recorded(step.action, kept), over=True)
+    if step.role == "end":
+        return Found(_collected(step.action, kept), over=True)
+    return Found(failed(step.action, f"the call is over ({result.told()})", "callTerminated"), over=True)
+
+
+def _collected(action: Action, kept: Kept) -> RecognizeOutcome:
+    """The outcome of a question, by the keys that were pressed and why it ended."""
+    assert isinstance(action, Recognize), "only a question collects"
+    digits, reason = str(kept.get(_DIGITS, "")), str(kept.get(_REASON, ""))
+    base: dict[str, Any] = {"type": "recognizeOutcome", "id": action.operation_id}
+    if action.collect_digits is not None:
+        collected = CollectDigitsOutcome(
+            completion_reason=DigitCollectionCompletionReason(reason), digits=digits or None
+        )
+        value = OutcomeValue.SUCCESS if digits else OutcomeValue.FAILURE
+        return RecognizeOutcome(**base, outcome=value, collect_digits_outcome=collected)
+    name = next((each.name for each in action.choices or () if digits and each.dtmf_variation == digits), None)
+    why = RecognitionCompletionReason.DTMF_OPTION_MATCHED if name else RecognitionCompletionReason.INCORRECT_DTMF
+    if not digits:
+        why = RecognitionCompletionReason(reason)
+    chosen = ChoiceOutcome(completion_reason=why, choice_name=name)
+    return RecognizeOutcome(
+        **base, outcome=OutcomeValue.SUCCESS if name else OutcomeValue.FAILURE, choice_outcome=chosen
+    )
+
+
+_REASONS: Final = {
+    "stopToneDetected": RecordingCompletionReason.COMPLETED_STOP_TONE_DETECTED,
+    "maxRecordDurationReached": RecordingCompletionReason.MAX_RECORDING_TIMEOUT,
+    "maxSilenceTimeout": RecordingCompletionReason.COMPLETED_SILENCE_DETECTED,
+    "initialSilenceTimeout": RecordingCompletionReason.INITIAL_SILENCE_TIMEOUT,
+    "mediaReceiveTimeout": RecordingCompletionReason.CALL_TERMINATED,
+    "operationCanceled": RecordingCompletionReason.CALL_TERMINATED,
+}
+"""By the completionReason of a recordOperation; any other is a failure of the platform."""
+
+
+def _reason(reason: str, ok: bool) -> RecordingCompletionReason:
+    fallback = RecordingCompletionReason.UNKNOWN if ok else RecordingCompletionReason.TEMPORARY_SYSTEM_FAILURE
+    return _REASONS.get(reason, fallback)
+
+
+def _recorded(action: Action, kept: Kept) -> RecordOutcome:
+    """The outcome of a recording: a success when there is sound of it."""
+    assert isinstance(action, Record), "only a record action has the steps of a recording"
+    ok = SOUND in kept
+    return RecordOutcome(
+        type="recordOutcome",
+        id=action.operation_id,
+        outcome=OutcomeValue.SUCCESS if ok else OutcomeValue.FAILURE,
+        completion_reason=RecordingCompletionReason(kept.get(_REASON, "unknown")),
+        length_of_recording_in_secs=kept.get(SECONDS, 0.0) if ok else 0.0,
+        format=RecordingFormat.WAV,
+    )
+
+
+def _prompts(action: Action) -> list[Prompt]:
+    if isinstance(action, PlayPrompt):
+        return action.prompts
+    played = action.play_prompt if isinstance(action, Recognize | Record) else None
+    return played.prompts if played is not None else []
+
+
+def _or(value: float | None, default: float) -> float:
+    return default if value is None else value
+
+
+def _whole(seconds: float) -> int:
+    """Whole seconds, not fewer than were asked for, as far as Graph takes them."""
+    least, most = RECORD_S
+    return min(most, max(least, -int(-seconds // 1)))
