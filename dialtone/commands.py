@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 
 from dialtone import __version__, call_report, costs, doctor, lab_commands, running
+from dialtone.canary import place_canary
 from dialtone.errors import ConfigurationError
 from dialtone.exploring import explore_bot
 from dialtone.lab import household
@@ -42,6 +43,7 @@ app = typer.Typer(
 prompts = typer.Typer(help="The prompts that operators upload.", no_args_is_help=True)
 app.add_typer(prompts, name="prompts")
 app.command(name="explore")(explore_bot)
+app.command(name="canary")(place_canary)
 app.command()(lab_commands.storm)
 app.command()(lab_commands.load)
 

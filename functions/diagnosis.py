@@ -18,6 +18,7 @@ from dialtone.appstate import AppStateCodec, keys_from_setting
 from dialtone.errors import BotError, ConfigurationError, DialtoneError
 from dialtone.protocol.rules import LOOPBACK
 from dialtone.storage import PROMPTS_CONTAINER, Storage, open_storage
+from functions.canary import keys_of
 from functions.certificates import Certificates, read_pem
 from functions.settings import Settings, is_private
 from functions.tokens import read_keys
@@ -61,6 +62,8 @@ async def diagnose(environment: dict[str, str]) -> AsyncIterator[Finding]:
         checks.append(("token issuer", _token_issuer))
     if "certificate" in settings.ways:
         checks.append(("client certificates", _client_certificates))
+    if settings.canary_keys:
+        checks.append(("canary keys", _canary_keys))
     for name, check in checks:
         try:
             await check(settings)
@@ -106,6 +109,10 @@ async def _client_certificates(settings: Settings) -> None:
         intermediates=read_pem("DIALTONE_CERTIFICATE_INTERMEDIATES", between) if between else b"",
         names=settings.certificate_names,
     )
+
+
+async def _canary_keys(settings: Settings) -> None:
+    keys_of(settings.canary_keys)
 
 
 async def _storage(settings: Settings) -> AsyncIterator[Finding]:

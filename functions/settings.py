@@ -15,6 +15,7 @@
 | DIALTONE_CERTIFICATE_INTERMEDIATES | issuers between leaf and root: PEM, or the path of a file   | none              |
 | DIALTONE_CERTIFICATE_NAMES         | names of client certificates, by commas; `*` is one label   | *.skype.com       |
 | DIALTONE_CERTIFICATE_REVOCATION    | what could not be checked: `require` refuses it, or `allow` | require           |
+| DIALTONE_CANARY_KEYS               | public keys of canaries, by commas; base64 of DER           | none: it is off   |
 | DIALTONE_STORAGE                   | connection string, or `memory`                              | none              |
 | DIALTONE_STORAGE_ACCOUNT           | name of the account, reached by managed identity            | none              |
 | AZURE_CLIENT_ID                    | client id of the user-assigned identity                     | system-assigned   |
@@ -62,6 +63,7 @@ class Settings:
     certificate_intermediates: str = ""
     certificate_names: tuple[str, ...] = ("*.skype.com",)
     certificate_revocation: Revocation = "require"
+    canary_keys: tuple[str, ...] = ()
     storage: str | None = None
     storage_account: str | None = None
     client_id: str | None = None
@@ -91,6 +93,7 @@ class Settings:
             certificate_intermediates=environment.get("DIALTONE_CERTIFICATE_INTERMEDIATES", ""),
             certificate_names=_names(environment),
             certificate_revocation=_revocation(environment),
+            canary_keys=_list(environment, "DIALTONE_CANARY_KEYS"),
             storage=environment.get("DIALTONE_STORAGE") or None,
             storage_account=environment.get("DIALTONE_STORAGE_ACCOUNT") or None,
             client_id=environment.get("AZURE_CLIENT_ID") or None,

@@ -76,9 +76,17 @@ class Turns:
     clock: Callable[[], float] = time.time
     channel: ClassVar[str] = skype.NAME
 
+    @property
+    def callback_url(self) -> str:
+        """Where the results of this bot's workflows are posted to."""
+        return self.settings.callback_url
+
     async def callback(self, headers: dict[str, str], body: bytes) -> Reply:
         """Answer a request of the platform. Raises the errors of `dialtone.errors`."""
-        incoming = skype.parse(headers, body)
+        return await self.received(skype.parse(headers, body))
+
+    async def received(self, incoming: skype.Incoming) -> Reply:
+        """Answer a request that has been read."""
         message = incoming.message
         about_call(message.id)
         if isinstance(message, CallStateChange | RosterUpdate):
@@ -268,7 +276,7 @@ class Turns:
         """The reply, as the channel has it."""
         return skype.render(
             actions,
-            callback=self.settings.callback_url,
+            callback=self.callback_url,
             app_state=self.codec.encode(history.facts.call_id, history.sequence, whole),
             subscriptions=self.bot.subscriptions(multiparty=history.facts.is_multiparty),
             loopback_http=self.settings.auth == "loopback",

@@ -58,6 +58,9 @@ param certificateIntermediates string
 @description('What becomes of client certificates that could not be checked for revocation: require or allow.')
 param certificateRevocation string
 
+@description('Public keys of those who place canaries, by commas; empty for none.')
+param canaryKeys string
+
 @description('Seconds without a callback after which a call is swept.')
 param sweepAfterSeconds int
 
@@ -149,6 +152,7 @@ var settings = {
   DIALTONE_APPSTATE_KEY: '@Microsoft.KeyVault(SecretUri=${appStateKeyUri})'
   DIALTONE_AUTH: auth
   DIALTONE_BOT: bot
+  DIALTONE_CANARY_KEYS: canaryKeys
   DIALTONE_CERTIFICATE_INTERMEDIATES: certificateIntermediates
   DIALTONE_CERTIFICATE_REVOCATION: certificateRevocation
   DIALTONE_CERTIFICATE_ROOTS: certificateRoots

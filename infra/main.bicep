@@ -48,6 +48,12 @@ param certificateIntermediates string = ''
 @description('What becomes of client certificates that could not be checked for revocation: require or allow.')
 param certificateRevocation string = 'require'
 
+@description('Whether an operator may place canaries: test calls that do not run the bot.')
+param canary bool = false
+
+@description('Public keys of those who place canaries, by commas: base64 of DER. Needed with canary.')
+param canaryKeys string = ''
+
 @minValue(60)
 @description('Seconds without a callback after which a call is swept.')
 param sweepAfterSeconds int = 3600
@@ -229,6 +235,7 @@ module functions 'functions.bicep' = {
     certificateRoots: certificateRoots
     certificateIntermediates: certificateIntermediates
     certificateRevocation: certificateRevocation
+    canaryKeys: canary ? canaryKeys : ''
     sweepAfterSeconds: sweepAfterSeconds
     maximumInstances: functionsMaximumInstances
     alwaysReadyInstances: functionsAlwaysReady

@@ -4,6 +4,7 @@
 #   1. The functions answer: the bot is loaded, and storage lets them in.
 #   2. Event Grid, where there is a Communication Services resource: the address that takes its events is asked for the
 #      handshake, as Event Grid will, and then subscribed (infra/events.bicep).
+#   3. The canary, where DIALTONE_CANARY=true: one test call through the front door.
 #
 # Reads the outputs of infra/main.bicep; DIALTONE_EVENTS_PATH is the route that takes the events.
 set -euo pipefail
@@ -15,36 +16,67 @@ fail() {
   say "fix: $2"
   exit 1
 }
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+certificate=()
+if [ "${DIALTONE_AUTH:-jwt}" = certificate ]; then
+  # Azure's front end then takes no connection without a certificate; which one it is, is for the code behind it.
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=live \
+    -keyout "$folder/client.key" -out "$folder/client.pem" 2>/dev/null
+  certificate=("$folder/client.pem" "$folder/client.key")
+fi
+# certified PROGRAM CERTIFICATE-OPTION KEY-OPTION ARGUMENT...
+certified() {
+  local program=$1 cert=$2 key=$3
+  shift 3
+  if [ "${#certificate[@]}" = 0 ]; then "$program" "$@"; else
+    "$program" "$cert" "${certificate[0]}" "$key" "${certificate[1]}" "$@"
+  fi
+}
 
 say "waiting for $DIALTONE_PUBLIC_URL"
 # A new instance starts, roles take up to some minutes to be known everywhere.
-curl --fail-with-body --silent --show-error --retry 40 --retry-delay 5 --retry-all-errors \
+certified curl --cert --key --fail-with-body --silent --show-error --retry 40 --retry-delay 5 --retry-all-errors \
   "$DIALTONE_PUBLIC_URL/api/health" >&2 ||
   fail "the functions do not answer" "look for the error above in docs/troubleshooting.md"
 say "the functions answer; the media worker is at $DIALTONE_MEDIA_URL"
 
-if [ -z "${DIALTONE_COMMUNICATION:-}" ]; then
-  exit 0
-fi
-path=${DIALTONE_EVENTS_PATH:-/api/acs/events}
-key=$(az functionapp keys list --resource-group "$AZURE_RESOURCE_GROUP" --name "$AZURE_FUNCTION_APP_NAME" \
-  --query functionKeys.default --output tsv)
-url="$DIALTONE_PUBLIC_URL$path?code=$key"
-say "asking $path for the handshake"
-event='[{"id":"1","eventType":"Microsoft.EventGrid.SubscriptionValidationEvent","subject":"","dataVersion":"1",
+subscribe() {
+  local path=${DIALTONE_EVENTS_PATH:-/api/acs/events} key url event reply
+  [ "${#certificate[@]}" = 0 ] ||
+    fail "Event Grid has no client certificate" "set DIALTONE_AUTH to jwt+certificate, which asks the platform alone"
+  key=$(az functionapp keys list --resource-group "$AZURE_RESOURCE_GROUP" --name "$AZURE_FUNCTION_APP_NAME" \
+    --query functionKeys.default --output tsv)
+  url="$DIALTONE_PUBLIC_URL$path?code=$key"
+  say "asking $path for the handshake"
+  event='[{"id":"1","eventType":"Microsoft.EventGrid.SubscriptionValidationEvent","subject":"","dataVersion":"1",
 "eventTime":"2026-01-01T00:00:00Z","topic":"","data":{"validationCode":"dialtone"}}]'
-# The address has a key in it, which others on this machine could read from a command line.
-reply=$(curl --silent --show-error --config - --header 'aeg-event-type: SubscriptionValidation' \
-  --header 'Content-Type: application/json' --data "$event" <<<"url = \"$url\"")
-case $reply in
-  *'"validationResponse"'*dialtone*) ;;
-  *) fail "$path does not answer Event Grid's handshake: ${reply:-nothing}" \
-    "deploy a bot with that route, or set DIALTONE_EVENTS_PATH to the one that takes events" ;;
-esac
-parameters=$(mktemp)
-trap 'rm -f "$parameters"' EXIT
-printf '{"communicationName":{"value":"%s"},"endpointUrl":{"value":"%s"}}' \
-  "$DIALTONE_COMMUNICATION" "$url" >"$parameters"
-az deployment group create --name events --resource-group "$AZURE_RESOURCE_GROUP" \
-  --template-file infra/events.bicep --parameters "@$parameters" --output none
-say "Event Grid delivers calls to $path"
+  # The address has a key in it, which others on this machine could read from a command line.
+  reply=$(curl --silent --show-error --config - --header 'aeg-event-type: SubscriptionValidation' \
+    --header 'Content-Type: application/json' --data "$event" <<<"url = \"$url\"")
+  case $reply in
+    *'"validationResponse"'*dialtone*) ;;
+    *) fail "$path does not answer Event Grid's handshake: ${reply:-nothing}" \
+      "deploy a bot with that route, or set DIALTONE_EVENTS_PATH to the one that takes events" ;;
+  esac
+  printf '{"communicationName":{"value":"%s"},"endpointUrl":{"value":"%s"}}' \
+    "$DIALTONE_COMMUNICATION" "$url" >"$folder/parameters.json"
+  az deployment group create --name events --resource-group "$AZURE_RESOURCE_GROUP" \
+    --template-file infra/events.bicep --parameters "@$folder/parameters.json" --output none
+  say "Event Grid delivers calls to $path"
+}
+if [ -n "${DIALTONE_COMMUNICATION:-}" ]; then
+  subscribe
+fi
+
+dialtone_canary() {
+  dialtone canary --target "$DIALTONE_PUBLIC_URL" --key ".azure/$AZURE_ENV_NAME/canary.pem" "$@" >&2
+}
+if [ "${DIALTONE_CANARY:-false}" = true ]; then
+  say "placing a canary"
+  export PATH="$PWD/.venv/bin:$PATH"
+  command -v dialtone >/dev/null || fail "dialtone was not found" "make setup"
+  certified dialtone_canary --client-cert --client-key ||
+    fail "the bot does not take calls" "see what is said above, and docs/how-to/operate.md, The canary"
+fi

@@ -16,7 +16,10 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from dialtone.protocol.canary import PREFIX
 from simulator import speech
+from simulator.call import place_call
+from simulator.canary import ROUTE, Canary, load_canary_key
 from simulator.clock import RealClock
 from simulator.crowd import Arrivals, Crowd, check_target, load
 from simulator.faults import AnyFault, parse_fault
@@ -28,6 +31,7 @@ from simulator.platforms.acs import AcsApp, AcsResource
 from simulator.platforms.acs_incoming import place_acs_call
 from simulator.platforms.acs_post import http_client
 from simulator.platforms.acs_settings import AcsSettings
+from simulator.platforms.settings import PlatformSettings
 from simulator.platforms.skype_actions import Recording
 from simulator.script import Script, ScriptError, read_script_file
 from simulator.service import Service
@@ -103,6 +107,23 @@ async def _load(options: argparse.Namespace) -> bool:
     return bool(result["ok"] == result["calls"])
 
 
+async def _canary(options: argparse.Namespace) -> bool:
+    """Place one call that nobody pays for, in real time: its answers take as long as a caller would wait."""
+    target = options.target.rstrip("/")
+    canary = Canary(load_canary_key(options.key), target)
+    tls = TlsFiles(options.tls_ca, options.client_cert, options.client_key)
+    async with open_wire(tls, canary.sign) as wire:
+        report = await place_call(
+            read_script_file(options.script),
+            target + ROUTE,
+            clock=RealClock(),
+            wire=wire,
+            settings=PlatformSettings(call_prefix=PREFIX),
+            sink=_write,
+        )
+    return report.ok
+
+
 async def _serve(options: argparse.Namespace) -> bool:
     with socket.create_server(("127.0.0.1", options.port)) as listening:
         async with open_wire() as wire:
@@ -150,7 +171,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return None
 
 
-_COMMANDS = {"call": _call, "storm": _storm, "load": _load, "serve": _serve, "acs": _acs}
+_COMMANDS = {"call": _call, "storm": _storm, "load": _load, "canary": _canary, "serve": _serve, "acs": _acs}
 
 
 @asynccontextmanager
@@ -215,10 +236,15 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--issuer-key", type=Path, default=Path(".dialtone/issuer.pem"), metavar="PEM", help="default: %(default)s"
         )
+        command.add_argument("--house", type=_url, metavar="URL", help="whoever runs the bot (simulator/house.py)")
+    canary = commands.add_parser("canary", help="place a call that a deployed bot takes for an operator's test")
+    canary.add_argument("script", type=Path, metavar="SCRIPT.yaml", help="what the caller does")
+    canary.add_argument("--target", type=_url, required=True, metavar="URL", help="address of the functions")
+    canary.add_argument("--key", type=Path, required=True, metavar="PEM", help="the canary's private key")
+    for command in (call, storm, crowd, canary):
         command.add_argument("--tls-ca", type=Path, metavar="PEM", help="authorities to trust besides the public ones")
         command.add_argument("--client-cert", type=Path, metavar="PEM", help="the platform's client certificate")
         command.add_argument("--client-key", type=Path, metavar="PEM", help="its key, where it is in another file")
-        command.add_argument("--house", type=_url, metavar="URL", help="whoever runs the bot (simulator/house.py)")
     serve = commands.add_parser("serve", help="ring a bot when asked over HTTP, on this machine only")
     serve.add_argument("--port", type=_port, default=0, help="default: a free one")
     acs = commands.add_parser("acs", help="serve an ACS resource and ring a bot on it once")

@@ -7,7 +7,7 @@ character by character as it was given.
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -56,14 +56,21 @@ class TlsFiles:
     key: Path | None = None
 
 
+Sign = Callable[[Mapping[str, str], bytes], Mapping[str, str]]
+"""Gets the headers and the body of a request; gives the headers with a proof of who sends it."""
+
+
 class Wire:
     """HTTP, as the platform speaks it. Made by `open_wire`."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, session: aiohttp.ClientSession, sign: Sign | None = None) -> None:
         self._session = session
+        self._sign = sign
 
     async def post(self, url: str, headers: Mapping[str, str], content: bytes, timeout_s: float) -> Response:
         """Post `content`; the answer says how it went, whatever happens. `timeout_s` is in real time."""
+        if self._sign is not None:
+            headers = self._sign(headers, content)
         began = time.perf_counter()
         status, body, failure = None, b"", None
         try:
@@ -93,13 +100,15 @@ class Wire:
 
 
 @asynccontextmanager
-async def open_wire(tls: TlsFiles | None = None) -> AsyncIterator[Wire]:
-    """A client until the block is done. Raises OSError (ssl.SSLError is one) for files that are no certificates."""
+async def open_wire(tls: TlsFiles | None = None, sign: Sign | None = None) -> AsyncIterator[Wire]:
+    """A client until the block is done; with `sign`, each of its posts is signed. Raises OSError (ssl.SSLError is one)
+    for files that are no certificates.
+    """
     connector = aiohttp.TCPConnector(limit=0, ssl=_context(tls or TlsFiles()))
     async with aiohttp.ClientSession(
         connector=connector, timeout=_NO_TIMEOUT, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()
     ) as session:
-        yield Wire(session)
+        yield Wire(session, sign)
 
 
 def failure_of(error: Exception) -> Failure:

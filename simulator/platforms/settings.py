@@ -68,5 +68,8 @@ class PlatformSettings:
     bot_identity: str = "28:simulated-bot"
     """The bot as a participant of the call. The prefix is documented."""
 
+    call_prefix: str = ""
+    """Beginning of a call's id, which is opaque to a bot."""
+
     call_link: str = "https://simulator.invalid/platform/v1/calls/"
     """Beginning of `links.call`; the call's id follows. The path was seen; the host is one that never resolves."""

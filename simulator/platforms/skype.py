@@ -71,11 +71,11 @@ class Ids:
     random: Random
 
     @classmethod
-    def from_seed(cls, seed: int, script: str) -> "Ids":
-        """The ids of the call of a script with this seed: two scripts do not share them."""
+    def from_seed(cls, seed: int, script: str, prefix: str = "") -> "Ids":
+        """The ids of the call of a script with this seed: two scripts do not share them. The call's has a prefix."""
         random = Random(f"{seed} {script}")  # noqa: S311
         chain = UUID(int=random.getrandbits(128), version=4)
-        return cls(str(chain), chain.hex, random)
+        return cls(str(chain), f"{prefix}{chain.hex}", random)
 
     def next(self) -> str:
         """A new id."""
@@ -112,7 +112,7 @@ class SkypeCall:
         self._ledger: Ledger = line.ledger
         self._seed = seed
         self._settings = settings
-        self._ids = Ids.from_seed(seed, script.name)
+        self._ids = Ids.from_seed(seed, script.name, settings.call_prefix)
         self._actions = SkypeActions(line, settings, wire, transfer_fails=script.transfer_fails)
         self._callback: str | None = None
         self._app_state: str | None = None

@@ -263,6 +263,13 @@ def test_callbacks_are_verified_by_default_and_as_the_functions_understand_it(in
         assert "loopback" not in ways
 
 
+def test_canaries_are_off_unless_they_are_asked_for(infra: Templates) -> None:
+    assert infra.default("canary") is False
+    assert function_settings(infra)["DIALTONE_CANARY_KEYS"] == "canaryKeys"
+    passed = infra.body("main.bicep", "module", "functions")["params"]
+    assert passed["canaryKeys"] == "canary ? canaryKeys : ''"
+
+
 def test_tokens_are_for_the_bot_that_is_registered(infra: Templates) -> None:
     passed = infra.body("main.bicep", "module", "functions")["params"]
     assert passed["appId"] == "empty(appId) ? identity.outputs.clientId : appId"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from functions.canary import keys_of
 from scripts.azure import Missing, outputs, parameters
+from simulator.canary import load_canary_key
 from tests.fakes import ROOT
 from tests.infra.bicep import Templates
 
@@ -28,6 +31,8 @@ OUTPUTS = {
     "dialtonE_PUBLIC_URL": "https://func-dev.test",
     "dialtonE_MEDIA_URL": "wss://ca-dev.test",
 }
+
+LIVE = {name.upper(): value for name, value in OUTPUTS.items()} | {"DIALTONE_COMMUNICATION": "acs-dev"}
 
 FAKE = """#!{python}
 import json, os, pathlib, sys
@@ -61,7 +66,7 @@ class Cloud:
             shutil.copytree(ROOT / name, self.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         self.programs = folder / "bin"
         self.programs.mkdir()
-        for name in ("az", "curl", "make"):
+        for name in ("az", "curl", "make", "dialtone"):
             (self.programs / name).write_text(FAKE.format(python=sys.executable))
             (self.programs / name).chmod(0o755)
         (self.programs / "python3").symlink_to(sys.executable)
@@ -145,6 +150,42 @@ def test_keys_that_are_given_are_not_written(cloud: Cloud) -> None:
     assert (cloud.folder / ".azure/dev/.env").read_text() == ""
 
 
+def test_a_canary_is_the_last_step_where_it_is_switched_on(cloud: Cloud) -> None:
+    done = cloud.run("deploy.sh", **SETTINGS, DIALTONE_CANARY="true")
+    assert done.returncode == 0, done.stderr
+    assert cloud.asked() == [*FIRST, "dialtone canary"]
+    assert cloud.calls[-1]["line"] == "dialtone canary --target https://func-dev.test --key .azure/dev/canary.pem"
+    key = cloud.folder / ".azure/dev/canary.pem"
+    assert key.stat().st_mode & 0o777 == 0o600
+    given = cloud.parameters(0)
+    public = load_canary_key(key).public_key()
+    assert (given["canary"], keys_of((given["canaryKeys"],))) == (True, (public,))
+    # What says that it is on may be in the file too, and a key that is there is kept.
+    kept = cloud.folder / ".azure/dev/.env"
+    kept.write_text(kept.read_text() + 'DIALTONE_CANARY="true"\n')
+    assert cloud.run("deploy.sh", **SETTINGS).returncode == 0
+    assert (cloud.parameters(0)["canaryKeys"], cloud.asked()[-1]) == (given["canaryKeys"], "dialtone canary")
+
+
+def test_a_canary_that_does_not_get_through_is_a_failure(cloud: Cloud) -> None:
+    done = cloud.run("deploy.sh", **SETTINGS, DIALTONE_CANARY="true", FAKE_FAIL="dialtone canary")
+    assert done.returncode == 1
+    assert "live: the bot does not take calls\nlive: fix: " in done.stderr
+
+
+def test_a_front_end_that_wants_certificates_gets_one(cloud: Cloud) -> None:
+    live = {name: value for name, value in LIVE.items() if name != "DIALTONE_COMMUNICATION"}
+    certified = live | {"DIALTONE_AUTH": "certificate", "DIALTONE_CANARY": "true", "AZURE_ENV_NAME": "dev"}
+    done = cloud.run("live.sh", **certified)
+    assert done.returncode == 0, done.stderr
+    health, canary = (call["line"] for call in cloud.calls)
+    assert re.match(r"curl --cert (\S+)/client.pem --key \1/client.key --fail", health)
+    assert re.search(r" --client-cert (\S+)/client.pem --client-key \1/client.key$", canary)
+    done = cloud.run("live.sh", **LIVE, DIALTONE_AUTH="certificate")
+    assert done.returncode == 1
+    assert "live: Event Grid has no client certificate\nlive: fix: " in done.stderr
+
+
 def test_a_worker_that_has_not_changed_keeps_running(cloud: Cloud) -> None:
     cloud.run("deploy.sh", **SETTINGS)
     image = cloud.parameters(1)["workerImage"]
@@ -182,9 +223,6 @@ def test_a_setting_that_is_missing_is_named(cloud: Cloud, missing: str) -> None:
     assert done.returncode == 1
     assert f"deploy: {missing} is not set\ndeploy: fix: export {missing}=" in done.stderr
     assert cloud.calls == []
-
-
-LIVE = {name.upper(): value for name, value in OUTPUTS.items()} | {"DIALTONE_COMMUNICATION": "acs-dev"}
 
 
 def test_event_grid_is_subscribed_after_the_handshake(cloud: Cloud) -> None:

@@ -150,6 +150,13 @@ FAULTS = [
         checks.test_a_certificate_that_stands_alone_is_proved_by_the_handshake,
     ),
     Fault(
+        "canaries that cannot be switched off",
+        "main.bicep",
+        "canaryKeys: canary ? canaryKeys : ''",
+        "canaryKeys: canaryKeys",
+        checks.test_canaries_are_off_unless_they_are_asked_for,
+    ),
+    Fault(
         "a wrong route",
         "bot.bicep",
         "/api/calls'",
