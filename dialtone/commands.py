@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import time as clock
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -24,8 +24,9 @@ from dialtone.canary import place_canary
 from dialtone.errors import ConfigurationError
 from dialtone.exploring import explore_bot
 from dialtone.lab import household
+from dialtone.platforms import Name, arrange, refuse_running
 from dialtone.program import Interrupted
-from dialtone.ringing import Event, Result, Time, call_id_of, judge, ring
+from dialtone.ringing import Event, Result, Time, call_id_of, judge, ring, ring_through
 from dialtone.scripts import scripts_for, scripts_of
 from dialtone.stack import DEFAULT_BOT, HOME, Host, Stack
 from dialtone.storage import PROMPTS_CONTAINER, Storage, open_storage
@@ -56,6 +57,7 @@ BotModule = Annotated[str, typer.Option(help="The bot, as module:name.", envvar=
 HostChoice = Annotated[
     Host, typer.Option(help="What runs the functions: auto takes Core Tools if installed.", envvar="DIALTONE_HOST")
 ]
+PlatformChoice = Annotated[Name, typer.Option(help="What calls the bot: the wire of which platform.")]
 
 
 def _say_version(wanted: bool) -> None:
@@ -94,6 +96,7 @@ def call(
     html: Annotated[Path | None, typer.Option(help="Write the call as an HTML page there.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
     bot_module: BotModule = DEFAULT_BOT,
+    platform: PlatformChoice = "skype",
     host: HostChoice = "auto",
 ) -> None:
     """Place one scripted call, show it, and say what was stored. Exit 1: it did not end as its script expects."""
@@ -110,11 +113,17 @@ def call(
     options += ["--times", str(times), "--jobs", str(jobs)] if times is not None else []
 
     def place(url: str, storage: str | None, more: Sequence[str] = ()) -> bool:
+        given = [*options, *more]
         if times is not None:
+            again = f"dialtone call {script}{'' if platform == 'skype' else f' --platform {platform}'}"
             return lab_commands.call_many(
-                url, script, time=time, seed=seed, logs=logs, options=[*options, *more], as_json=as_json
+                url, script, again, time=time, seed=seed, logs=logs, options=given, as_json=as_json
             )
-        result = _place(script, url, storage, time=time, seed=seed, logs=logs, quiet=as_json, options=[*options, *more])
+        events = ring(url, script, time=time, seed=seed, app_dir=_APP_DIR, logs=logs, options=given)
+        return shown(events, storage)
+
+    def shown(events: Generator[Event, None, None], storage: str | None) -> bool:
+        result = _follow(events, storage, platform, quiet=as_json)
         if html is not None:
             html.write_text(call_report.page(result.ledger), encoding="utf-8")
         if as_json:
@@ -123,11 +132,22 @@ def call(
             report(_out, result)
         return result.ok
 
-    if bot is not None:
+    found = running.find(_APP_DIR) if bot is not None else None
+    if found is not None and found.calls == bot and found.platform != "skype":
+        if options:
+            raise ConfigurationError(
+                f"a bot on {found.platform} that runs is called by the simulator that runs beside it",
+                field=options[0],
+                fix=f"leave out {bot}: dialtone call --platform {found.platform} starts one of its own",
+            )
+        platform = found.platform
+        ok = shown(ring_through(found.simulator, script, time=time, seed=seed), found.storage)
+    elif bot is not None:
+        refuse_running(platform)
         ok = place(bot, _storage_of(bot))
     elif fault or "faults:" in script.read_text(encoding="utf-8", errors="replace"):
         _meanwhile.print("Starting storage, functions and media worker ...")
-        with household(_APP_DIR, bot=bot_module, logs=logs) as home:
+        with household(_APP_DIR, bot=bot_module, logs=logs, platform=platform) as home:
             ok = place(home.stack.calls_url, home.stack.connection, home.options)
             home.stack.check()
     else:
@@ -137,9 +157,16 @@ def call(
         host = "devhost" if memory else host
         # Free ports: two that start at once would find the same usual ones free.
         with Stack(
-            _APP_DIR, bot=bot_module, host=host, simulator=False, usual_ports=False, logs=logs, memory=memory
+            _APP_DIR,
+            bot=bot_module,
+            host=host,
+            platform=arrange(platform),
+            simulator=False,
+            usual_ports=False,
+            logs=logs,
+            memory=memory,
         ) as stack:
-            ok = place(stack.calls_url, stack.connection)
+            ok = place(stack.calls_url, stack.connection, stack.platform.options)
             stack.check()
     raise typer.Exit(0 if ok else 1)
 
@@ -148,15 +175,21 @@ def call(
 def run(
     bot_module: BotModule = DEFAULT_BOT,
     demo: Annotated[bool, typer.Option(help="Place one call first, where a script comes with the bot.")] = True,
+    platform: PlatformChoice = "skype",
     host: HostChoice = "auto",
 ) -> None:
     """Start storage, functions, media worker and simulator, and keep them up until Ctrl-C."""
     running.refuse_second(_APP_DIR)
     _meanwhile.print("Starting storage, functions, media worker and simulator ...")
     try:
-        with Stack(_APP_DIR, bot=bot_module, host=host, keep=True) as stack, running.published(stack):
+        arranged = arrange(platform)
+        with (
+            Stack(_APP_DIR, bot=bot_module, host=host, platform=arranged, keep=True) as stack,
+            running.published(stack),
+        ):
             if demo and (scripts := scripts_of(bot_module)):
-                report(_out, _place(scripts[0], stack.calls_url, stack.connection, time="real", seed=None, logs=_LOGS))
+                events = ring_through(stack.simulator_url, scripts[0], time="real", seed=None)
+                report(_out, _follow(events, stack.connection, platform))
             _out.print(_addresses(stack), soft_wrap=True)
             while True:
                 stack.check()
@@ -262,25 +295,17 @@ def list_prompts(
     _with_storage(fetch)
 
 
-def _place(
-    script: Path,
-    bot: str,
-    storage: str | None,
-    *,
-    time: Time,
-    seed: int | None,
-    logs: Path,
-    quiet: bool = False,
-    options: Sequence[str] = (),
+def _follow(
+    events: Generator[Event, None, None], storage: str | None, platform: Name, *, quiet: bool = False
 ) -> Result:
-    """Ring the bot at the address `bot`, print the call unless `quiet`, and judge it by what `storage` has of it."""
+    """Print the events of a call as they come, unless `quiet`, and judge it by what `storage` has of it."""
     ledger: list[Event] = []
-    with closing(ring(bot, script, time=time, seed=seed, app_dir=_APP_DIR, logs=logs, options=options)) as events:
+    with closing(events):
         for event in events:
             ledger.append(event)
             if not quiet:
                 show(_out, event)
-    return judge(ledger, read(storage, call_id_of(ledger)) if storage else None)
+    return judge(ledger, read(storage, call_id_of(ledger, platform)) if storage else None)
 
 
 def _storage_of(bot: str) -> str | None:

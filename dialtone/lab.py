@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from dialtone.certified import certify
 from dialtone.house import Gate, House
+from dialtone.platforms import Name, arrange
 from dialtone.ringing import Event
-from dialtone.stack import Stack, free_port
+from dialtone.stack import Stack
 
-APP_ID: Final = "dialtone-lab"
 CALM: Final = "(calm)"
 SHOWN: Final = 10
 """How many calls that failed are told one by one."""
@@ -22,7 +22,8 @@ SHOWN: Final = 10
 class Household:
     """A stack whose host can be killed, whose storage can be taken away, and that verifies the platform's tokens.
 
-    `options` are the arguments by which `python -m simulator` knows its house, its tokens and its certificate.
+    `options` are the arguments by which `python -m simulator` knows its platform, its house, its tokens and
+    its certificate.
     """
 
     stack: Stack
@@ -30,8 +31,8 @@ class Household:
 
 
 @contextmanager
-def household(app_dir: Path, *, bot: str, logs: Path) -> Iterator[Household]:
-    """Start the stack of a bot, on free ports, over TLS, with storage in memory, and a house for it.
+def household(app_dir: Path, *, bot: str, logs: Path, platform: Name = "skype") -> Iterator[Household]:
+    """Start the stack of a bot for a platform, on free ports, over TLS, with storage in memory, and a house for it.
 
     The functions are hosted by devhost, which can be killed and started within a second.
     """
@@ -39,12 +40,7 @@ def household(app_dir: Path, *, bot: str, logs: Path) -> Iterator[Household]:
     # Whatever is private to this run goes with it.
     with TemporaryDirectory() as folder, ExitStack() as exits:
         certified = certify(Path(folder))
-        issuer_port = free_port()
-        environment = {
-            "DIALTONE_AUTH": "jwt",
-            "DIALTONE_APP_ID": APP_ID,
-            "DIALTONE_JWT_METADATA": f"http://127.0.0.1:{issuer_port}/.well-known/openidconfiguration",
-        }
+        arranged = arrange(platform, private=Path(folder))
 
         def through(addresses: Sequence[str]) -> Sequence[str]:
             gates.append(exits.enter_context(Gate(addresses)))
@@ -55,10 +51,10 @@ def household(app_dir: Path, *, bot: str, logs: Path) -> Iterator[Household]:
                 app_dir,
                 bot=bot,
                 host="devhost",
+                platform=arranged,
                 simulator=False,
                 usual_ports=False,
                 logs=logs,
-                environment=environment,
                 through=through,
                 tls=(certified.certificate, certified.key),
             )
@@ -69,8 +65,7 @@ def household(app_dir: Path, *, bot: str, logs: Path) -> Iterator[Household]:
             stack.functions.start()
 
         house = exits.enter_context(House(kill, lambda is_open: gates[-1].set(is_open=is_open)))
-        tokens = ["--jwt", APP_ID, "--issuer-port", str(issuer_port), "--issuer-key", str(Path(folder, "issuer.pem"))]
-        yield Household(stack, ["--house", house.url, *tokens, "--tls-ca", str(certified.authority)])
+        yield Household(stack, ["--house", house.url, *arranged.options, "--tls-ca", str(certified.authority)])
 
 
 @dataclass

@@ -15,6 +15,7 @@ from rich.table import Table as RichTable
 from dialtone import stored
 from dialtone.lab import Calls, Household, Table, household
 from dialtone.load_report import figures, page
+from dialtone.platforms import Name, arrange, journal_id, refuse_running
 from dialtone.ringing import Event, Time, ring, simulate
 from dialtone.scripts import scripts_for
 from dialtone.stack import DEFAULT_BOT, HOME, Stack
@@ -29,9 +30,17 @@ _meanwhile = Console(highlight=False, markup=False, stderr=True, style="dim")
 
 
 def call_many(
-    bot: str, script: Path, *, time: Time, seed: int | None, logs: Path, options: Sequence[str], as_json: bool
+    bot: str,
+    script: Path,
+    again: str,
+    *,
+    time: Time,
+    seed: int | None,
+    logs: Path,
+    options: Sequence[str],
+    as_json: bool,
 ) -> bool:
-    """Ring the bot many times, tell what came of it, and say whether all was well."""
+    """Ring the bot many times, tell what came of it, and say whether all was well. `again` makes one of the calls."""
     calls = Calls()
     with closing(ring(bot, script, time=time, seed=seed, app_dir=_APP_DIR, logs=logs, options=options)) as lines:
         for number, _ in enumerate(calls.take(lines), 1):
@@ -40,7 +49,7 @@ def call_many(
     if as_json:
         print(json.dumps(calls.document(), ensure_ascii=False))
     else:
-        for line in calls.lines(f"dialtone call {script} --seed {{seed}}"):
+        for line in calls.lines(f"{again} --seed {{seed}}"):
             _out.print(printable(line), soft_wrap=True)
     return calls.ok
 
@@ -52,6 +61,7 @@ def storm(
         typer.Option(help="A caller's script; may be given again. Without one: all that come with the bot."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same storm.")] = None,
+    platform: Annotated[Name, typer.Option(help="What calls the bot: the wire of which platform.")] = "skype",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
     """Call a bot with every fault at every gap of its calls. Exit 1: a call told another story, or broke the contract.
@@ -62,7 +72,7 @@ def storm(
     logs = HOME / "logs" / "storm"
     table = Table()
     _meanwhile.print("Starting storage, functions and media worker ...")
-    with household(_APP_DIR, bot=bot, logs=logs) as home:
+    with household(_APP_DIR, bot=bot, logs=logs, platform=platform) as home:
         arguments = ["storm", *(str(path.resolve()) for path in scripts), "--bot", home.stack.calls_url]
         arguments += [*home.options, *(["--seed", str(seed)] if seed is not None else [])]
         with closing(simulate(arguments, app_dir=_APP_DIR, logs=logs)) as lines:
@@ -70,14 +80,14 @@ def storm(
                 if line["kind"] == "storm":
                     table.seed = line["seed"]
                     continue
-                table.cells.append(_with_storage(line, home))
+                table.cells.append(_with_storage(line, home, platform))
                 if not as_json:
                     _meanwhile.print(_progress(table))
     kept = _keep(table)
     if as_json:
         print(json.dumps({"ok": not table.failed, "seed": table.seed, "cells": table.cells}, ensure_ascii=False))
     else:
-        _show(table, kept)
+        _show(table, kept, platform)
     raise typer.Exit(1 if table.failed or not table.cells else 0)
 
 
@@ -90,6 +100,7 @@ def load(
     over: Annotated[float, typer.Option("--for", min=1, help="Within how many seconds they come.")] = 60.0,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same arrivals.")] = None,
     bot: Annotated[str | None, typer.Option(help="Address of a bot that runs; without one, start the stack.")] = None,
+    platform: Annotated[Name, typer.Option(help="What calls the bot: the wire of which platform.")] = "skype",
     remote: Annotated[bool, typer.Option("--remote", help="Ring a bot that is not on this machine.")] = False,
     html: Annotated[Path, typer.Option(help="Where the report goes.")] = HOME / "load.html",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
@@ -102,14 +113,23 @@ def load(
     options += ["--remote"] if remote else []
     options += ["--seed", str(seed)] if seed is not None else []
     if bot is not None:
+        refuse_running(platform)
         result = _crowd(["load", *options, "--bot", bot], logs, as_json)
     else:
         _meanwhile.print("Starting functions, with storage in memory ...")
         with Stack(
-            _APP_DIR, bot=bot_module, host="devhost", simulator=False, usual_ports=False, logs=logs, memory=True
+            _APP_DIR,
+            bot=bot_module,
+            host="devhost",
+            platform=arrange(platform),
+            simulator=False,
+            usual_ports=False,
+            logs=logs,
+            memory=True,
         ) as stack:
             before = cpu_seconds(stack.functions.process_id)
-            result = _crowd(["load", *options, "--bot", stack.calls_url], logs, as_json)
+            arguments = ["load", *options, "--bot", stack.calls_url, *stack.platform.options]
+            result = _crowd(arguments, logs, as_json)
             after = cpu_seconds(stack.functions.process_id)
             stack.check()
         if before is not None and after is not None:
@@ -166,12 +186,12 @@ def cpu_seconds(process: int) -> float | None:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _with_storage(line: Event, home: Household) -> dict[str, Any]:
+def _with_storage(line: Event, home: Household, platform: Name) -> dict[str, Any]:
     """A cell of the storm, with what is wrong in storage: a turn or a recording that is missing or was made twice."""
     cell = dict(line)
     if not cell["ok"]:
         return cell
-    kept = stored.read(home.stack.connection, cell["call_id"])
+    kept = stored.read(home.stack.connection, journal_id(platform, cell))
     twice = len(kept.recordings) != len({each.operation_id for each in kept.recordings})
     reasons = kept.faults(()) + (["a recording was stored twice"] if twice else [])
     return {**cell, "ok": not reasons, "reasons": reasons}
@@ -196,7 +216,7 @@ def _keep(table: Table) -> dict[int, Path]:
     return kept
 
 
-def _show(table: Table, kept: dict[int, Path]) -> None:
+def _show(table: Table, kept: dict[int, Path], platform: Name) -> None:
     shown = RichTable("fault at each gap", *map(printable, table.scripts))
     for row in table.rows():
         shown.add_row(*map(printable, row))
@@ -205,7 +225,8 @@ def _show(table: Table, kept: dict[int, Path]) -> None:
         where = "calm" if cell["fault"] is None else f"{cell['fault']} at request {cell['request']}"
         _out.print(printable(f"{cell['script']}, {where}: {'; '.join(cell['reasons'])}"), soft_wrap=True)
         if number in kept:
-            _out.print(f"  again: dialtone call {kept[number]} --seed {cell['seed']}", soft_wrap=True)
+            on = "" if platform == "skype" else f" --platform {platform}"
+            _out.print(f"  again: dialtone call {kept[number]}{on} --seed {cell['seed']}", soft_wrap=True)
     total = len(table.cells)
     said = f"FAIL: {len(table.failed)} of {total} calls" if table.failed else f"PASS: all {total} calls"
     _out.print(f"{said} stood the storm (seed {table.seed})" if not table.failed else f"{said} (seed {table.seed})")

@@ -12,6 +12,7 @@ POSIX only.
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -229,6 +230,14 @@ class Program:
     def _open(path: Path) -> BinaryIO:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("a+b")
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody has at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 @contextlib.contextmanager

@@ -2,12 +2,16 @@
 
 import json
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
+from dialtone.errors import ConfigurationError, DependencyError
+from dialtone.platforms import Name, journal_id
 from dialtone.program import Program
 from dialtone.stored import Stored
 
@@ -61,6 +65,28 @@ def simulate(arguments: Sequence[str], *, app_dir: Path, logs: Path) -> Generato
             caller.stop()
 
 
+def ring_through(simulator: str, script: Path, *, time: Time, seed: int | None) -> Generator[Event, None, None]:
+    """Have the simulator that runs at an address ring the bot that it was started for: the events, as they happen.
+
+    Raises ConfigurationError for a script that it refuses, DependencyError if it cannot be reached or breaks off. Close
+    the generator, and the caller is gone.
+    """
+    url = f"{simulator}/calls?time={time}" + (f"&seed={seed}" if seed is not None else "")
+    request = urllib.request.Request(url, data=script.read_bytes(), method="POST")  # noqa: S310 - of the running stack
+    without_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with without_proxy.open(request) as reply:
+            for line in reply:
+                yield json.loads(line)
+    except urllib.error.HTTPError as refused:
+        error = json.load(refused)["error"]
+        raise ConfigurationError(error["message"], field=str(script), fix=error["fix"]) from None
+    except OSError as error:
+        raise DependencyError(
+            f"the simulator cannot be reached: {error}", field=simulator, fix="look whether `dialtone run` still runs"
+        ) from error
+
+
 @dataclass(frozen=True)
 class Result:
     """How a call went: its ledger, what is stored of it (None where no storage is known), why it failed if it did."""
@@ -83,9 +109,9 @@ class Result:
         }
 
 
-def call_id_of(ledger: Sequence[Event]) -> str:
-    """The id of the ledger's call; empty if it never started."""
-    return next((event["call_id"] for event in ledger if event["kind"] == "call.started"), "")
+def call_id_of(ledger: Sequence[Event], platform: Name = "skype") -> str:
+    """By what the bot's journal knows the ledger's call; empty if it never started."""
+    return next((journal_id(platform, event) for event in ledger if event["kind"] == "call.started"), "")
 
 
 def judge(ledger: Sequence[Event], stored: Stored | None) -> Result:

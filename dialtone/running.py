@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dialtone.errors import ConfigurationError
+from dialtone.platforms import Name
 from dialtone.stack import HOME, Stack
 
 
@@ -29,6 +30,7 @@ class Running:
     storage: str
     """Connection string."""
     logs: str
+    platform: Name = "skype"
 
 
 def find(app_dir: Path) -> Running | None:
@@ -64,6 +66,7 @@ def published(stack: Stack) -> Iterator[Running]:
         stack.simulator_url,
         stack.connection,
         str(stack.logs),
+        stack.platform.name,
     )
     path = _path(stack.app_dir)
     draft = path.with_suffix(f".{os.getpid()}")

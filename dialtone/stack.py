@@ -29,7 +29,8 @@ from types import TracebackType
 from typing import Literal, Self
 
 from dialtone.errors import ConfigurationError
-from dialtone.program import Program, Ready, undisturbed
+from dialtone.platforms import Arranged
+from dialtone.program import Program, Ready, free_port, undisturbed
 
 DEFAULT_BOT = "bots.reception:bot"
 HOME = Path(".dialtone")
@@ -57,6 +58,8 @@ class Stack:
     memory: whether the functions keep everything in their own memory, so that no storage is started; fast, and gone
         with them. Not for Core Tools, whose timers want a storage account.
     environment: what the functions get besides this process's environment and the stack's own settings.
+    platform: what calls the bot; the functions' settings for it, where they take its calls, and whether the simulator's
+        server is it.
     through: given the addresses of the storage, those by which the functions reach it; by default the same.
 
     After `start`, `functions`, `worker`, `storage` and `simulator` are programs, those that were started, and the
@@ -83,6 +86,7 @@ class Stack:
         *,
         bot: str = DEFAULT_BOT,
         host: Host = "auto",
+        platform: Arranged = Arranged(),  # noqa: B008 - it cannot be changed
         simulator: bool = True,
         keep: bool = False,
         usual_ports: bool = True,
@@ -97,10 +101,11 @@ class Stack:
         self.logs = logs or self.home / "logs"
         self.bot = bot
         self.host = host
+        self.platform = platform
         self.keep = keep
         self._with_simulator = simulator
         self._usual_ports = usual_ports
-        self._added = dict(environment or {})
+        self._added = {**platform.settings, **(environment or {})}
         self._through = through
         self._memory = memory
         self._tls = tls
@@ -130,7 +135,7 @@ class Stack:
     def _start(self) -> None:
         port = self._port(7071) or free_port()
         self.functions_url = f"{'https' if self._tls else 'http'}://127.0.0.1:{port}"
-        self.calls_url = f"{self.functions_url}/api/calls"
+        self.calls_url = self.functions_url + self.platform.path
         if not self._memory:
             self.storage = self._add("storage", self._storage_command(), ready=_azurite_ready)
         self.worker = self._add(
@@ -140,7 +145,7 @@ class Stack:
             environment={"DIALTONE_BOT": self.bot, "DIALTONE_TICKET_KEY": self._ticket_key},
         )
         if self._with_simulator:
-            serve = [sys.executable, "-m", "simulator", "serve", "--bot", self.calls_url]
+            serve = [sys.executable, "-m", "simulator", "serve", "--bot", self.calls_url, *self.platform.options]
             self.simulator = self._add("simulator", [*serve, "--port", str(self._port(7080))], ready=_says_ready)
         self.storage_urls = () if self._memory else self.storage.wait_ready()
         self.connection = "memory" if self._memory else _connection(self.storage_urls)
@@ -270,14 +275,6 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _says_ready(output: str) -> Sequence[str] | None:

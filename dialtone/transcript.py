@@ -53,7 +53,8 @@ def report(console: Console, result: Result) -> None:
             )
     if result.ok:
         end = next(event for event in result.ledger if event["kind"] == "call.ended")
-        facts = [f"{end['seconds']:.1f} s", _count(end["turns"], "workflow"), _count(end["recordings"], "recording")]
+        sent = _count(end["turns"], "workflow") if "turns" in end else _count(end["commands"], "command")
+        facts = [f"{end['seconds']:.1f} s", sent, _count(end["recordings"], "recording")]
         say(f"PASS: the call ended as its script expects ({', '.join(facts)})", "bold green")
     else:
         say(f"FAIL: {'; '.join(result.reasons)}", _BAD)

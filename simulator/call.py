@@ -9,12 +9,10 @@ from simulator.callers import ScriptedCaller
 from simulator.clock import Clock
 from simulator.faults import NEEDS_HOUSE, NEEDS_TOKENS, Plan
 from simulator.house import House
-from simulator.issuer import Issuer
 from simulator.ledger import Event, Ledger
 from simulator.line import Line
-from simulator.platforms.settings import PlatformSettings
-from simulator.platforms.skype import SkypeCall
-from simulator.platforms.skype_actions import Recording
+from simulator.platform import Platform, Recording, Ringing
+from simulator.platforms.skype import Skype
 from simulator.script import Script, ScriptError
 from simulator.verdict import judge
 from simulator.wire import Wire
@@ -48,54 +46,50 @@ async def place_call(
     *,
     clock: Clock,
     wire: Wire,
+    platform: Platform | None = None,
     seed: int | None = None,
-    settings: PlatformSettings | None = None,
     sink: Callable[[Event], None] | None = None,
-    issuer: Issuer | None = None,
     house: House | None = None,
 ) -> CallReport:
-    """Ring the bot at `bot_url` as the script's caller.
+    """Ring the bot at `bot_url` as the script's caller, on a platform; without one, on that of Skype.
 
     Every id comes from `seed`, which is random when left out and noted in `call.started`. `sink` gets each event as
-    it happens. With an `issuer` each request carries a token. Raises `simulator.speech.SpeechUnavailable` when
-    espeak-ng is not installed, `ScriptError` for a fault that needs an issuer or a house that is not given, and
-    `simulator.house.HouseFailed`.
+    it happens. Raises `simulator.speech.SpeechUnavailable` when espeak-ng is not installed, `ScriptError` for a fault
+    that needs tokens or a house that are not there, and `simulator.house.HouseFailed`.
     """
-    check_faults(script, issuer, house)
-    settings = settings or PlatformSettings()
+    platform = platform or Skype()
+    check_faults(script, tokens=platform.tokens, house=house)
     ledger = Ledger(clock, sink)
-    line = Line(clock, ledger, settings.max_call_duration_s)
+    line = Line(clock, ledger, platform.max_call_s)
     seed = secrets.randbits(32) if seed is None else seed
     script = script.seeded(seed)
-    platform = SkypeCall(
-        script, bot_url, line=line, wire=wire, seed=seed, settings=settings, issuer=issuer, house=house
-    )
-    caller = ScriptedCaller(script, platform.send)
-    ends = [clock.start(platform.run()), clock.start(caller.run(line))]
+    call = platform.new_call(script, line, Ringing(bot_url, wire, seed, house))
+    caller = ScriptedCaller(script, call.send)
+    ends = [clock.start(call.run()), clock.start(caller.run(line))]
     try:
         await asyncio.gather(*ends)
     finally:
         for end in ends:
             end.cancel()
         await asyncio.gather(*ends, return_exceptions=True)
-    delivery = platform.delivery
+    delivery = call.delivery
     for fault in Plan(script.faults).beyond(delivery.requests):
-        platform.problems.append(f"the fault {fault} did not happen: the call had {delivery.requests} requests")
-    ok = judge(caller, ledger, platform.problems, delivery.waits)
+        delivery.problems.append(f"the fault {fault} did not happen: the call had {delivery.requests} requests")
+    ok = judge(caller, ledger, delivery.problems, delivery.waits)
     return CallReport(
         ok,
         ledger.events,
-        platform.recordings,
+        call.recordings,
         delivery.requests,
         replied_in=[real_s for _, real_s in delivery.waits],
         waited=[call_s + real_s for call_s, real_s in delivery.waits],
     )
 
 
-def check_faults(script: Script, issuer: Issuer | None, house: House | None) -> None:
+def check_faults(script: Script, *, tokens: bool = False, house: House | None = None) -> None:
     """Raise `ScriptError` for a fault of the script that needs what is not there."""
     for fault in script.faults:
-        if issuer is None and fault.verb in NEEDS_TOKENS:
+        if not tokens and fault.verb in NEEDS_TOKENS:
             raise ScriptError(f"{fault}: no tokens are sent; ring with an issuer (--jwt)")
         if house is None and fault.verb in NEEDS_HOUSE:
             raise ScriptError(f"{fault}: it needs whoever runs the bot; let dialtone start the bot")

@@ -1,9 +1,11 @@
 """How a message of the platform reaches the bot: attempts, tokens, and all that goes wrong on the way.
 
-1. A 5xx, a time-out or a lost connection is tried again with the same Message-ID, until the tries are used up.
-2. The messages of one call are delivered one after the other.
-3. Whatever reaches the bot with one Message-ID must get one reply: a copy or a later attempt that is answered
-   otherwise is a violation, for the platform cannot know which of the two the bot means. A 5xx is no reply.
+1. A 5xx, a time-out or a lost connection is tried again as the same message, until the tries are used up; each kind of
+   message has its own (`Retries`).
+2. On a platform with an order the messages of one call are delivered one after the other. On one without, a message
+   that is late holds up no other, and only one attempt is under way at a time.
+3. Whatever reaches the bot as one message must get one reply: a copy or a later attempt that is answered otherwise is a
+   violation, for the platform cannot know which of the two the bot means. A 5xx is no reply.
 4. What goes wrong is the plan's (`simulator.faults`), counted by the number of the request. Time that it takes is the
    call's time; what the bot itself takes is real time.
 5. What is a fault's has the fault's name in the ledger: a reply with one was given by the bot and did not arrive.
@@ -11,25 +13,72 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from simulator.clock import Bell
-from simulator.faults import Plan
+from simulator.faults import BadToken, Plan
 from simulator.house import House
 from simulator.issuer import Issuer
 from simulator.line import Line
 from simulator.notation import Notation
-from simulator.platforms.settings import PlatformSettings
 from simulator.wire import Failure, Response, Wire
 
 _REFUSALS: Final = (401, 403)
 
 
+@dataclass(frozen=True)
+class Retries:
+    """How often a message is tried, in seconds: the waits before each further attempt, how long the bot may take (in
+    real time), and how long the platform waits for an attempt, or a reply, that was lost.
+
+    `refused` says whether a 4xx is tried again like a 5xx.
+    """
+
+    waits_s: tuple[float, ...]
+    timeout_s: float
+    lost_s: float
+    refused: bool = False
+
+    def again(self, answer: Response) -> bool:
+        """Whether an answer leads to another attempt."""
+        return answer.again or (self.refused and not answer.accepted)
+
+
+class Proof(Protocol):
+    """By what a message proves whose it is. Both give an address and headers with it."""
+
+    def right(self, url: str, headers: Mapping[str, str], skew: float) -> tuple[str, Mapping[str, str]]:
+        """A proof that the bot must accept, made by a clock that is `skew` seconds ahead."""
+
+    def wrong(self, url: str, headers: Mapping[str, str], kind: BadToken) -> tuple[str, Mapping[str, str]]:
+        """A proof that the bot must refuse, or none."""
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """A token of an issuer."""
+
+    issuer: Issuer
+
+    def right(self, url: str, headers: Mapping[str, str], skew: float) -> tuple[str, Mapping[str, str]]:
+        """A good token."""
+        return url, {**headers, "Authorization": f"Bearer {self.issuer.token(skew)}"}
+
+    def wrong(self, url: str, headers: Mapping[str, str], kind: BadToken) -> tuple[str, Mapping[str, str]]:
+        """A bad token, or none."""
+        token = self.issuer.bad_token(kind)
+        return url, headers if token is None else {**headers, "Authorization": f"Bearer {token}"}
+
+
 @dataclass
 class Message:
-    """A message on its way to `url`. `noted` is what the ledger has of it, `size` the bytes of its sound."""
+    """A message on its way to `url`. `noted` is what the ledger has of it, `size` the bytes of its sound.
+
+    `counter` is the header that says how many attempts were made before; empty for none.
+    """
 
     url: str
     id: str
@@ -37,14 +86,18 @@ class Message:
     headers: Mapping[str, str]
     content: bytes
     noted: Any
+    retries: Retries
+    proof: Proof | None = None
     size: int = 0
+    counter: str = ""
     number: int = -1
+    attempts: int = 0
     replies: list[tuple[int, bytes]] = field(default_factory=list)
     """Status and body of each reply that the bot gave, but for 5xx."""
 
 
 class Delivery:
-    """Delivers the messages of one call.
+    """Delivers the messages of one call; `in_order` is for rule 2.
 
     `problems` says in sentences why a message was not answered; `requests` is how many messages there were; `waits`
     has, for each that was answered, how long the caller waited: in the call's time, and what the bot took in real time.
@@ -54,12 +107,11 @@ class Delivery:
         self,
         line: Line,
         wire: Wire,
-        settings: PlatformSettings,
         notation: Notation,
         *,
         plan: Plan,
-        issuer: Issuer | None,
         house: House | None,
+        in_order: bool = True,
     ) -> None:
         self.problems: list[str] = []
         self.requests = 0
@@ -67,21 +119,19 @@ class Delivery:
         self._line = line
         self._clock = line.clock
         self._wire = wire
-        self._settings = settings
         self._notation = notation
         self._plan = plan
-        self._issuer = issuer
         self._house = house
+        self._in_order = in_order
         self._late: list[tuple[int, Message]] = []
         self._busy = False
         self._free = Bell()
 
     async def post(self, message: Message) -> bytes | None:
         """Deliver a message: the body of the bot's reply, or None when it cannot be reached or refuses."""
-        await self._take_turn()
-        try:
-            message.number = self.requests
-            self.requests += 1
+        message.number = self.requests
+        self.requests += 1
+        async with self._alone() if self._in_order else nullcontext():
             began = self._clock.now()
             await self._before(message)
             answer, attempt = await self._until_answered(message)
@@ -89,8 +139,6 @@ class Delivery:
             took = self._clock.now() - began - (0.0 if self._clock.virtual else answer.seconds)
             self.waits.append((max(0.0, took), answer.seconds))
             await self._after(message)
-        finally:
-            self._pass_on()
         if answer.accepted:
             return answer.body
         answered = f"answered with status {answer.status}" if answer.status is not None else "did not answer"
@@ -99,13 +147,10 @@ class Delivery:
 
     async def once(self, message: Message) -> Response:
         """Deliver a message that is not the platform's own doing: one attempt, no fault, no number."""
-        await self._take_turn()
-        try:
+        async with self._alone():
             self._note_request(message, 1)
             answer = await self._send(message)
             self._note_reply(answer)
-        finally:
-            self._pass_on()
         return answer
 
     async def finish(self) -> None:
@@ -124,8 +169,7 @@ class Delivery:
             await self._kill()
         self._at(number, "skew")
         if (kind := self._at(number, "bad_token")) is not None:
-            assert self._issuer is not None
-            await self._try_token(message, self._issuer.bad_token(kind), kind)
+            await self._try_token(message, kind)
 
     async def _after(self, message: Message) -> None:
         if (later := self._at(message.number, "reorder")) is not None:
@@ -140,7 +184,7 @@ class Delivery:
 
     async def _kill(self) -> None:
         assert self._house is not None
-        async with self._clock.io():
+        async with self._exchange(), self._clock.io():
             await self._house.kill()
 
     async def _storage(self, *, up: bool) -> None:
@@ -148,10 +192,11 @@ class Delivery:
         async with self._clock.io():
             await self._house.storage(up=up)
 
-    async def _try_token(self, message: Message, token: str | None, kind: str) -> None:
-        self._note_request(message, 1, "bad_token")
-        answer = await self._send(message, token=token, with_token=token is not None)
-        self._note_reply(answer, "bad_token")
+    async def _try_token(self, message: Message, kind: BadToken) -> None:
+        async with self._exchange():
+            self._note_request(message, 1, "bad_token")
+            answer = await self._send(message, wrong=kind)
+            self._note_reply(answer, "bad_token")
         if answer.status not in _REFUSALS:
             self._violation(
                 "TOKEN_TAKEN",
@@ -167,9 +212,10 @@ class Delivery:
             if late_until is not None and number > late_until:
                 self._late.append((number, message))
                 continue
-            self._note_request(message, 1, "reorder")
-            answer = await self._send(message)
-            self._note_reply(answer, "reorder")
+            async with self._exchange():
+                self._note_request(message, 1, "reorder")
+                answer = await self._send(message)
+                self._note_reply(answer, "reorder")
             self._compare(message, answer)
 
     # Attempts.
@@ -178,39 +224,41 @@ class Delivery:
         number = message.number
         faults = {verb: self._at(number, verb) for verb in ("drop", "drop_reply", "storage", "slow", "duplicate")}
         faults["kill"] = self._plan.at(number, "kill") == "after"
-        for attempt in range(1, self._settings.retries + 2):
+        for attempt, wait in enumerate((0.0, *message.retries.waits_s), 1):
             if attempt > 1:
-                await self._clock.sleep(self._settings.retry_spacing_s)
+                await self._clock.sleep(wait)
+            message.attempts = attempt
             answer = await self._attempt(message, attempt, faults)
-            if not answer.again:
+            if not message.retries.again(answer):
                 break
         return answer, attempt
 
     async def _attempt(self, message: Message, attempt: int, faults: Mapping[str, Any]) -> Response:
         if attempt <= (faults["drop"] or 0):
             self._note_request(message, attempt, "drop")
-            return await self._nothing("timeout", "drop")
+            return await self._nothing(message, "drop")
         arrived = attempt - (faults["drop"] or 0)
         failing = arrived <= (faults["storage"] or 0)
-        if failing:
-            await self._storage(up=False)
-        try:
-            copies = faults["duplicate"] or 0 if arrived == 1 else 0
-            self._note_request(message, attempt)
-            for _ in range(copies):
-                self._note_request(message, attempt, "duplicate")
-            answer, *others = await self._send_all(message, 1 + copies)
-        finally:
+        async with self._exchange():
             if failing:
-                await self._storage(up=True)
+                await self._storage(up=False)
+            try:
+                copies = faults["duplicate"] or 0 if arrived == 1 else 0
+                self._note_request(message, attempt)
+                for _ in range(copies):
+                    self._note_request(message, attempt, "duplicate")
+                answer, *others = await self._send_all(message, 1 + copies)
+            finally:
+                if failing:
+                    await self._storage(up=True)
         self._compare(message, answer)
-        answer = await self._reply_of(answer, arrived, faults)
+        answer = await self._reply_of(message, answer, arrived, faults)
         for other in others:
             self._note_reply(other, "duplicate")
             self._compare(message, other)
         return answer
 
-    async def _reply_of(self, answer: Response, arrived: int, faults: Mapping[str, Any]) -> Response:
+    async def _reply_of(self, message: Message, answer: Response, arrived: int, faults: Mapping[str, Any]) -> Response:
         """What arrives of the bot's reply."""
         if faults["kill"] and arrived == 1:
             self._note_reply(answer, "kill")
@@ -218,18 +266,19 @@ class Delivery:
             return Response(None, b"", answer.seconds, "lost")
         if arrived <= (faults["drop_reply"] or 0):
             self._note_reply(answer, "drop_reply")
-            return await self._nothing("timeout")
+            return await self._nothing(message)
         if faults["slow"] is not None and arrived == 1:
-            if faults["slow"] >= self._settings.request_timeout_s:
+            if faults["slow"] >= message.retries.timeout_s:
                 self._note_reply(answer, "slow")
-                return await self._nothing("timeout")
+                return await self._nothing(message)
             await self._clock.sleep(faults["slow"])
         self._note_reply(answer)
         return answer
 
-    async def _nothing(self, why: Failure, fault: str | None = None) -> Response:
+    async def _nothing(self, message: Message, fault: str | None = None) -> Response:
         """Wait for a reply that does not come."""
-        await self._clock.sleep(self._settings.request_timeout_s)
+        await self._clock.sleep(message.retries.lost_s)
+        why: Failure = "timeout" if message.retries.lost_s >= message.retries.timeout_s else "lost"
         answer = Response(None, b"", 0.0, why)
         if fault is not None:
             self._note_reply(answer, fault)
@@ -238,24 +287,29 @@ class Delivery:
     async def _send_all(self, message: Message, count: int) -> list[Response]:
         if count == 1:
             return [await self._send(message)]
-        headers = self._headers(message)
+        url, headers = self._proven(message)
         async with self._clock.io():
-            post, limit_s = self._wire.post, self._settings.request_timeout_s
-            return await asyncio.gather(*(post(message.url, headers, message.content, limit_s) for _ in range(count)))
+            post, limit_s = self._wire.post, message.retries.timeout_s
+            return await asyncio.gather(*(post(url, headers, message.content, limit_s) for _ in range(count)))
 
-    async def _send(self, message: Message, *, token: str | None = None, with_token: bool = True) -> Response:
-        headers = self._headers(message, token, with_token=with_token)
+    async def _send(self, message: Message, *, wrong: BadToken | None = None) -> Response:
+        url, headers = self._proven(message, wrong)
         async with self._clock.io():
-            return await self._wire.post(message.url, headers, message.content, self._settings.request_timeout_s)
+            return await self._wire.post(url, headers, message.content, message.retries.timeout_s)
 
-    def _headers(self, message: Message, token: str | None = None, *, with_token: bool = True) -> Mapping[str, str]:
-        if self._issuer is None or not with_token:
-            return message.headers
-        token = token or self._issuer.token(self._plan.at(message.number, "skew") or 0.0)
-        return {**message.headers, "Authorization": f"Bearer {token}"}
+    def _proven(self, message: Message, wrong: BadToken | None = None) -> tuple[str, Mapping[str, str]]:
+        headers = message.headers
+        if message.counter:
+            headers = {**headers, message.counter: str(max(0, message.attempts - 1))}
+        if message.proof is None:
+            return message.url, headers
+        if wrong is not None:
+            return message.proof.wrong(message.url, headers, wrong)
+        skew = self._plan.at(message.number, "skew") or 0.0
+        return message.proof.right(message.url, headers, skew)
 
     def _compare(self, message: Message, answer: Response) -> None:
-        if answer.again:
+        if message.retries.again(answer):
             return
         assert answer.status is not None
         message.replies.append((answer.status, answer.body))
@@ -301,14 +355,20 @@ class Delivery:
 
     # Rule 2.
 
-    async def _take_turn(self) -> None:
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
         while self._busy:
             await self._clock.wait(self._free)
         self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+            self._free.ring()
 
-    def _pass_on(self) -> None:
-        self._busy = False
-        self._free.ring()
+    def _exchange(self) -> AbstractAsyncContextManager[None]:
+        """Around one attempt: whoever delivers in order is alone already."""
+        return nullcontext() if self._in_order else self._alone()
 
 
 def _shown(reply: tuple[int, bytes]) -> str:

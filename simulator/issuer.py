@@ -1,8 +1,8 @@
 """The platform's tokens: JWTs signed with RS256, and the OpenID metadata by which a bot verifies them.
 
-The claims are those that the Skype platform's tokens had: `iss`, `aud` (the bot's app id), `iat`, `nbf`, `exp`. A token
-is used for all requests while it lasts, as the platform did. The key is kept in a file, so that a bot that knows the
-key set can be rung again by another run.
+The claims are those that the platforms' tokens have: `iss`, `aud` (the bot's app id, or the resource), `iat`, `nbf`,
+`exp`. A token is used for all requests while it lasts, as the Skype platform did; one that lasts no longer than RENEW_S
+is new for each. The key is kept in a file, so that a bot that knows the key set can be rung again by another run.
 
 A bot finds the metadata at `/.well-known/openidconfiguration` of the issuer's address, the key set at `/keys`.
 """
@@ -25,7 +25,8 @@ from simulator.faults import BadToken
 ISSUER: Final = "https://api.botframework.com"
 METADATA: Final = "/.well-known/openidconfiguration"
 LIFE_S: Final = 3600
-_RENEW_S: Final = 600
+RENEW_S: Final = 600
+"""How long before its end a token is not used any more."""
 
 
 class IssuerError(ValueError):
@@ -33,12 +34,22 @@ class IssuerError(ValueError):
 
 
 class Issuer:
-    """Signs tokens for the bot whose app id is `app_id`. `clock` gives seconds since 1970, UTC."""
+    """Signs tokens for `audience`, as the issuer `name`, which last `life_s`. `clock` gives seconds since 1970, UTC."""
 
-    def __init__(self, key: rsa.RSAPrivateKey, app_id: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        key: rsa.RSAPrivateKey,
+        audience: str,
+        clock: Callable[[], float] = time.time,
+        *,
+        name: str = ISSUER,
+        life_s: int = LIFE_S,
+    ) -> None:
+        self.name = name
         self._key = key
-        self._app_id = app_id
+        self._audience = audience
         self._clock = clock
+        self._life_s = life_s
         public = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
         self._kid = f"simulator-{public['n'][:8]}"
         self.keys: Final = {"keys": [{**public, "kid": self._kid, "use": "sig", "alg": "RS256"}]}
@@ -50,7 +61,7 @@ class Issuer:
         until, token = self._kept.get(skew, (0.0, ""))
         if now >= until:
             token = self._sign(now + skew)
-            self._kept[skew] = now + LIFE_S - _RENEW_S, token
+            self._kept[skew] = now + self._life_s - RENEW_S, token
         return token
 
     def bad_token(self, kind: BadToken) -> str | None:
@@ -59,7 +70,7 @@ class Issuer:
         if kind == "missing":
             return None
         if kind == "expired":
-            return self._sign(now - LIFE_S - 3600)
+            return self._sign(now - self._life_s - 3600)
         if kind == "audience":
             return self._sign(now, aud="somebody-else")
         if kind == "issuer":
@@ -67,10 +78,25 @@ class Issuer:
         head, _, signature = self.token().rpartition(".")
         return f"{head}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"
 
+    def metadata(self, address: str) -> dict[str, Any]:
+        """The OpenID metadata of an issuer whose key set is at `/keys` of the address."""
+        algorithms = ["RS256"]
+        return {"issuer": self.name, "jwks_uri": f"{address}/keys", "id_token_signing_alg_values_supported": algorithms}
+
+    def claiming(self, **claims: Any) -> str:
+        """A token with other claims."""
+        return self._sign(self._clock(), **claims)
+
     def _sign(self, now: float, **changes: Any) -> str:
         began = int(now)
-        claims = {"iss": ISSUER, "aud": self._app_id, "iat": began, "nbf": began, "exp": began + LIFE_S} | changes
+        ends = began + self._life_s
+        claims = {"iss": self.name, "aud": self._audience, "iat": began, "nbf": began, "exp": ends} | changes
         return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": self._kid})
+
+
+def new_key() -> rsa.RSAPrivateKey:
+    """A new key; making one takes a tenth of a second."""
+    return rsa.generate_private_key(65537, 2048)
 
 
 def load_key(path: Path) -> rsa.RSAPrivateKey:
@@ -78,7 +104,7 @@ def load_key(path: Path) -> rsa.RSAPrivateKey:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), None)
     except FileNotFoundError:
-        key = rsa.generate_private_key(65537, 2048)
+        key = new_key()
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -96,15 +122,7 @@ async def serve_issuer(issuer: Issuer, port: int = 0) -> AsyncIterator[str]:
     """Serve the metadata and the key set on this machine; gives the address. Raises OSError for a port in use."""
 
     async def give(request: web.Request) -> web.Response:
-        address = f"http://{request.host}"
-        documents = {
-            METADATA: {
-                "issuer": ISSUER,
-                "jwks_uri": f"{address}/keys",
-                "id_token_signing_alg_values_supported": ["RS256"],
-            },
-            "/keys": issuer.keys,
-        }
+        documents = {METADATA: issuer.metadata(f"http://{request.host}"), "/keys": issuer.keys}
         document = documents.get(request.path)
         if document is None:
             return web.Response(status=404)

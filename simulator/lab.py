@@ -9,7 +9,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Any, Final
 
@@ -17,9 +17,9 @@ from simulator.call import CallReport, check_faults, place_call
 from simulator.clock import RealClock, VirtualClock
 from simulator.faults import NEEDS_HOUSE
 from simulator.house import House
-from simulator.issuer import Issuer
 from simulator.ledger import Event
-from simulator.platforms.settings import PlatformSettings
+from simulator.platform import Platform
+from simulator.platforms.skype import Skype
 from simulator.script import Script
 from simulator.wire import Wire
 
@@ -29,16 +29,15 @@ JOBS: Final = 8
 
 @dataclass(frozen=True)
 class Bot:
-    """The bot that is rung, and how: over which wire, with whose tokens, with whose help."""
+    """The bot that is rung, and how: over which wire, by which platform, with whose help."""
 
     url: str
     wire: Wire
-    issuer: Issuer | None = None
+    platform: Platform = field(default_factory=Skype)
     house: House | None = None
-    settings: PlatformSettings | None = None
 
     async def ring(
-        self, script: Script, seed: int, *, virtual: bool = True, sink: Callable[[Event], None] | None = None
+        self, script: Script, seed: int | None, *, virtual: bool = True, sink: Callable[[Event], None] | None = None
     ) -> CallReport:
         """One call, with a clock of its own. `sink` gets each event. Raises what `place_call` raises."""
         return await place_call(
@@ -46,9 +45,8 @@ class Bot:
             self.url,
             clock=VirtualClock() if virtual else RealClock(),
             wire=self.wire,
+            platform=self.platform,
             seed=seed,
-            settings=self.settings,
-            issuer=self.issuer,
             house=self.house,
             sink=sink,
         )
@@ -72,7 +70,7 @@ class Placed:
             "ok": self.report.ok,
             "reasons": self.report.reasons,
             "seconds": ended["seconds"],
-            "turns": ended["turns"],
+            "turns": ended.get("turns"),
         }
 
 
@@ -112,7 +110,7 @@ async def place_calls(
     done: Callable[[Placed], None] = lambda _: None,
 ) -> Summary:
     """Make `times` calls, at most `jobs` at once; `done` gets each when it is over. Raises what `place_call` raises."""
-    check_faults(script, bot.issuer, bot.house)
+    check_faults(script, tokens=bot.platform.tokens, house=bot.house)
     if any(fault.verb in NEEDS_HOUSE for fault in script.faults):
         jobs = 1
     began, cpu = time.perf_counter(), time.process_time()

@@ -3,7 +3,7 @@
     {"t": seconds since the call began, to the millisecond, "who": "platform" | "bot" | "caller", "kind": ..., ...}
 
 kind            members besides t, who, kind
-call.started    call_id, chain_id, seed, bot, caller (its identity), script (its name)
+call.started    call_id, chain_id, seed, bot, caller (its identity), to (where a bot has several), script (its name)
 http.request    attempt (from 1), message_id, chain_id, url, json, bytes (of audio), fault when a fault sent or lost it
 http.reply      status, json, or text when it is not JSON; status null and error when there was no reply; ms in real
                 time; fault when it is the reply to what a fault sent, or a fault lost it
@@ -17,7 +17,8 @@ recognized      operation_id, ok, reason, choice or digits
 transferred     target, ok
 violation       code, field, message, fix: what the bot sent against the contract
 hung_up         by
-call.ended      by, seconds, turns (workflows taken from the bot), recordings
+command         operation, status, json: what the bot asked the platform's API for, where it has one
+call.ended      by, seconds, turns (workflows taken from the bot) or commands (where it sends those), recordings
 expectation     ok, what, want, got
 verdict         ok, reasons
 

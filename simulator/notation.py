@@ -7,12 +7,15 @@ In real time everything is written as it is. In virtual time, what a bot makes a
 2. An appState is opaque to the platform. It is `<appState 1>`, `<appState 2>`, in the order in which they came; the
    platform echoes the last one, character by character, and the number says which one that was.
 3. The query of a prompt's `fileUri` is `?...`: it holds a signature, which lets anybody read the file for a while.
+4. An address that a bot makes for one call, with a proof in it, is `<callback>`, where the platform says so (`call`).
+5. A time of day is `<time>`.
 """
 
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 BOT: Final = "http://bot"
+_TIMES: Final = frozenset({"time", "eventTime", "recordingStartTime"})
 
 
 class Notation:
@@ -23,9 +26,16 @@ class Notation:
         self._origin = f"{parts.scheme}://{parts.netloc}"
         self._names = names
         self._states: dict[str, str] = {}
+        self._called: dict[str, str] = {}
+
+    def call(self, url: str, name: str) -> None:
+        """Rule 4: write an address by a name from now on."""
+        self._called[url] = f"{BOT}/<{name}>"
 
     def address(self, url: str) -> str:
-        """An address: rule 1."""
+        """An address: rules 1 and 4."""
+        if self._names and url in self._called:
+            return self._called[url]
         if self._names and (url == self._origin or url.startswith((f"{self._origin}/", f"{self._origin}?"))):
             return BOT + url[len(self._origin) :]
         return url
@@ -44,6 +54,8 @@ class Notation:
             return value
         if member == "appState":
             return self._states.setdefault(value, f"<appState {len(self._states) + 1}>")
+        if member in _TIMES:
+            return "<time>"
         if member == "fileUri" and "?" in value:
             value = value[: value.index("?")] + "?..."
         return self.address(value) if value.startswith(self._origin) else value

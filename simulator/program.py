@@ -2,14 +2,13 @@
 
 import argparse
 import asyncio
-import binascii
 import json
 import re
 import secrets
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
@@ -23,20 +22,18 @@ from simulator.canary import ROUTE, Canary, load_canary_key
 from simulator.clock import RealClock
 from simulator.crowd import Arrivals, Crowd, check_target, load
 from simulator.faults import AnyFault, parse_fault
-from simulator.house import HouseFailed, HttpHouse
-from simulator.issuer import Issuer, IssuerError, load_key, serve_issuer
-from simulator.lab import JOBS, Bot, Placed, place_calls
+from simulator.house import HouseFailed
+from simulator.issuer import IssuerError
+from simulator.lab import JOBS, Placed, place_calls
 from simulator.ledger import Event, to_line
-from simulator.platforms.acs import AcsApp, AcsResource
-from simulator.platforms.acs_incoming import place_acs_call
-from simulator.platforms.acs_post import http_client
-from simulator.platforms.acs_settings import AcsSettings
+from simulator.opening import add_options, add_tls_options, open_bot, tls_of
+from simulator.platform import Recording
 from simulator.platforms.settings import PlatformSettings
-from simulator.platforms.skype_actions import Recording
+from simulator.platforms.skype import Skype
 from simulator.script import Script, ScriptError, read_script_file
 from simulator.service import Service
 from simulator.storm import Storm
-from simulator.wire import TlsFiles, open_wire
+from simulator.wire import open_wire
 
 OK, NOT_OK, USAGE = 0, 1, 2
 MOST_SECONDS = 24 * 3600
@@ -61,7 +58,7 @@ async def _call(options: argparse.Namespace) -> bool:
     script = _with_faults(read_script_file(options.script), options.fault)
     virtual = options.time == "virtual"
     seed = secrets.randbits(32) if options.seed is None else options.seed
-    async with _bot(options) as bot:
+    async with open_bot(options) as bot:
         if options.times is None:
             report = await bot.ring(script, seed, virtual=virtual, sink=_write)
             if options.save is not None:
@@ -87,7 +84,7 @@ async def _storm(options: argparse.Namespace) -> bool:
     scripts = [read_script_file(path) for path in options.scripts]
     seed = secrets.randbits(32) if options.seed is None else options.seed
     ok = True
-    async with _bot(options) as bot:
+    async with open_bot(options) as bot:
         storm = Storm(bot, seed)
         async for cell in storm.blow(scripts):
             _write(cell.document())
@@ -101,7 +98,7 @@ async def _load(options: argparse.Namespace) -> bool:
     check_target(options.bot, remote=options.remote)
     seed = secrets.randbits(32) if options.seed is None else options.seed
     crowd = Crowd(options.callers, options.arrivals, options.over, seed)
-    async with _bot(options) as bot:
+    async with open_bot(options) as bot:
         result = await load(script, bot, crowd, _write)
     _write(result)
     return bool(result["ok"] == result["calls"])
@@ -111,14 +108,13 @@ async def _canary(options: argparse.Namespace) -> bool:
     """Place one call that nobody pays for, in real time: its answers take as long as a caller would wait."""
     target = options.target.rstrip("/")
     canary = Canary(load_canary_key(options.key), target)
-    tls = TlsFiles(options.tls_ca, options.client_cert, options.client_key)
-    async with open_wire(tls, canary.sign) as wire:
+    async with open_wire(tls_of(options), canary.sign) as wire:
         report = await place_call(
             read_script_file(options.script),
             target + ROUTE,
             clock=RealClock(),
             wire=wire,
-            settings=PlatformSettings(call_prefix=PREFIX),
+            platform=Skype(PlatformSettings(call_prefix=PREFIX)),
             sink=_write,
         )
     return report.ok
@@ -126,9 +122,9 @@ async def _canary(options: argparse.Namespace) -> bool:
 
 async def _serve(options: argparse.Namespace) -> bool:
     with socket.create_server(("127.0.0.1", options.port)) as listening:
-        async with open_wire() as wire:
+        async with open_bot(options) as bot:
             config = uvicorn.Config(
-                Service(options.bot, wire),
+                Service(bot),
                 log_level="warning",
                 access_log=False,
                 lifespan="off",
@@ -140,29 +136,6 @@ async def _serve(options: argparse.Namespace) -> bool:
     return True
 
 
-async def _acs(options: argparse.Namespace) -> bool:
-    """Serve an ACS resource and place one call on it, in real time: the bot's commands come over a socket."""
-    script = read_script_file(options.script)
-    with socket.create_server(("127.0.0.1", options.port)) as listening:
-        async with http_client() as http:
-            clock = RealClock()
-            resource = AcsResource(http, clock, AcsSettings(access_key=options.key))
-            config = uvicorn.Config(AcsApp(resource), log_level="warning", access_log=False, lifespan="off", ws="none")
-            server = uvicorn.Server(config)
-            serving = asyncio.create_task(server.serve(sockets=[listening]))
-            try:
-                report = await place_acs_call(
-                    script, options.events, resource=resource, clock=clock, seed=options.seed, sink=_write
-                )
-            finally:
-                server.should_exit = True
-                await serving
-                await resource.close()
-    if options.save is not None:
-        _save(report.recordings, options.save)
-    return report.ok
-
-
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     with suppress(ImportError):
         import uvloop
@@ -171,22 +144,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return None
 
 
-_COMMANDS = {"call": _call, "storm": _storm, "load": _load, "canary": _canary, "serve": _serve, "acs": _acs}
-
-
-@asynccontextmanager
-async def _bot(options: argparse.Namespace) -> AsyncIterator[Bot]:
-    """The bot of the options; an issuer of tokens is served meanwhile where they ask for one."""
-    async with AsyncExitStack() as stack:
-        tls = TlsFiles(options.tls_ca, options.client_cert, options.client_key)
-        wire = await stack.enter_async_context(open_wire(tls))
-        issuer = None
-        if options.jwt is not None:
-            issuer = Issuer(load_key(options.issuer_key), options.jwt)
-            address = await stack.enter_async_context(serve_issuer(issuer, options.issuer_port))
-            print(f"simulator: tokens for {options.jwt}, metadata at {address}", file=sys.stderr, flush=True)
-        house = HttpHouse(options.house, wire) if options.house is not None else None
-        yield Bot(options.bot, wire, issuer, house)
+_COMMANDS = {"call": _call, "storm": _storm, "load": _load, "canary": _canary, "serve": _serve}
 
 
 def _with_faults(script: Script, faults: list[AnyFault]) -> Script:
@@ -229,33 +187,17 @@ def _parser() -> argparse.ArgumentParser:
     crowd.add_argument("--arrivals", choices=get_args(Arrivals), default="poisson", help="default: %(default)s")
     crowd.add_argument("--over", type=_seconds, default=60.0, metavar="SECONDS", help="default: %(default)s")
     crowd.add_argument("--remote", action="store_true", help="ring a bot that is not on this machine")
-    for command in (call, storm, crowd):
-        command.add_argument("--seed", type=_seed, help="where all ids come from; default: random, and told")
-        command.add_argument("--jwt", metavar="APP_ID", help="send tokens for this app id, and serve their key set")
-        command.add_argument("--issuer-port", type=_port, default=0, help="where the key set is; default: a free port")
-        command.add_argument(
-            "--issuer-key", type=Path, default=Path(".dialtone/issuer.pem"), metavar="PEM", help="default: %(default)s"
-        )
-        command.add_argument("--house", type=_url, metavar="URL", help="whoever runs the bot (simulator/house.py)")
     canary = commands.add_parser("canary", help="place a call that a deployed bot takes for an operator's test")
     canary.add_argument("script", type=Path, metavar="SCRIPT.yaml", help="what the caller does")
     canary.add_argument("--target", type=_url, required=True, metavar="URL", help="address of the functions")
     canary.add_argument("--key", type=Path, required=True, metavar="PEM", help="the canary's private key")
-    for command in (call, storm, crowd, canary):
-        command.add_argument("--tls-ca", type=Path, metavar="PEM", help="authorities to trust besides the public ones")
-        command.add_argument("--client-cert", type=Path, metavar="PEM", help="the platform's client certificate")
-        command.add_argument("--client-key", type=Path, metavar="PEM", help="its key, where it is in another file")
+    add_tls_options(canary)
     serve = commands.add_parser("serve", help="ring a bot when asked over HTTP, on this machine only")
     serve.add_argument("--port", type=_port, default=0, help="default: a free one")
-    acs = commands.add_parser("acs", help="serve an ACS resource and ring a bot on it once")
-    acs.add_argument("script", type=Path, metavar="SCRIPT.yaml", help="what the caller does")
-    acs.add_argument("--events", type=_url, required=True, metavar="URL", help="where Event Grid posts to")
-    acs.add_argument("--port", type=_port, required=True, help="of the resource: the bot's DIALTONE_ACS_ENDPOINT")
-    acs.add_argument("--key", type=_key, required=True, help="access key of the resource, base64")
-    acs.add_argument("--seed", type=_seed, help="noted in call.started")
-    acs.add_argument("--save", type=Path, metavar="DIR", help="write each recording there")
+    for command in (call, storm, crowd):
+        command.add_argument("--seed", type=_seed, help="where all ids come from; default: random, and told")
     for command in (call, storm, crowd, serve):
-        command.add_argument("--bot", type=_url, required=True, metavar="URL", help="where the bot takes its calls")
+        add_options(command, _port, _url)
     return parser
 
 
@@ -267,13 +209,6 @@ def _url(value: str) -> str:
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"{value!r} is not an address such as http://127.0.0.1:7071/api/calls")
-
-
-def _key(value: str) -> bytes:
-    try:
-        return binascii.a2b_base64(value, strict_mode=True)
-    except ValueError:
-        raise argparse.ArgumentTypeError("the key is not base64") from None
 
 
 def _fault(value: str) -> AnyFault:

@@ -22,7 +22,7 @@ faults:                                # what goes wrong on the way: simulator/f
 expect:                                # each may be left out
   ended_by: bot                        # bot, caller or platform; a transfer and a reject are the bot's
   recordings: 1
-  turns: 4                             # workflows that the platform took from the bot
+  turns: 4                             # workflows that the platform took from the bot, if it takes workflows
   heard: ["saved"]                     # texts, in any order
   transferred_to: "8:sales.contoso"
   dead_air: 3                          # the bot's longest wait before a reply, its retries included, in seconds

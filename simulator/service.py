@@ -18,11 +18,10 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from dialtone.protocol.rules import LOOPBACK
-from simulator.call import check_faults, place_call
-from simulator.clock import RealClock, VirtualClock
+from simulator.call import check_faults
+from simulator.lab import Bot
 from simulator.ledger import Event, to_line
 from simulator.script import Script, ScriptError, read_script
-from simulator.wire import Wire
 
 SCRIPT_MAX_BYTES: Final = 64 * 1024
 
@@ -50,11 +49,11 @@ class Refused(Exception):
 
 
 class Service:
-    """The ASGI application. `bot_url` is the one bot it rings; `wire` is closed by whoever made it."""
+    """The ASGI application. `bot` is the one that it rings; its wire and platform are closed by whoever opened them."""
 
-    def __init__(self, bot_url: str, wire: Wire) -> None:
-        self._bot_url = bot_url
-        self._wire = wire
+    def __init__(self, bot: Bot) -> None:
+        self._bot = bot
+        self._bot_url = bot.url
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -76,16 +75,7 @@ class Service:
         virtual, seed = self._query(scope)
         script = _script(await _body(receive))
         events: asyncio.Queue[Event | None] = asyncio.Queue()
-        call = asyncio.create_task(
-            place_call(
-                script,
-                self._bot_url,
-                clock=VirtualClock() if virtual else RealClock(),
-                wire=self._wire,
-                seed=seed,
-                sink=events.put_nowait,
-            )
-        )
+        call = asyncio.create_task(self._bot.ring(script, seed, virtual=virtual, sink=events.put_nowait))
         call.add_done_callback(lambda _: events.put_nowait(None))
         gone = asyncio.create_task(_gone(receive))
         gone.add_done_callback(lambda _: call.cancel())
@@ -142,7 +132,7 @@ async def _body(receive: Receive) -> bytes:
 def _script(body: bytes) -> Script:
     try:
         script = read_script(body.decode())
-        check_faults(script, None, None)
+        check_faults(script)
     except UnicodeDecodeError:
         raise Refused(400, "SCRIPT", "the script is not UTF-8", "", "send UTF-8") from None
     except ScriptError as error:

@@ -51,12 +51,12 @@ _UNTOLD: Final = ("t", "start", "seconds", "file", "operation_id")
 
 @dataclass(frozen=True)
 class Cell:
-    """A call with one fault: why it failed, if it did, and the smallest script that fails."""
+    """A call with one fault, and its `call.started`: why it failed, if it did, and the smallest script that fails."""
 
     script: str
     fault: AnyFault | None
     seed: int
-    call_id: str
+    started: Event
     reasons: Sequence[str]
     smallest: str = ""
     """A script in YAML, with the fault; empty when all is well or the calm call failed."""
@@ -69,7 +69,7 @@ class Cell:
             "fault": None if self.fault is None else str(self.fault).rpartition("@")[0],
             "request": None if self.fault is None else self.fault.at,
             "seed": self.seed,
-            "call_id": self.call_id,
+            **{name: self.started[name] for name in ("call_id", "to") if name in self.started},
             "ok": not self.reasons,
             "reasons": list(self.reasons),
             "smallest": self.smallest,
@@ -102,7 +102,7 @@ class Storm:
 
     def _possible(self) -> list[str]:
         left_out = set[str]()
-        if self.bot.issuer is None:
+        if not self.bot.platform.tokens:
             left_out |= NEEDS_TOKENS
         if self.bot.house is None:
             left_out |= NEEDS_HOUSE
@@ -136,7 +136,7 @@ def _cell(
     script: Script, fault: AnyFault | None, report: CallReport, reasons: Sequence[str], smallest: str = ""
 ) -> Cell:
     started = report.events[0]
-    return Cell(script.name, fault, started["seed"], started["call_id"], reasons, smallest)
+    return Cell(script.name, fault, started["seed"], started, reasons, smallest)
 
 
 def faults_of(report: CallReport, calm: CallReport, *, lost: bool = False) -> list[str]:

@@ -46,7 +46,8 @@ def judge(caller: ScriptedCaller, ledger: Ledger, faults: list[str], waits: Sequ
     results: dict[str, tuple[Any, Any]] = {
         "ended_by": (expect.ended_by, ended["by"]),
         "recordings": (expect.recordings, ended["recordings"]),
-        "turns": (expect.turns, ended["turns"]),
+        # Where a platform takes commands it knows of no workflows.
+        "turns": (expect.turns if "turns" in ended else None, ended.get("turns")),
         "transferred_to": (expect.transferred_to, _transferred_to(ledger)),
     }
     for name, (want, result) in results.items():

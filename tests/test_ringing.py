@@ -1,16 +1,22 @@
 """Placing a call: what the simulator is told, what comes back, and how it is judged."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from dialtone.errors import DependencyError
-from dialtone.ringing import Event, Time, call_id_of, judge, ring
+from dialtone.errors import ConfigurationError, DependencyError
+from dialtone.ringing import Event, Time, call_id_of, judge, ring, ring_through
 from dialtone.stored import Stored, StoredRecording
+from simulator.lab import Bot
+from simulator.service import Service
+from simulator.serving import listening
+from simulator.wire import open_wire
 from tests.fakes import gone, make_app, noted
 from tests.ledgers import BAD, CALL_ID, GOOD
+from tests.simulator.fake_bot import ANSWER, HANGUP, FakeBot, running_bot, say
 
 BOT = "http://127.0.0.1:1/api/calls"
 
@@ -18,6 +24,12 @@ BOT = "http://127.0.0.1:1/api/calls"
 @pytest.fixture
 def app(tmp_path: Path) -> Path:
     return make_app(tmp_path, GOOD)
+
+
+@pytest.fixture
+async def bot() -> AsyncIterator[FakeBot]:
+    async with running_bot() as running:
+        yield running
 
 
 def place(app: Path, time: Time = "virtual", seed: int | None = None) -> Iterator[Event]:
@@ -71,3 +83,18 @@ def test_a_bad_call_says_why() -> None:
 def test_the_id_of_a_call() -> None:
     assert call_id_of(GOOD) == CALL_ID
     assert call_id_of([]) == ""
+
+
+async def test_a_simulator_that_runs_rings_its_bot(bot: FakeBot, tmp_path: Path) -> None:
+    bot.replies = [bot.workflow(ANSWER, say("Hello."), HANGUP)]
+    script = tmp_path / "call.yaml"
+    script.write_text("name: x\nsteps: [{hear: Hello}]\nexpect: {ended_by: bot}\n")
+    async with open_wire() as wire, listening(Service(Bot(f"{bot.url}/call", wire))) as port:
+        url = f"http://127.0.0.1:{port}"
+        events = await asyncio.to_thread(lambda: list(ring_through(url, script, time="virtual", seed=7)))
+        assert (events[0]["seed"], events[-1]["kind"], events[-1]["ok"]) == (7, "verdict", True)
+        script.write_text("name: x\n")
+        with pytest.raises(ConfigurationError, match="steps: it is missing"):
+            await asyncio.to_thread(lambda: list(ring_through(url, script, time="virtual", seed=7)))
+    with pytest.raises(DependencyError, match="cannot be reached"):
+        list(ring_through(url, script, time="virtual", seed=7))

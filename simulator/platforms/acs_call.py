@@ -4,66 +4,33 @@
    is told by an event, which echoes its operationContext.
 2. play and recognize run one after the other; with interruptCallMediaOperation the one that runs is cancelled, and
    those that wait are forgotten.
-3. A call that is answered is connected: CallConnected and ParticipantsUpdated, in an order that is drawn.
+3. A call that is answered is connected: CallConnected and ParticipantsUpdated, in an order that is drawn. Events are
+   posted in the order in which they happen, and none waits for the one before to arrive.
 4. When somebody hangs up, what runs or waits is cancelled (PlayCanceled, RecognizeCanceled), then CallDisconnected.
 5. A transfer that is accepted ends this call.
 6. A call for a Teams resource account refuses hold, mute and Teams users (405/8520).
-7. A recording holds what the caller's side of the line carried while it was active. It stops with its call.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from math import inf
 from random import Random
 from typing import Any, Literal
 
-from dialtone.protocol import RecordingFormat
-from simulator import audio
 from simulator.clock import Bell
+from simulator.delivery import Delivery
+from simulator.issuer import Issuer
 from simulator.line import CallOver, Line, Party
+from simulator.notation import Notation
 from simulator.platforms.acs_commands import COMMANDS, FATES, TEAMS_CUTS
 from simulator.platforms.acs_media import AcsMedia
-from simulator.platforms.acs_post import Poster
+from simulator.platforms.acs_post import GridSecret, Poster
+from simulator.platforms.acs_recordings import Recorder
 from simulator.platforms.acs_settings import AcsSettings
-from simulator.platforms.acs_wire import (
-    Json,
-    Refused,
-    call_event,
-    grid_event,
-    identified,
-    member,
-    raw_id,
-    result,
-    timestamp,
-)
-from simulator.platforms.skype_actions import Recording as SavedRecording
+from simulator.platforms.acs_wire import Json, Refused, call_event, identified, member, raw_id, result
 
 State = Literal["ringing", "connecting", "connected", "transferring", "disconnected", "rejected"]
-
-
-@dataclass
-class Recording:
-    """A recording: where it is on the line's time, and what becomes of it."""
-
-    id: str
-    call: "AcsCall"
-    format: str
-    state: str = "active"
-    spans: list[tuple[float, float]] = field(default_factory=list)
-    since: float | None = None
-    files: dict[str, bytes] = field(default_factory=dict)
-
-    def pause(self, now: float) -> None:
-        """Stop taking sound."""
-        if self.since is not None:
-            self.spans.append((self.since, now))
-        self.since, self.state = None, "inactive"
-
-    def resume(self, now: float) -> None:
-        """Take sound."""
-        self.since, self.state = now, "active"
 
 
 class AcsCall:
@@ -75,8 +42,8 @@ class AcsCall:
     def __init__(
         self,
         line: Line,
+        delivery: Delivery,
         media: AcsMedia,
-        poster: Poster,
         settings: AcsSettings,
         *,
         caller: str,
@@ -84,20 +51,26 @@ class AcsCall:
         at: float,
         random: Random,
         ids: Callable[[], str],
+        grid: GridSecret | None,
+        issuer: Issuer,
+        notation: Notation,
     ) -> None:
         self.id, self.server_call_id, self.correlation_id = ids(), ids(), ids()
         self.caller, self.to, self.state = caller, to, "ringing"
-        self.line, self.settings = line, settings
+        self.line, self.settings, self.delivery = line, settings, delivery
         self.callback = ""
-        self.grid_url = ""
         self.properties: Json = {}
-        self.recordings: list[Recording] = []
-        self.saved: list[SavedRecording] = []
+        self.recorder = Recorder(line, ids, at)
         self.commands = 0
-        self.faults: list[str] = []
         self.transfer_fails = False
         self.participants: dict[str, Json] = {}
-        self._media, self._poster, self._random, self.new_id, self._at = media, poster, random, ids, at
+        self._media, self._random, self.new_id, self._at = media, random, ids, at
+        self.notation = notation
+        self.poster = Poster(delivery, issuer, settings, grid, chain=self.correlation_id, ids=ids)
+        self._posting = 0
+        self._posted = Bell()
+        self._failure: Exception | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._outbox: deque[tuple[str, Json]] = deque()
         self._queue: deque[tuple[str, Json]] = deque()
         self._running: tuple[str, Json] | None = None
@@ -111,6 +84,7 @@ class AcsCall:
     def answered(self, data: Json, *, speaks: bool) -> Json:
         """It is answered, or placed: the reply's body. The events follow."""
         self.callback = member(data, "callbackUri", str)
+        self.notation.call(self.callback, "callback")
         self._media.speaks = speaks
         self.state = "connecting"
         streaming, transcription = data.get("mediaStreamingOptions"), data.get("transcriptionOptions")
@@ -194,59 +168,6 @@ class AcsCall:
             raise Refused(404, 8522, "Participant not found.")
         return raw
 
-    # Recordings.
-
-    def record(self, kind: str, *, paused: bool) -> Recording:
-        """Begin to record; raises `Refused` when it is being recorded already."""
-        if any(each.state != "stopped" for each in self.recordings):
-            raise Refused(400, 8559, "Recording is already in progress.")
-        recording = Recording(self.new_id(), self, kind)
-        (recording.pause if paused else recording.resume)(self.line.clock.now())
-        self.recordings.append(recording)
-        return recording
-
-    async def _deliver_recordings(self) -> None:
-        """Make files of the recordings that have stopped, and tell Event Grid."""
-        for recording in [each for each in self.recordings if each.state == "stopped" and not each.files]:
-            sound = b"".join(self.line.caller_sound(start, end) for start, end in recording.spans)
-            async with self.line.clock.io():
-                data = await asyncio.to_thread(audio.encode, sound, recording.format)
-            document = self.new_id()
-            recording.files[document] = data
-            seconds = round(audio.seconds_of(sound), 3)
-            self.saved.append(SavedRecording(recording.id, RecordingFormat(recording.format), seconds, data))
-            self.line.ledger.add(
-                "platform",
-                "recorded",
-                operation_id=recording.id,
-                seconds=seconds,
-                format=recording.format,
-                bytes=len(data),
-            )
-            await self._deliver(recording, document, seconds)
-
-    async def _deliver(self, recording: Recording, document: str, seconds: float) -> None:
-        base = f"https://sim.asm.skype.com/v1/objects/{document}"
-        chunk = {
-            "documentId": document,
-            "index": 0,
-            "endReason": "SessionEnded",
-            "contentLocation": f"{base}/content/video",
-            "metadataLocation": f"{base}/content/acsmetadata",
-            "deleteLocation": base,
-        }
-        data = {
-            "recordingStorageInfo": {"recordingChunks": [chunk]},
-            "recordingStartTime": timestamp(self._at + recording.spans[0][0]),
-            "recordingDurationMs": round(seconds * 1000),
-            "sessionEndReason": "CallEnded",
-        }
-        subject = f"/recording/call/{self.id}/serverCallId/{self.server_call_id}/recordingId/{recording.id}"
-        if self.grid_url:
-            kind, cloud = "RecordingFileStatusUpdated", self.settings.cloud_events
-            event = grid_event(self.new_id(), kind, subject, self._now(), data, cloud=cloud)
-            await self._poster.grid(self.grid_url, event)
-
     # Its life.
 
     async def run(self) -> None:
@@ -254,24 +175,23 @@ class AcsCall:
         over = self.line.clock.start(self.watch())
         try:
             while self.line.over_by is None:
-                await self.post_all()
-                if self.line.over_by is not None:
-                    break
+                self._post_all()
                 if self.transfer is not None:
                     await self._hand_over(*self.transfer)
                 elif self._running is None and self._queue:
                     self._running = self._queue.popleft()
                     self._operation = self.line.clock.start(self._operate(*self._running))
-                elif not self._outbox:
-                    await self._deliver_recordings()
+                else:
+                    await self._tell_recordings()
                     await self._news.wait()
             self._end()
-            await self.post_all()
-            await self._deliver_recordings()
+            await self._tell_recordings()
+            await self.settle()
         finally:
             over.cancel()
-            if self._operation is not None:
-                self._operation.cancel()
+            for task in (self._operation, *self._tasks):
+                if task is not None:
+                    task.cancel()
 
     def tell(self, kind: str, context: str | None, **data: Any) -> None:
         """Have an event posted."""
@@ -299,6 +219,15 @@ class AcsCall:
             "mediaStreamingStatusDetails": "subscriptionStarted" if started else "subscriptionStopped",
         }
         self.tell(kind, context, mediaStreamingUpdate=update, **result(200, 0))
+
+    def tell_grid(self, event: Json) -> None:
+        """Have Event Grid deliver an event, where somebody subscribes."""
+        self._post(self.poster.to_grid(event))
+
+    def note(self, name: str, data: Json, status: int) -> None:
+        """Note a command of the bot."""
+        told = self.notation.message(data)
+        self.line.ledger.add("bot", "command", operation=name, status=status, **({"json": told} if told else {}))
 
     async def watch(self) -> None:
         """Notice the end of the line."""
@@ -353,10 +282,7 @@ class AcsCall:
         """Rules 4 and 7."""
         self.cancel_media()
         self.state = "disconnected"
-        for recording in self.recordings:
-            if recording.state != "stopped":
-                recording.pause(self.line.clock.now())
-                recording.state = "stopped"
+        self.recorder.stop()
         by: Party = self.line.over_by or "platform"
         codes = {"bot": (200, 7000), "caller": (200, 560000), "platform": (410, 301005)}[by]
         self.tell("CallDisconnected", None, **result(*codes))
@@ -369,8 +295,17 @@ class AcsCall:
         """Wait until there is something new, `until` that time."""
         await self._news.wait(until)
 
-    async def post_all(self) -> None:
-        """Post what there is, as often and in the order that the settings want."""
+    async def settle(self) -> None:
+        """Wait until all that was told has arrived, or cannot arrive. Raises what a fault that failed has raised."""
+        self._post_all()
+        while self._posting:
+            await self.line.clock.wait(self._posted)
+        if self._failure is not None:
+            raise self._failure
+        await self.delivery.finish()
+
+    def _post_all(self) -> None:
+        """Rule 3: post what there is, as often and in the order that the settings want."""
         while self._outbox:
             url, event = self._outbox.popleft()
             if self._outbox and self._random.random() < self.settings.reorder:
@@ -380,12 +315,29 @@ class AcsCall:
             events = [event]
             while self.settings.batch and self._outbox and self._outbox[0][0] == url:
                 events.append(self._outbox.popleft()[1])
-            times = 2 if self._random.random() < self.settings.duplicate else 1
             if self.settings.unknown_events:
-                await self._poster.callback(url, [{**event, "id": self.new_id(), "type": f"{event['type']}Preview"}])
-            for _ in range(times):
-                if not await self._poster.callback(url, events):
-                    self.faults.append(f"the bot did not take {event['type']}")
+                unknown = {**event, "id": self.new_id(), "type": f"{event['type']}Preview"}
+                self._post(self.poster.to_bot(url, [unknown]))
+            for _ in range(2 if self._random.random() < self.settings.duplicate else 1):
+                self._post(self.poster.to_bot(url, events))
+
+    def _post(self, posting: Awaitable[None]) -> None:
+        async def post() -> None:
+            try:
+                await posting
+            except Exception as error:
+                self._failure = error
+            finally:
+                self._posting -= 1
+                self._posted.ring()
+
+        self._posting += 1
+        self._tasks.add(self.line.clock.start(post()))
+
+    async def _tell_recordings(self) -> None:
+        cloud = self.settings.cloud_events
+        for event in await self.recorder.files(self.id, self.server_call_id, cloud=cloud):
+            self.tell_grid(event)
 
     def _now(self) -> float:
         return self._at + self.line.clock.now()

@@ -1,97 +1,118 @@
-"""One call of a script's caller to a bot on ACS, from its ringing to its verdict."""
+"""The ACS platform as the simulator opens it: calls of scripts' callers to a bot, told by Event Grid.
 
-import asyncio
-import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+1. The caller is who the script says where ACS knows such identities, else a telephone.
+2. `call.ended` has the number of commands that the bot sent for the call: ACS knows of no workflows.
+3. `call_id` is the call's correlation id, which all of its events have, `chain_id` its callConnectionId, and `to` who
+   is called.
+"""
+
+import json
+from random import Random
 from typing import Final
 
-from simulator.callers import ScriptedCaller
-from simulator.clock import Clock
-from simulator.ledger import Event, Ledger
+from simulator.faults import Plan
 from simulator.line import Line
+from simulator.platform import Recording, Ringing
 from simulator.platforms.acs import AcsResource
-from simulator.platforms.acs_call import AcsCall
-from simulator.platforms.skype_actions import Recording
-from simulator.script import Script
-from simulator.verdict import judge
+from simulator.platforms.acs_post import GridSecret
+from simulator.script import Script, Send
+from simulator.wire import Response
 
 CALLER: Final = "4:+15550100"
-"""Who calls, when the script's identity is none that ACS has."""
+"""Rule 1: the telephone."""
 _KINDS: Final = ("4:", "8:acs:", "8:orgid:")
 
 
-@dataclass(frozen=True)
-class AcsReport:
-    """What came of a call: whether it went as its script expects, its events, and its recordings."""
+class Acs:
+    """The platform, of one resource. `tokens` says whether the bot verifies what the resource signs."""
 
-    ok: bool
-    events: list[Event]
-    recordings: list[Recording]
+    def __init__(self, resource: AcsResource, *, tokens: bool = False) -> None:
+        self.resource = resource
+        self._tokens = tokens
 
+    @property
+    def tokens(self) -> bool:
+        """Whether faults of tokens can be had."""
+        return self._tokens
 
-async def place_acs_call(
-    script: Script,
-    events_url: str,
-    *,
-    resource: AcsResource,
-    clock: Clock,
-    seed: int | None = None,
-    sink: Callable[[Event], None] | None = None,
-) -> AcsReport:
-    """Have Event Grid tell the bot, at `events_url`, that the script's caller rings; `sink` gets each event.
+    @property
+    def max_call_s(self) -> float:
+        """How long a call may last."""
+        return self.resource.settings.max_call_duration_s
 
-    Raises `simulator.speech.SpeechUnavailable` when espeak-ng is not installed.
-    """
-    settings = resource.settings
-    seed = secrets.randbits(32) if seed is None else seed
-    script = script.seeded(seed)
-    ledger = Ledger(clock, sink)
-    line = Line(clock, ledger, settings.max_call_duration_s)
-    caller = ScriptedCaller(script)
-    identity = script.caller.identity
-    to = f"28:orgid:{settings.teams_account}" if settings.teams_account else f"4:{settings.number}"
-    call = resource.new_call(line, caller=identity if identity.startswith(_KINDS) else CALLER, to=to)
-    call.transfer_fails = script.transfer_fails
-    ends = [
-        clock.start(_live(call, resource, events_url, script, seed)),
-        clock.start(caller.run(line)),
-    ]
-    try:
-        await asyncio.gather(*ends)
-    finally:
-        for end in ends:
-            end.cancel()
-        await asyncio.gather(*ends, return_exceptions=True)
-    return AcsReport(judge(caller, ledger, call.faults), ledger.events, call.saved)
+    def new_call(self, script: Script, line: Line, ringing: Ringing) -> "AcsIncoming":
+        """A call of the script's caller."""
+        return AcsIncoming(script, line, ringing, self.resource)
 
 
-async def _live(call: AcsCall, resource: AcsResource, events_url: str, script: Script, seed: int) -> None:
-    line, began = call.line, call.line.clock.now()
-    line.ledger.add(
-        "platform",
-        "call.started",
-        call_id=call.id,
-        chain_id=call.correlation_id,
-        seed=seed,
-        bot=events_url,
-        caller=call.caller,
-        script=script.name,
-    )
-    outcome = await resource.ring(call, events_url, name=script.caller.name)
-    if outcome == "answered":
-        await call.run()
-    elif outcome:
-        line.hang_up("bot")
-    else:
-        if line.over_by is None:
-            call.faults.append(f"nobody answered within {resource.settings.ring_s:g} s")
-        line.hang_up("platform")
-    line.ledger.add(
-        "platform",
-        "call.ended",
-        by=line.over_by,
-        seconds=round(line.clock.now() - began, 3),
-        turns=call.commands,
-        recordings=len(call.saved),
-    )
+class AcsIncoming:
+    """One call of a script's caller."""
+
+    def __init__(self, script: Script, line: Line, ringing: Ringing, resource: AcsResource) -> None:
+        settings, identity = resource.settings, script.caller.identity
+        self._random = Random(f"acs {ringing.seed} {script.name}")  # noqa: S311
+        to = f"28:orgid:{settings.teams_account}" if settings.teams_account else f"4:{settings.number}"
+        self.call = resource.new_call(
+            line,
+            caller=identity if identity.startswith(_KINDS) else CALLER,
+            to=to,
+            bot_url=ringing.bot_url,
+            random=self._random,
+            plan=Plan(script.faults),
+            house=ringing.house,
+        )
+        self.call.transfer_fails = script.transfer_fails
+        self.delivery = self.call.delivery
+        self._script, self._seed, self._resource = script, ringing.seed, resource
+        self._bot_url = GridSecret(ringing.bot_url).url
+
+    @property
+    def recordings(self) -> list[Recording]:
+        """What was recorded."""
+        return self.call.recorder.saved
+
+    async def run(self) -> None:
+        """Make the call, until it is over."""
+        call, line = self.call, self.call.line
+        began = line.clock.now()
+        line.ledger.add(
+            "platform",
+            "call.started",
+            call_id=call.correlation_id,
+            chain_id=call.id,
+            seed=self._seed,
+            bot=call.notation.address(self._bot_url),
+            caller=call.caller,
+            to=call.to,
+            script=self._script.name,
+        )
+        outcome = await self._resource.rings.ring(call, self._random, name=self._script.caller.name)
+        if outcome == "answered":
+            await call.run()
+        elif outcome:
+            line.hang_up("bot")
+        else:
+            if line.over_by is None:
+                self.delivery.problems.append(f"nobody answered within {self._resource.settings.ring_s:g} s")
+            line.hang_up("platform")
+        await call.settle()
+        self._resource.forget(call)
+        line.ledger.add(
+            "platform",
+            "call.ended",
+            by=line.over_by,
+            seconds=round(line.clock.now() - began, 3),
+            commands=call.commands,
+            recordings=len(self.recordings),
+        )
+
+    async def send(self, step: Send) -> Response:
+        """Post what a script makes the platform send, as it is: to the callback address, or to Event Grid's."""
+        body = step.send if isinstance(step.send, str) else json.dumps(step.send, ensure_ascii=False)
+        content = body.replace("{call}", self.call.id).encode()
+        try:
+            noted = json.loads(content)
+        except (ValueError, RecursionError):
+            noted = content.decode()
+        callback = "" if step.to == "bot" else self.call.callback
+        return await self.delivery.once(self.call.poster.as_it_is(content, noted, step.content_type, callback))

@@ -10,7 +10,6 @@
    came, where the pages contradict each other.
 """
 
-import asyncio
 import io
 import re
 import wave
@@ -19,12 +18,11 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-import httpx
-
 from simulator import audio, speech
 from simulator.line import Cuts, Key, Line, Signal, Sound, SpeechEnded, SpeechStarted
 from simulator.platforms.acs_settings import AcsSettings
 from simulator.platforms.acs_wire import Json, result
+from simulator.wire import TooLarge, Wire
 
 TONES: Final = dict(
     zip(
@@ -50,9 +48,9 @@ class MediaFailed(Exception):
 class AcsMedia:
     """The media of one call. `speaks` says whether it has AI services."""
 
-    def __init__(self, line: Line, settings: AcsSettings, http: httpx.AsyncClient) -> None:
+    def __init__(self, line: Line, settings: AcsSettings, wire: Wire) -> None:
         self.speaks = False
-        self._line, self._settings, self._http = line, settings, http
+        self._line, self._settings, self._wire = line, settings, wire
 
     async def play(self, sources: list[Json]) -> Event:
         """Play to all."""
@@ -204,22 +202,17 @@ class AcsMedia:
         return sounds
 
     async def _file(self, uri: str, number: int) -> bytes:
-        data = bytearray()
+        most, limit_s = self._settings.prompt_max_bytes, self._settings.prompt_timeout_s
         try:
-            async with (
-                self._line.clock.io(),
-                asyncio.timeout(self._settings.prompt_timeout_s),
-                self._http.stream("GET", uri) as reply,
-            ):
-                if reply.status_code != 200:
-                    raise MediaFailed(400, 8536, f"the file was answered with {reply.status_code}", number)
-                async for part in reply.aiter_bytes():
-                    data += part
-                    if len(data) > self._settings.prompt_max_bytes:
-                        raise MediaFailed(400, 8536, "the file is too large", number)
-        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
-            raise MediaFailed(400, 8536, f"the file could not be fetched: {type(error).__name__}", number) from None
-        return _pcm(bytes(data), number)
+            async with self._line.clock.io():
+                answer = await self._wire.get(uri, most, limit_s)
+        except TooLarge:
+            raise MediaFailed(400, 8536, "the file is too large", number) from None
+        if answer.failure is not None:
+            raise MediaFailed(400, 8536, f"the file could not be fetched: {answer.failure}", number)
+        if answer.status != 200:
+            raise MediaFailed(400, 8536, f"the file was answered with {answer.status}", number)
+        return _pcm(answer.body, number)
 
 
 def _pcm(data: bytes, number: int) -> bytes:

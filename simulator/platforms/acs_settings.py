@@ -57,6 +57,9 @@ class AcsSettings:
     redirect_s: float = 1.0
     """Time from a redirection to the next ring; without any, two bots that redirect to each other would hang us."""
 
+    lost_s: float = 1.0
+    """How long until a request, or a reply, that a fault has lost is given up: a connection that breaks."""
+
     transfer_s: float = 2.0
     max_call_duration_s: float = 4 * 3600.0
     initial_silence_s: float = 5.0

@@ -46,17 +46,17 @@ from dialtone.protocol import (
     Workflow,
     rules,
 )
-from simulator.delivery import Delivery, Message
+from simulator.delivery import Bearer, Delivery, Message, Retries
 from simulator.faults import Plan
-from simulator.house import House
 from simulator.issuer import Issuer
 from simulator.ledger import Ledger
 from simulator.line import CallOver, Line
 from simulator.notation import Notation
+from simulator.platform import Recording, Ringing
 from simulator.platforms.settings import PlatformSettings
-from simulator.platforms.skype_actions import Done, Recording, SkypeActions
+from simulator.platforms.skype_actions import Done, SkypeActions
 from simulator.script import Script, Send
-from simulator.wire import Response, Wire
+from simulator.wire import Response
 
 USER_AGENT: Final = "Microsoft-Skype/3.0,(Calling/1.0)"
 JSON_TYPE: Final = "application/json; charset=utf-8"
@@ -82,38 +82,57 @@ class Ids:
         return str(UUID(int=self.random.getrandbits(128), version=4))
 
 
+class Skype:
+    """The platform. With an `issuer` each request carries a token."""
+
+    def __init__(self, settings: PlatformSettings | None = None, issuer: Issuer | None = None) -> None:
+        self.settings = settings or PlatformSettings()
+        self.issuer = issuer
+
+    @property
+    def tokens(self) -> bool:
+        """Whether there is an issuer."""
+        return self.issuer is not None
+
+    @property
+    def max_call_s(self) -> float:
+        """How long a call may last."""
+        return self.settings.max_call_duration_s
+
+    def new_call(self, script: Script, line: Line, ringing: Ringing) -> "SkypeCall":
+        """A call of the script's caller."""
+        return SkypeCall(script, line, ringing, self.settings, self.issuer)
+
+
 class SkypeCall:
-    """One call of a script's caller to the bot at `bot_url`.
+    """One call of a script's caller.
 
     `recordings` keeps what was recorded; `problems` says, in sentences, what the bot did that ended or broke the call.
     """
 
     def __init__(
-        self,
-        script: Script,
-        bot_url: str,
-        *,
-        line: Line,
-        wire: Wire,
-        seed: int,
-        settings: PlatformSettings,
-        issuer: Issuer | None = None,
-        house: House | None = None,
+        self, script: Script, line: Line, ringing: Ringing, settings: PlatformSettings, issuer: Issuer | None = None
     ) -> None:
         self.recordings: list[Recording] = []
         self.turns = 0
-        self._notation = Notation(bot_url, names=line.clock.virtual)
+        self._notation = Notation(ringing.bot_url, names=line.clock.virtual)
         plan = Plan(script.faults)
-        self.delivery = Delivery(line, wire, settings, self._notation, plan=plan, issuer=issuer, house=house)
+        self.delivery = Delivery(line, ringing.wire, self._notation, plan=plan, house=ringing.house)
         self.problems = self.delivery.problems
         self._script = script
-        self._bot_url = bot_url
+        self._bot_url = ringing.bot_url
         self._line = line
         self._ledger: Ledger = line.ledger
-        self._seed = seed
+        self._seed = ringing.seed
         self._settings = settings
-        self._ids = Ids.from_seed(seed, script.name, settings.call_prefix)
-        self._actions = SkypeActions(line, settings, wire, transfer_fails=script.transfer_fails)
+        self._retries = Retries(
+            waits_s=(settings.retry_spacing_s,) * settings.retries,
+            timeout_s=settings.request_timeout_s,
+            lost_s=settings.request_timeout_s,
+        )
+        self._proof = Bearer(issuer) if issuer is not None else None
+        self._ids = Ids.from_seed(ringing.seed, script.name, settings.call_prefix)
+        self._actions = SkypeActions(line, settings, ringing.wire, transfer_fails=script.transfer_fails)
         self._callback: str | None = None
         self._app_state: str | None = None
         self._notification: str | None = None
@@ -332,9 +351,7 @@ class SkypeCall:
         message_id = self._ids.next()
         content_type, content = _encode(message, recording, boundary=message_id)
         size = len(recording.data) if recording is not None else 0
-        return await self.delivery.post(
-            Message(url, message_id, self._ids.chain, self._headers(message_id, content_type), content, message, size)
-        )
+        return await self.delivery.post(self._message(url, message_id, content_type, content, message, size))
 
     async def send(self, step: Send) -> Response:
         """Post what a script makes the platform send, as it is: to the callback link, or to the bot's address."""
@@ -346,17 +363,21 @@ class SkypeCall:
         except (ValueError, RecursionError):
             noted = content.decode()
         url = self._bot_url if step.to == "bot" else self._callback or self._bot_url
-        headers = self._headers(message_id, step.content_type)
-        return await self.delivery.once(Message(url, message_id, self._ids.chain, headers, content, noted))
+        return await self.delivery.once(self._message(url, message_id, step.content_type, content, noted))
 
-    def _headers(self, message_id: str, content_type: str) -> dict[str, str]:
-        return {
+    def _message(
+        self, url: str, message_id: str, content_type: str, content: bytes, noted: Any, size: int = 0
+    ) -> Message:
+        headers = {
             "X-Microsoft-Skype-Chain-ID": self._ids.chain,
             "X-Microsoft-Skype-Message-ID": message_id,
             "Accept": "application/json",
             "User-Agent": USER_AGENT,
             "Content-Type": content_type,
         }
+        return Message(
+            url, message_id, self._ids.chain, headers, content, noted, self._retries, proof=self._proof, size=size
+        )
 
 
 def _json(body: bytes) -> Any:

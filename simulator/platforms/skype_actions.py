@@ -50,22 +50,13 @@ from dialtone.protocol import (
 from dialtone.protocol import DigitCollectionCompletionReason as Digits
 from simulator import audio, speech
 from simulator.line import CallOver, Cuts, Key, Line, Signal, Sound, SpeechEnded, SpeechStarted
+from simulator.platform import Recording
 from simulator.platforms.settings import PlatformSettings
 from simulator.wire import TooLarge, Wire
 
 
 class PromptFailed(Exception):
     """A prompt cannot be played."""
-
-
-@dataclass(frozen=True)
-class Recording:
-    """A recording's bytes, and what they are."""
-
-    operation_id: str
-    format: RecordingFormat
-    seconds: float
-    data: bytes
 
 
 @dataclass(frozen=True)

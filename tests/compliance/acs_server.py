@@ -3,20 +3,21 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-import uvicorn
 from aiohttp import web
 from azure.communication.callautomation import CallAutomationClient
 from azure.core.credentials import AzureKeyCredential
 
 from simulator.clock import RealClock
-from simulator.platforms.acs import AcsApp, AcsResource
-from simulator.platforms.acs_post import http_client
+from simulator.platforms.acs import AcsResource
+from simulator.platforms.acs_app import AcsApp
 from simulator.platforms.acs_settings import AcsSettings
+from simulator.serving import listening
+from simulator.wire import open_wire
 from tests.functions.issuer import serving
 
 Json = dict[str, Any]
@@ -75,39 +76,15 @@ class Server:
         return next(request for each, request, _ in reversed(self.resource.requests) if each == name)
 
 
-class InThisLoop(uvicorn.Server):
-    """Leaves the signals of this process to whoever runs the tests."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@asynccontextmanager
-async def listening(app: Callable[..., Awaitable[None]], **tls: Any) -> AsyncIterator[int]:
-    """The port of an ASGI application on this machine."""
-    config = uvicorn.Config(app, port=0, log_level="critical", lifespan="off", ws="none", **tls)
-    server = InThisLoop(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-        if task.done():
-            task.result()
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        await task
-
-
 @asynccontextmanager
 async def acs(settings: AcsSettings | None = None, *, prefix: str = "", **tls: Any) -> AsyncIterator[Server]:
     """The resource, at `prefix` of an address of this machine."""
     settings = replace(settings or AcsSettings(), access_key=base64.b64decode(KEY))
-    async with http_client() as http:
-        resource = AcsResource(http, RealClock(), settings)
+    async with open_wire() as wire:
+        resource = AcsResource(wire, RealClock, settings)
         server = Server(resource)
         async with serving(server.take) as server.bot_url, listening(AcsApp(resource, prefix), **tls) as port:
+            resource.events_url = f"{server.bot_url}/events"
             scheme, host = ("https", "localhost") if tls else ("http", "127.0.0.1")
             server.url = f"{scheme}://{host}:{port}{prefix}"
             try:

@@ -236,7 +236,6 @@ async def recorded(server: Server) -> str:
     """The document of a recording."""
     with server.client() as client:
         call = await placed(server, client)
-        latest(server).grid_url = f"{server.bot_url}/events"
         await in_thread(client.start_recording, call_connection_id=latest(server).id)
         await asyncio.sleep(0.05)
         await in_thread(call.hang_up, True)

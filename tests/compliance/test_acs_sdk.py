@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -107,7 +108,7 @@ async def ringing(server: Server) -> str:
     clock = RealClock()
     line = Line(clock, Ledger(clock), 60)
     call = server.resource.new_call(line, caller=f"4:{CALLER}", to="4:+15550199")
-    task = asyncio.create_task(server.resource.ring(call, f"{server.bot_url}/events"))
+    task = clock.start(server.resource.rings.ring(call, Random(7)))
     server.resource._tasks.add(task)  # type: ignore[arg-type]  # so that it is broken off with the others
     data = await server.event("IncomingCall")
     return str(data["incomingCallContext"])
@@ -179,7 +180,6 @@ async def test_a_call_that_rings_is_not_taken(server: Server, do: Callable[..., 
 async def test_a_recording_from_beginning_to_file(server: Server) -> None:
     with server.client() as client:
         await placed(server, client)
-        latest(server).grid_url = f"{server.bot_url}/events"
         begun = await in_thread(client.start_recording, call_connection_id=latest(server).id)
         recording = begun.recording_id
         await in_thread(client.pause_recording, recording)

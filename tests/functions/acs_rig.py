@@ -15,13 +15,17 @@ from functions import acs
 from functions.acs_client import AcsClient
 from functions.acs_settings import AcsSettings
 from functions.acs_turn import AcsTurns
+from simulator.call import CallReport
 from simulator.clock import VirtualClock
-from simulator.platforms.acs import AcsApp, AcsResource
-from simulator.platforms.acs_incoming import AcsReport, place_acs_call
-from simulator.platforms.acs_post import http_client
+from simulator.lab import Bot
+from simulator.platforms.acs import AcsResource
+from simulator.platforms.acs_app import AcsApp
+from simulator.platforms.acs_incoming import Acs
 from simulator.platforms.acs_settings import AcsSettings as Simulated
 from simulator.script import Script, read_script
-from tests.compliance.acs_server import KEY, listening
+from simulator.serving import listening
+from simulator.wire import Wire, open_wire
+from tests.compliance.acs_server import KEY
 from tests.functions.issuer import serving
 from tests.functions.rig import Rig
 
@@ -32,7 +36,7 @@ class AcsRig:
 
     rig: Rig
     resource: AcsResource
-    clock: VirtualClock
+    wire: Wire
     turns: AcsTurns
     url: str = ""
     statuses: list[tuple[str, int]] = field(default_factory=list)
@@ -44,12 +48,15 @@ class AcsRig:
         turns = replace(self.turns, client=client)
         self.patch(turns)
 
-    async def ring(self, script: str | Script, **options: Any) -> AcsReport:
+    @property
+    def bot(self) -> Bot:
+        """The bot, as it is rung on the resource."""
+        return Bot(f"{self.url}/api/acs/events", self.wire, Acs(self.resource))
+
+    async def ring(self, script: str | Script) -> CallReport:
         """One call, of a script's steps."""
         read = read_script(f"name: test\nsteps:\n{script}") if isinstance(script, str) else script
-        return await place_acs_call(
-            read, f"{self.url}/api/acs/events", resource=self.resource, clock=self.clock, seed=7, **options
-        )
+        return await self.bot.ring(read, 7)
 
 
 def handlers() -> dict[str, Any]:
@@ -68,9 +75,9 @@ async def bot_on_acs(bot: CallBot, monkeypatch: Any, simulated: Simulated | None
     rig = Rig(bot)
     monkeypatch.setenv("DIALTONE_AUTH", "loopback")
     key = base64.b64decode(KEY)
-    async with http_client() as http:
-        clock, ticks = VirtualClock(), count()
-        resource = AcsResource(http, clock, replace(simulated or Simulated(), access_key=key))
+    async with open_wire() as wire:
+        ticks = count()
+        resource = AcsResource(wire, VirtualClock, replace(simulated or Simulated(), access_key=key))
 
         async def serve(request: web.Request) -> web.Response:
             body = await request.read()
@@ -108,7 +115,7 @@ async def bot_on_acs(bot: CallBot, monkeypatch: Any, simulated: Simulated | None
 
             patch(turns)
             monkeypatch.setattr(acs, "settings", lambda: settings)
-            there = AcsRig(rig, resource, clock, turns, url, patch=patch)
+            there = AcsRig(rig, resource, wire, turns, url, patch=patch)
             try:
                 yield there
             finally:

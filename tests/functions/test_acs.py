@@ -24,6 +24,7 @@ from simulator.clock import VirtualClock
 from simulator.ledger import Event
 from simulator.platforms.acs_settings import AcsSettings, Fault
 from simulator.platforms.settings import PlatformSettings
+from simulator.platforms.skype import Skype
 from simulator.script import Script, read_script, read_script_file
 from simulator.wire import open_wire
 from tests.compliance.acs_server import KEY
@@ -108,8 +109,8 @@ async def on_skype(bot: CallBot, read: Script) -> list[Event]:
 
     async with serving(serve) as url, open_wire() as wire:
         turns = Turns(bot, rig.storage, rig.codec, replace(rig.settings, public_url=url))
-        settings = PlatformSettings(request_timeout_s=30)
-        report = await place_call(read, f"{url}/api/calls", clock=VirtualClock(), wire=wire, seed=7, settings=settings)
+        platform = Skype(PlatformSettings(request_timeout_s=30))
+        report = await place_call(read, f"{url}/api/calls", clock=VirtualClock(), wire=wire, seed=7, platform=platform)
     return report.events
 
 
@@ -249,7 +250,8 @@ async def test_the_simulator_rings_a_bot_on_acs_from_the_command_line(
         port = free.getsockname()[1]
     client = AcsClient(f"http://127.0.0.1:{port}", base64.b64decode(KEY))
     acs.point_to(client)
-    arguments = ["acs", str(script), "--events", f"{acs.url}/api/acs/events", "--port", str(port), "--key", KEY]
+    resource = ["--platform", "acs", "--platform-port", str(port), "--platform-key", KEY]
+    arguments = ["call", str(script), "--bot", f"{acs.url}/api/acs/events", *resource]
     try:
         assert await asyncio.to_thread(program.run, arguments) == 0
     finally:

@@ -14,6 +14,7 @@ from simulator.call import CallReport, place_call
 from simulator.clock import VirtualClock
 from simulator.ledger import Event
 from simulator.platforms.settings import PlatformSettings
+from simulator.platforms.skype import Skype
 from simulator.script import read_script
 from simulator.wire import open_wire
 
@@ -118,7 +119,7 @@ async def ring(bot: FakeBot, script: str, settings: PlatformSettings = DEFAULT, 
     text = f"name: test\nsteps:\n{script}"
     async with open_wire() as wire:
         return await place_call(
-            read_script(text), f"{bot.url}/call", clock=VirtualClock(), wire=wire, seed=seed, settings=settings
+            read_script(text), f"{bot.url}/call", clock=VirtualClock(), wire=wire, seed=seed, platform=Skype(settings)
         )
 
 

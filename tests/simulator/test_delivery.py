@@ -7,6 +7,7 @@ import pytest
 from simulator.call import CallReport, place_call
 from simulator.clock import VirtualClock
 from simulator.issuer import Issuer
+from simulator.platforms.skype import Skype
 from simulator.script import ScriptError, read_script
 from simulator.wire import open_wire
 from tests.functions.issuer import APP_ID, rsa_key
@@ -56,7 +57,7 @@ async def ring(bot: FakeBot, *faults: str, household: Household | None = None, r
     async with open_wire() as wire:
         clock = VirtualClock()
         return await place_call(
-            script, f"{bot.url}/call", clock=clock, wire=wire, seed=1, house=household, issuer=issuer
+            script, f"{bot.url}/call", clock=clock, wire=wire, seed=1, house=household, platform=Skype(issuer=issuer)
         )
 
 

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from simulator.lab import Bot
 from simulator.service import SCRIPT_MAX_BYTES, Message, Service
 from simulator.wire import open_wire
 from tests.simulator.fake_bot import ANSWER, HANGUP, FakeBot, choose, say
@@ -15,7 +16,7 @@ SCRIPT = 'name: x\nsteps: [{hear: Hello}, {press: "1"}]\nexpect: {ended_by: bot}
 
 @pytest.fixture
 async def client(bot: FakeBot) -> AsyncIterator[httpx.AsyncClient]:
-    async with open_wire() as wire, _client(Service(f"{bot.url}/call", wire)) as client:
+    async with open_wire() as wire, _client(Service(Bot(f"{bot.url}/call", wire))) as client:
         yield client
 
 
@@ -107,6 +108,6 @@ async def test_a_client_that_goes_away_breaks_its_call_off(bot: FakeBot) -> None
 
     scope = {"method": "POST", "path": "/calls", "query_string": b"", "headers": [(b"host", b"localhost")]}
     async with open_wire() as wire, asyncio.timeout(10):
-        await Service(f"{bot.url}/call", wire)(scope, receive, send)
+        await Service(Bot(f"{bot.url}/call", wire))(scope, receive, send)
     assert not any(b"call.ended" in message.get("body", b"") for message in sent)
     assert len(bot.requests) == 1

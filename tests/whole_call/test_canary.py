@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from dialtone.stack import free_port
+from dialtone.program import free_port
 from simulator.canary import MESSAGE_ID, Canary, load_canary_key
 from tests.devhost.test_tls import Files
 from tests.fakes import COMMAND, environment

@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from dialtone.program import Program
-from dialtone.stack import free_port
+from dialtone.program import Program, free_port
 from tests.devhost.test_tls import Files
 from tests.functions.authority import the_root
 from tests.whole_call.line import ROOT, SCRIPTS

@@ -10,14 +10,15 @@ import pytest
 from aiohttp import web
 from jwt import PyJWK
 
-from simulator import audio
+from simulator import audio, lab
+from simulator.call import CallReport
 from simulator.clock import VirtualClock
 from simulator.platforms.acs import AcsResource
-from simulator.platforms.acs_incoming import AcsReport, place_acs_call
-from simulator.platforms.acs_post import http_client
+from simulator.platforms.acs_incoming import Acs
 from simulator.platforms.acs_settings import AcsSettings
 from simulator.platforms.acs_wire import Request
 from simulator.script import read_script
+from simulator.wire import Wire, open_wire
 from tests.functions.issuer import serving
 
 Json = dict[str, Any]
@@ -28,8 +29,8 @@ TARGET = {"rawId": "4:+15550100"}
 class Bot:
     """Answers, then does what `acts` says for a type of event, once each."""
 
-    def __init__(self, resource: AcsResource) -> None:
-        self.resource, self.url = resource, ""
+    def __init__(self, resource: AcsResource, wire: Wire) -> None:
+        self.resource, self.wire, self.url = resource, wire, ""
         self.speech: Json = {"callIntelligenceOptions": {"cognitiveServicesEndpoint": "https://speech.test/"}}
         self.first = "answer"
         self.acts: dict[str, tuple[str, Json]] = {}
@@ -88,8 +89,8 @@ def context(event: Json) -> str:
 
 @asynccontextmanager
 async def a_bot(settings: AcsSettings | None = None) -> AsyncIterator[Bot]:
-    async with http_client() as http:
-        bot = Bot(AcsResource(http, VirtualClock(), settings))
+    async with open_wire() as wire:
+        bot = Bot(AcsResource(wire, VirtualClock, settings), wire)
         async with serving(bot.take) as bot.url:
             yield bot
             await bot.resource.close()
@@ -101,10 +102,9 @@ async def bot() -> AsyncIterator[Bot]:
         yield made
 
 
-async def ring(bot: Bot, steps: str, more: str = "") -> AcsReport:
+async def ring(bot: Bot, steps: str, more: str = "") -> CallReport:
     read = read_script(f"name: test\n{more}steps:\n{steps}")
-    clock = bot.resource._clock
-    return await place_acs_call(read, f"{bot.url}/events", resource=bot.resource, clock=clock, seed=7)
+    return await lab.Bot(f"{bot.url}/events", bot.wire, Acs(bot.resource)).ring(read, 7)
 
 
 def recognize(kind: str, **options: Any) -> tuple[str, Json]:
