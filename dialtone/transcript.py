@@ -117,6 +117,14 @@ def _transferred(event: Event) -> str:
     return f"transfers the caller to {event['target']}" + ("" if event["ok"] else ", which fails")
 
 
+def _stream(event: Event) -> str:
+    text = f"the media stream {event['handler']!r} is {event['what']}"
+    if event["what"] != "over":
+        return text
+    why = f"{event['reason']} {event['code'] or ''}".strip()
+    return f"{text} ({why}): {event['heard_s']:.1f} s heard, {event['sent_s']:.1f} s sent, {event['lost_s']:.1f} s lost"
+
+
 def _violation(event: Event) -> str:
     return f"VIOLATION {event['code']} [{event['field']}]: {event['message']}. Fix: {event['fix']}."
 
@@ -143,6 +151,7 @@ _LINES: Final[Mapping[str, Callable[[Event], str | None]]] = {
     "recorded": _recorded,
     "recognized": _recognized,
     "transferred": _transferred,
+    "stream": _stream,
     "violation": _violation,
     "hung_up": lambda _: "hangs up",
     "call.ended": _ended,

@@ -1,13 +1,34 @@
 """A caller who follows a script."""
 
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import Final
 
 from simulator.line import CallOver, Line
-from simulator.script import HangUp, Hear, Press, Script, Send, Speak, Step, Wait
+from simulator.media.likeness import likeness
+from simulator.media.stream import FRAME_S, MediaStream
+from simulator.script import (
+    HangUp,
+    Hear,
+    LiveSound,
+    OpenStream,
+    OwnVoice,
+    Press,
+    PromptName,
+    Script,
+    Send,
+    Speak,
+    Step,
+    Wait,
+)
 from simulator.wire import Response
 
 BETWEEN_KEYS_S: Final = 0.2
+OWN_VOICE: Final = 0.8
+"""The part of what was spoken that has to come back."""
+LOOK_FRAMES: Final = 10
+STREAM_S: Final = 30.0
+"""How long a caller waits for something of a media stream before hanging up: it lasts for hours if nobody ends it."""
 
 
 class ScriptedCaller:
@@ -15,7 +36,8 @@ class ScriptedCaller:
 
     A `hear` step looks at the prompts after the one that the last `hear` step matched, passes over those that do not
     match, and ends with the first that does: when it ends, or when it begins with `barge_in`. When the steps are
-    done the caller stays on the line. `send` posts what a `send` step makes the platform send.
+    done the caller stays on the line. What comes by a media stream counts for `sound` from the last such `hear` on, and
+    for `own_voice` from the last `speak` on. `send` posts what a `send` step makes the platform send.
     """
 
     def __init__(self, script: Script, send: Callable[[Send], Awaitable[Response]] | None = None) -> None:
@@ -27,6 +49,8 @@ class ScriptedCaller:
         """When the caller came to the step that is not done, on the clock of the line."""
         self._next_prompt = 0
         self._done = 0
+        self._spoken = b""
+        self._played = self._loud = self._look_at = 0
 
     @property
     def unmet(self) -> tuple[int, Step] | None:
@@ -48,8 +72,12 @@ class ScriptedCaller:
 
     async def _follow(self, step: Step, line: Line) -> None:
         if isinstance(step, Hear):
+            patient = isinstance(step.hear, str | PromptName)
+            until = inf if patient else line.clock.now() + STREAM_S
             while not self._heard(step, line):
-                await line.news()
+                if line.clock.now() >= until:
+                    line.hang_up("caller")
+                await line.news(until)
         elif isinstance(step, Press):
             for position, key in enumerate(step.press):
                 if position:
@@ -57,7 +85,10 @@ class ScriptedCaller:
                 line.press(key)
         elif isinstance(step, Speak):
             said = step.speak if isinstance(step.speak, str) else step.speak.wav
-            await line.speak(self.script.pcm_of(step), said)
+            self._spoken = self.script.pcm_of(step)
+            if line.stream is not None:
+                self._played, self._look_at = line.stream.playout.played, line.stream.playout.loud + LOOK_FRAMES
+            await line.speak(self._spoken, said, step.who)
         elif isinstance(step, Send):
             assert self._send is not None, "a line without a platform sends nothing"
             answer = await self._send(step)
@@ -69,6 +100,8 @@ class ScriptedCaller:
             await line.pause(step.wait)
 
     def _heard(self, step: Hear, line: Line) -> bool:
+        if isinstance(step.hear, OpenStream | LiveSound | OwnVoice):
+            return line.stream is not None and self._comes(step.hear, line.stream)
         for position, heard in enumerate(line.heard[self._next_prompt :], self._next_prompt):
             if step.matches(heard.sound.text, heard.sound.file):
                 if heard.end is None and not step.barge_in:
@@ -76,3 +109,19 @@ class ScriptedCaller:
                 self._next_prompt = position + 1
                 return True
         return False
+
+    def _comes(self, wanted: OpenStream | LiveSound | OwnVoice, stream: MediaStream) -> bool:
+        """Whether it has come by the stream."""
+        loud = stream.playout.loud
+        if isinstance(wanted, OpenStream):
+            return stream.state == "open"
+        if isinstance(wanted, LiveSound):
+            if (loud - self._loud) * FRAME_S < wanted.sound:
+                return False
+            self._loud = loud
+            return True
+        if loud < self._look_at:
+            return False
+        # It is costly to look.
+        self._look_at = loud + LOOK_FRAMES
+        return likeness(self._spoken, stream.heard_since(self._played)) >= OWN_VOICE

@@ -11,7 +11,9 @@ fault           fault, value, request (its number, from 0): what the plan of fau
 heard           text or file or silence_ms, start, seconds, cut: what the caller heard of a prompt
 beep            seconds
 pressed         key
-spoke           text, start, seconds
+spoke           text, start, seconds, participant when it is not the caller
+stream          what (opened, interrupted, reestablished, over), url, handler; when the stream is over also reason,
+                code, detail, problems, and seconds of sound: sent_s, lost_s (never sent), heard_s
 recorded        operation_id, seconds, format, bytes, reason
 recognized      operation_id, ok, reason, choice or digits
 transferred     target, ok

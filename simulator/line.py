@@ -11,11 +11,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from simulator import audio
 from simulator.clock import Bell, Clock
 from simulator.ledger import Ledger
+
+if TYPE_CHECKING:
+    from simulator.media.stream import MediaStream
 
 Party = Literal["bot", "caller", "platform"]
 
@@ -81,6 +84,8 @@ class Line:
         self.heard: list[Heard] = []
         self.speaking = False
         self.over_by: Party | None = None
+        self.stream: MediaStream | None = None
+        """The media stream that the bot asked for last. What the caller says and presses goes into it too."""
         self._ends_at = clock.now() + max_seconds
         self._signals: deque[Signal] = deque()
         self._utterances: list[tuple[float, bytes]] = []
@@ -171,10 +176,14 @@ class Line:
 
     # The caller's side.
 
-    async def news(self) -> None:
-        """Wait until what is heard changes."""
+    async def news(self, until: float = inf) -> None:
+        """Wait until what is heard changes, or `until` that time."""
         self._check_open()
-        await self.clock.wait(self._caller_bell)
+        await self.clock.wait(self._caller_bell, until)
+
+    def changed(self) -> None:
+        """Wake whoever waits for news: something may have come by the stream."""
+        self._caller_bell.ring()
 
     async def pause(self, seconds: float) -> None:
         """Let time pass."""
@@ -188,12 +197,16 @@ class Line:
         """Press one key."""
         self._check_open()
         self.ledger.add("caller", "pressed", key=key)
+        if self.stream is not None:
+            self.stream.press(key)
         self._send(Key(key))
 
-    async def speak(self, pcm: bytes, text: str) -> None:
-        """Say something; returns when it is said."""
+    async def speak(self, pcm: bytes, text: str, who: str | None = None) -> None:
+        """Say something; returns when it is said. `who` speaks in a group call, if it is not the caller."""
         self._check_open()
         start = self.clock.now()
+        if self.stream is not None:
+            self.stream.say(pcm, who)
         self._utterances.append((start, pcm))
         self.speaking = True
         self._send(SpeechStarted())
@@ -207,6 +220,7 @@ class Line:
                 text=text,
                 start=self.ledger.since_start(start),
                 seconds=round(self.clock.now() - start, 3),
+                **({} if who is None else {"participant": who}),
             )
         self._send(SpeechEnded(text))
 

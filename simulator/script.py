@@ -2,7 +2,7 @@
 
 name: Leave a message
 caller: {identity: "8:nora", name: Nora, language: en-US}  # {seed} in the identity is the call's: each is a new caller
-others: ["8:omar"]                     # who else is in the call, which makes it a group call; they are silent
+others: ["8:omar"]                     # who else is in the call, which makes it a group call
 steps:
   - hear: "press"                      # a text that contains this, in any case
   - press: "2"                         # keys 0-9 * # A B C D, one every 0.2 s
@@ -10,12 +10,17 @@ steps:
     barge_in: true                     # react when it begins, not when it ends
     pause: 1.5                         # reaction time, seconds; default 0.5
   - speak: "Hello, this is Nora."      # or {wav: message.wav}, beside the script
+    who: "8:omar"                      # one of the others says it, into the media stream
   - wait: 2                            # seconds
   - hear: {prompt: thank-you}          # the base name of a prompt's file, or a text
+  - hear: {stream: true}               # the media stream that the bot asked for is open
+  - hear: {sound: 1.5}                 # so many seconds of sound by that stream
+  - hear: {own_voice: true}            # what was spoken last, coming back by that stream
   - send: {id: "{call}", callState: established}  # a message that the platform sends as it is, for odd cases: a
     to: callback                       # mapping or a text, {call} being the call's id; to the callback link or the bot
     status: 400                        # what must be answered; any 2xx when left out
   - hang_up: true
+media: {jitter: 0.03, drops: [2.5]}    # what goes wrong with a media stream: simulator/media/options.py
 transfer_fails: false                  # whether the platform fails to transfer this caller
 faults:                                # what goes wrong on the way: simulator/faults.py
   - {duplicate: 2, at: 1}
@@ -45,11 +50,13 @@ from pydantic import (
     JsonValue,
     PrivateAttr,
     ValidationError,
+    model_validator,
 )
 
 from simulator import audio, speech
 from simulator.faults import ALLOWED as ALLOWED_FAULTS
 from simulator.faults import FAULTS, AnyFault, read_fault
+from simulator.media.options import Casing, MediaFaults
 
 REACTION_S: Final = 0.5
 
@@ -90,10 +97,29 @@ class PromptName(_Part):
     prompt: Annotated[str, Field(min_length=1)]
 
 
+class OpenStream(_Part):
+    """The media stream that the bot asked for is open."""
+
+    stream: Literal[True]
+
+
+class LiveSound(_Part):
+    """Sound that comes by the media stream."""
+
+    sound: Annotated[float, Field(gt=0, le=3600)]
+    """Seconds, silence between not counted."""
+
+
+class OwnVoice(_Part):
+    """What the caller spoke last, coming back by the media stream."""
+
+    own_voice: Literal[True]
+
+
 class Hear(_Part):
     """Wait until something is heard."""
 
-    hear: Expression | PromptName
+    hear: Expression | PromptName | OpenStream | LiveSound | OwnVoice
     barge_in: bool = False
     pause: Seconds = REACTION_S
 
@@ -101,6 +127,8 @@ class Hear(_Part):
         """Whether a prompt with this text, or from this file, is what is waited for."""
         if isinstance(self.hear, str):
             return matches(self.hear, text or file or "")
+        if not isinstance(self.hear, PromptName):
+            return False
         name = self.hear.prompt.casefold()
         if file is not None:
             base = file.casefold()
@@ -124,6 +152,7 @@ class Speak(_Part):
     """Say a text, or what is in a file."""
 
     speak: Annotated[str, Field(min_length=1, max_length=2048)] | WavFile
+    who: Annotated[str, Field(pattern=_IDENTITY)] | None = None
 
 
 class Wait(_Part):
@@ -205,6 +234,17 @@ class Expect(_Part):
     transcript: tuple[Annotated[BotLine | CallerLine, BeforeValidator(_read_line)], ...] = ()
 
 
+class Media(_Part):
+    """What goes wrong with a media stream; see `simulator.media.options.MediaFaults`."""
+
+    jitter: Annotated[float, Field(ge=0, le=5)] = 0.0
+    loss: Annotated[float, Field(ge=0, le=1)] = 0.0
+    drops: tuple[Seconds, ...] = ()
+    away: Annotated[float, Field(ge=0, le=60)] = 0.5
+    casing: Literal["camel", "pascal", "lower", "upper", "preview"] = "camel"
+    garbage: Annotated[int, Field(ge=0, le=1000)] = 0
+
+
 class Script(_Part):
     """A caller's part in a call."""
 
@@ -212,6 +252,7 @@ class Script(_Part):
     caller: Identity = Identity()
     others: tuple[Annotated[str, Field(pattern=_IDENTITY)], ...] = ()
     steps: Annotated[tuple[Annotated[Step, BeforeValidator(_read_step)], ...], Field(min_length=1)]
+    media: Media = Media()
     transfer_fails: bool = False
     faults: tuple[Annotated[AnyFault, BeforeValidator(read_fault)], ...] = ()
     expect: Expect = Expect()
@@ -227,6 +268,18 @@ class Script(_Part):
         if isinstance(step.speak, WavFile):
             return self._sounds[step.speak.wav]
         return speech.synthesize(step.speak, speech.CALLER)
+
+    def media_faults(self, seed: int) -> MediaFaults:
+        """What goes wrong with the streams of a call, the same for the same seed."""
+        return MediaFaults(**self.media.model_dump() | {"casing": Casing(self.media.casing)}, seed=seed)
+
+    @model_validator(mode="after")
+    def _speakers(self) -> "Script":
+        known = {self.caller.identity, *self.others}
+        for step in self.steps:
+            if isinstance(step, Speak) and step.who is not None and step.who not in known:
+                raise ValueError(f"{step.who} speaks, and is not in the call; name them in others")
+        return self
 
     def load_files(self, directory: Path | None) -> None:
         """Read the files that are spoken. Raises `OSError` or `ValueError` for one that cannot be read."""
@@ -287,10 +340,18 @@ def read_script_file(path: Path) -> Script:
 
 
 _ALLOWED: Final = {
-    "hear": "a text, /a regular expression/, or {prompt: name}",
+    "hear": "a text, /a regular expression/, {prompt: name}, {stream: true}, {sound: seconds}, or {own_voice: true}",
+    "who": 'one of the call, such as "8:omar"',
     "press": 'keys 0-9 * # A B C D in quotes, such as "2" or "#"',
     "speak": "a text of 1 to 2048 characters, or {wav: file}",
     "wait": "seconds, 0 to 3600",
+    "media": f"a mapping with {', '.join(Media.model_fields)}",
+    "jitter": "seconds, 0 to 5",
+    "loss": "a part, 0 to 1",
+    "drops": "a list of seconds",
+    "away": "seconds, 0 to 60",
+    "casing": ", ".join(Casing),
+    "garbage": "a whole number, 0 to 1000",
     "pause": "seconds, 0 to 3600",
     "hang_up": "true",
     "barge_in": "true or false",

@@ -7,6 +7,8 @@ from collections import deque
 from itertools import islice
 from typing import Final
 
+import numpy as np
+
 LIVE_FRAMES: Final = 10
 """Frames of a live microphone that wait: 200 ms. More are late, and the oldest is thrown away."""
 
@@ -15,6 +17,9 @@ HEARD_FRAMES: Final = 3000
 
 PLAYOUT_FRAMES: Final = 50 * 600
 """Frames from the bot that wait to be played: ten minutes."""
+
+LOUD: Final = 300
+"""Of 32768: a frame whose loudest sample is quieter is silence."""
 
 
 class Queue:
@@ -76,6 +81,8 @@ class Playout(Queue):
         """What was played, the last minute of it, without the silence between."""
         self.played = 0
         """Frames, all of them."""
+        self.loud = 0
+        """Frames of what was played that are more than silence."""
         self.cleared = 0
         """Frames that the bot took back (StopAudio)."""
 
@@ -85,6 +92,7 @@ class Playout(Queue):
         if frame is not None:
             self.heard.append(frame)
             self.played += 1
+            self.loud += bool(any(frame) and np.abs(np.frombuffer(frame, "<i2").astype(np.int32)).max() >= LOUD)
         return frame
 
     def stop(self) -> None:

@@ -16,6 +16,7 @@
     and the call goes on.
  9. A recording goes as multipart/form-data, JSON first: `conversationResult`, then `recordedAudio` without a file
     name, as the Node SDK wants, both with a content type, as the C# one does. A failed one goes as JSON.
+10. A bot may answer with media of its own: simulator/platforms/skype_media.py.
 
 What the contract leaves free is in `simulator.platforms.settings`.
 """
@@ -29,13 +30,16 @@ from uuid import UUID
 from dialtone.protocol import (
     AUDIO_TYPES,
     CALL_STATE_CHANGE,
+    MEDIA_ACTIONS,
     ROSTER_UPDATE,
     Answer,
+    AnswerAppHostedMedia,
     CallState,
     CallStateChange,
     ContractViolation,
     Conversation,
     ConversationResult,
+    MediaWorkflow,
     ModalityType,
     Outcome,
     OutcomeValue,
@@ -51,10 +55,12 @@ from simulator.faults import Plan
 from simulator.issuer import Issuer
 from simulator.ledger import Ledger
 from simulator.line import CallOver, Line
+from simulator.media.leg import MediaLeg
 from simulator.notation import Notation
 from simulator.platform import Recording, Ringing
 from simulator.platforms.settings import PlatformSettings
 from simulator.platforms.skype_actions import Done, SkypeActions
+from simulator.platforms.skype_media import SkypeMedia
 from simulator.script import Script, Send
 from simulator.wire import Response
 
@@ -133,6 +139,14 @@ class SkypeCall:
         self._proof = Bearer(issuer) if issuer is not None else None
         self._ids = Ids.from_seed(ringing.seed, script.name, settings.call_prefix)
         self._actions = SkypeActions(line, settings, ringing.wire, transfer_fails=script.transfer_fails)
+        leg = MediaLeg(
+            line,
+            call_id=self._ids.call,
+            participants=(script.caller.identity, *script.others),
+            token=issuer.token if issuer is not None else None,
+            faults=script.media_faults(ringing.seed),
+        )
+        self._media = SkypeMedia(line, leg, self._ids.call, self.problems)
         self._callback: str | None = None
         self._app_state: str | None = None
         self._notification: str | None = None
@@ -143,6 +157,12 @@ class SkypeCall:
 
     async def run(self) -> None:
         """Make the call, until it is over."""
+        try:
+            await self._run_call()
+        finally:
+            self._media.cancel()
+
+    async def _run_call(self) -> None:
         began = self._line.clock.now()
         self._ledger.add(
             "platform",
@@ -158,6 +178,7 @@ class SkypeCall:
         while reply is not None:
             reply = await self._take(reply)
         self._line.hang_up("platform")
+        await self._media.close()
         await self._tell_state(CallState.TERMINATED)
         await self.delivery.finish()
         self._ledger.add(
@@ -188,12 +209,12 @@ class SkypeCall:
         )
 
     def _links(self) -> dict[str, str]:
-        return {"call": self._settings.call_link + self._ids.call}
+        return self._media.links or {"call": self._settings.call_link + self._ids.call}
 
     async def _take(self, body: bytes) -> bytes | None:
         """Take the bot's reply: run its workflow and post the result. None when the call ends here."""
         if not body.strip():
-            await self._idle()
+            await (self._media.hold(self._settings.idle_timeout_s) if self._media.answered else self._idle())
             return None
         if self._loops():
             return None
@@ -215,12 +236,19 @@ class SkypeCall:
         if self._settings.max_workflows is not None and self.turns > self._settings.max_workflows:
             self.problems.append(f"a call may have {self._settings.max_workflows} workflows")
             return None
+        if not workflow.actions:
+            await self._media.hold(self._settings.idle_timeout_s)
+            return None
         done = await self._run(workflow)
         if done.recording is not None:
             self.recordings.append(done.recording)
         return await self._post_result(done) if self._callback is not None else None
 
-    def _read(self, data: Any) -> Workflow:
+    def _read(self, data: Any) -> Workflow | MediaWorkflow:
+        if self._media.answered or _answers_with_media(data):
+            hosted = MediaWorkflow.from_wire(data)
+            rules.check_media_workflow(hosted, answered=self._media.answered, loopback_http=True)
+            return hosted
         workflow = Workflow.from_wire(data)
         rules.check_workflow(workflow, loopback_http=True)
         first = workflow.actions[0].action
@@ -233,12 +261,15 @@ class SkypeCall:
             )
         return workflow
 
-    async def _run(self, workflow: Workflow) -> Done:
-        for action in workflow.actions:
-            done = await self._actions.run(action)
+    async def _run(self, workflow: Workflow | MediaWorkflow) -> Done:
+        for action in workflow.actions or ():
+            if isinstance(action, AnswerAppHostedMedia):
+                done = await self._media.answer(action)
+            else:
+                done = await self._actions.run(action)
             if not done.outcome.succeeded:
                 break
-            if isinstance(action, Answer):
+            if isinstance(action, Answer | AnswerAppHostedMedia):
                 await self._tell_state(CallState.ESTABLISHED)
                 await self._tell_roster()
         return done
@@ -387,6 +418,15 @@ def _json(body: bytes) -> Any:
         raise ContractViolation(
             "NOT_JSON", "the body is not JSON", fix="send a workflow as JSON, or an empty body", stage="parse"
         ) from None
+
+
+def _answers_with_media(data: Any) -> bool:
+    """Whether a workflow's first action is one of a bot with media of its own."""
+    try:
+        kind = data["actions"][0]["action"]
+    except (KeyError, IndexError, TypeError):
+        return False
+    return isinstance(kind, str) and kind.casefold() in {known.casefold() for known in MEDIA_ACTIONS}
 
 
 def _asks_for_actions(body: bytes) -> bool:
