@@ -102,14 +102,12 @@ class AppStateCodec:
         return f"{body}.{signature.decode()}"
 
 
-def keys_from_setting(setting: str) -> list[bytes]:
-    """Keys as a setting has them: base64, separated by commas. Raises `ConfigurationError` for one that is not."""
+def keys_from_setting(setting: str, field: str = "DIALTONE_APPSTATE_KEY") -> list[bytes]:
+    """Keys as the setting `field` has them: base64, by commas. Raises `ConfigurationError` for one that is not."""
     try:
         return [binascii.a2b_base64(part.strip(), strict_mode=True) for part in setting.split(",") if part.strip()]
     except ValueError as error:
-        raise ConfigurationError(
-            f"a key is not base64: {error}", field="DIALTONE_APPSTATE_KEY", fix="write each key as base64"
-        ) from None
+        raise ConfigurationError(f"a key is not base64: {error}", field=field, fix="write each key as base64") from None
 
 
 def _signature(key: bytes, message: bytes) -> bytes:

@@ -110,6 +110,7 @@ class Stack:
         self._memory = memory
         self._tls = tls
         self._ticket_key = _key()
+        self._signal_key = _key()
         self._appstate_key = _key()
         self._programs: list[Program] = []
 
@@ -142,7 +143,12 @@ class Stack:
             "worker",
             [sys.executable, "-m", "media_worker", "--port", str(self._port(8080)), "--grace", "2"],
             ready=_says_ready,
-            environment={"DIALTONE_BOT": self.bot, "DIALTONE_TICKET_KEY": self._ticket_key},
+            environment={
+                "DIALTONE_BOT": self.bot,
+                "DIALTONE_PUBLIC_URL": self.functions_url,
+                "DIALTONE_SIGNAL_KEY": self._signal_key,
+                "DIALTONE_TICKET_KEY": self._ticket_key,
+            },
         )
         if self._with_simulator:
             serve = [sys.executable, "-m", "simulator", "serve", "--bot", self.calls_url, *self.platform.options]
@@ -184,6 +190,7 @@ class Stack:
             "DIALTONE_PUBLIC_URL": self.functions_url,
             "DIALTONE_AUTH": "loopback",
             "DIALTONE_APPSTATE_KEY": self._appstate_key,
+            "DIALTONE_SIGNAL_KEY": self._signal_key,
             "DIALTONE_TICKET_KEY": self._ticket_key,
             "DIALTONE_STORAGE": connection,
             **({} if self._memory else {"AzureWebJobsStorage": connection}),

@@ -20,6 +20,7 @@ from dialtone.protocol.rules import LOOPBACK
 from dialtone.storage import PROMPTS_CONTAINER, Storage, open_storage
 from functions.canary import keys_of
 from functions.certificates import Certificates, read_pem
+from functions.outside import signal_keys
 from functions.settings import Settings, is_private
 from functions.tokens import read_keys
 from functions.turn import load_bot
@@ -62,6 +63,8 @@ async def diagnose(environment: dict[str, str]) -> AsyncIterator[Finding]:
         checks.append(("token issuer", _token_issuer))
     if "certificate" in settings.ways:
         checks.append(("client certificates", _client_certificates))
+    if settings.signal_key:
+        checks.append(("signal key", _signal_key))
     if settings.canary_keys:
         checks.append(("canary keys", _canary_keys))
     for name, check in checks:
@@ -109,6 +112,10 @@ async def _client_certificates(settings: Settings) -> None:
         intermediates=read_pem("DIALTONE_CERTIFICATE_INTERMEDIATES", between) if between else b"",
         names=settings.certificate_names,
     )
+
+
+async def _signal_key(settings: Settings) -> None:
+    signal_keys(settings)
 
 
 async def _canary_keys(settings: Settings) -> None:

@@ -5,21 +5,31 @@ from functools import cache
 from typing import Any
 from urllib.parse import quote
 
-from dialtone.appstate import keys_from_setting
+from dialtone.appstate import MIN_KEY_BYTES, keys_from_setting
 from dialtone.channels import skype
 from dialtone.dialogs.data import Bag, BagKey
 from dialtone.dialogs.outside import signals_at
 from dialtone.dialogs.requests import Invoke, Place
-from dialtone.errors import DependencyError, WorkflowError
+from dialtone.errors import ConfigurationError, DependencyError, WorkflowError
 from dialtone.signals import SignalKeys
 from dialtone.storage import Storage
 from functions.http import log
+from functions.settings import Settings
 
 
 @cache
-def signal_keys(setting: str) -> SignalKeys:
-    """The keys of signals that go with DIALTONE_APPSTATE_KEY; derived once. Raises `ConfigurationError`."""
-    return SignalKeys(keys_from_setting(setting))
+def signal_keys(current: Settings) -> SignalKeys:
+    """The keys of signals that go with DIALTONE_APPSTATE_KEY, and those that the media worker makes with
+    DIALTONE_SIGNAL_KEY, which are known too; derived once. Raises `ConfigurationError`.
+    """
+    workers = keys_from_setting(current.signal_key, "DIALTONE_SIGNAL_KEY")
+    if any(len(key) < MIN_KEY_BYTES for key in workers):
+        raise ConfigurationError(
+            f"the key of the worker's signals has fewer than {MIN_KEY_BYTES} bytes",
+            field="DIALTONE_SIGNAL_KEY",
+            fix="make one with: openssl rand -base64 32",
+        )
+    return SignalKeys([*keys_from_setting(current.appstate_key), *workers])
 
 
 @dataclass(frozen=True, slots=True)

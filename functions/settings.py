@@ -5,6 +5,7 @@
 | DIALTONE_BOT                       | the bot, `module:name`                                      | required          |
 | DIALTONE_PUBLIC_URL                | address that the platform reaches us by, without `/api`     | required          |
 | DIALTONE_APPSTATE_KEY              | base64 of 32 bytes or more; several by commas, newest first | required          |
+| DIALTONE_SIGNAL_KEY                | the media worker's, for its signals; as the one above       | none              |
 | DIALTONE_AUTH                      | how callbacks are verified, see below                       | jwt               |
 | DIALTONE_APP_ID                    | app id of the bot, the audience of its tokens               | with jwt          |
 | DIALTONE_FUNCTION_KEY              | key of the function `calls`, which callback links carry     | with function-key |
@@ -53,6 +54,7 @@ class Settings:
     bot: str
     public_url: str
     appstate_key: str
+    signal_key: str = ""
     auth: str = "jwt"
     function_key: str = ""
     app_id: str = ""
@@ -79,6 +81,7 @@ class Settings:
             bot=_required(environment, "DIALTONE_BOT", "name the bot, as in bots.reception:bot"),
             public_url=_required(environment, "DIALTONE_PUBLIC_URL", "set the address of the functions").rstrip("/"),
             appstate_key=_required(environment, "DIALTONE_APPSTATE_KEY", "set it to the base64 of 32 random bytes"),
+            signal_key=environment.get("DIALTONE_SIGNAL_KEY", ""),
             auth="+".join(ways),
             function_key=_text(
                 environment, "DIALTONE_FUNCTION_KEY", "function-key" in ways, "set it to a key of the function `calls`"

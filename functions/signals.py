@@ -66,7 +66,7 @@ def _call_of(request: func.HttpRequest) -> str:
     fix = "post to the address that dialtone.signal_url(name) gives in a function that the dialog runs"
     if not key:
         raise Unauthorized("the signal has no key", field="key", fix=fix)
-    keys = signal_keys(settings().appstate_key)
+    keys = signal_keys(settings())
     given = request.route_params.get("id", "")
     for call_id in (given, _with_slashes(given)):
         if keys.knows(call_id, key):

@@ -249,7 +249,7 @@ class Turns:
         return await self.storage.calls.get(history.facts.call_id, history.sequence)
 
     def _outside(self, history: History) -> CallOutside:
-        keys = signal_keys(self.settings.appstate_key)
+        keys = signal_keys(self.settings)
         call_id = history.facts.call_id
         url, turn = self.settings.public_url, _turn_of(history)
         return CallOutside(call_id, turn, self.storage, keys, url, self.channel)

@@ -36,7 +36,7 @@ var logAlerts = [
     description: 'Callbacks were answered with 500 or more: a setting is wrong, or storage or a token issuer is out of reach.'
     severity: 1
     most: 2
-    query: 'requests | where operation_Name == "calls" and toint(resultCode) >= 500'
+    query: 'requests | where operation_Name in ("calls", "acs_events", "acs_callbacks") and toint(resultCode) >= 500'
   }
   {
     name: 'failed-dialogs'
@@ -52,7 +52,7 @@ var logAlerts = [
     description: 'Callbacks took longer than 2 seconds to answer, and the caller heard nothing for so long.'
     severity: 2
     most: 5
-    query: 'requests | where operation_Name == "calls" and duration > 2000'
+    query: 'requests | where operation_Name in ("calls", "acs_events", "acs_callbacks") and duration > 2000'
   }
 ]
 

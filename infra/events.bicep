@@ -1,11 +1,11 @@
-// The second phase, deployed by scripts/events.sh when the code is live: Event Grid asks the address for a handshake
+// The second phase, deployed by scripts/live.sh when the code is live: Event Grid asks the address for a handshake
 // before it takes a subscription, so that in the first phase this would fail.
 
 @description('Name of the Communication Services resource.')
 param communicationName string
 
 @secure()
-@description('Address that takes the events, with its key: https://host/path?code=key.')
+@description('Address that takes the events, with its key: https://host/path?key=secret.')
 param endpointUrl string
 
 @description('Tags of every resource.')

@@ -40,6 +40,24 @@ param insightsConnectionString string
 @description('Key Vault URI of the key that signs AppState.')
 param appStateKeyUri string
 
+@description('Key Vault URI of the key of the worker\'s signals.')
+param signalKeyUri string
+
+@description('Key Vault URI of the secret of Event Grid\'s address.')
+param eventsKeyUri string
+
+@description('Address of Communication Services; empty for none.')
+param communicationEndpoint string
+
+@description('Immutable id of Communication Services, the audience of their tokens; empty for none.')
+param communicationId string
+
+@description('Whom the bot answers for on Communication Services, by commas; empty for all that ring.')
+param communicationAnswers string
+
+@description('Address of the AI services that speak and understand; empty for none.')
+param speechEndpoint string
+
 @description('The bot to run, as module:attribute.')
 param bot string
 
@@ -148,6 +166,11 @@ var settings = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   AZURE_CLIENT_ID: identityClientId
+  DIALTONE_ACS_ANSWERS: communicationAnswers
+  DIALTONE_ACS_ENDPOINT: communicationEndpoint
+  DIALTONE_ACS_EVENTS_KEY: '@Microsoft.KeyVault(SecretUri=${eventsKeyUri})'
+  DIALTONE_ACS_RESOURCE_ID: communicationId
+  DIALTONE_ACS_SPEECH: speechEndpoint
   DIALTONE_APP_ID: appId
   DIALTONE_APPSTATE_KEY: '@Microsoft.KeyVault(SecretUri=${appStateKeyUri})'
   DIALTONE_AUTH: auth
@@ -157,6 +180,7 @@ var settings = {
   DIALTONE_CERTIFICATE_REVOCATION: certificateRevocation
   DIALTONE_CERTIFICATE_ROOTS: certificateRoots
   DIALTONE_PUBLIC_URL: 'https://${app.properties.defaultHostName}'
+  DIALTONE_SIGNAL_KEY: '@Microsoft.KeyVault(SecretUri=${signalKeyUri})'
   DIALTONE_STORAGE_ACCOUNT: storageName
   DIALTONE_SWEEP_AFTER: string(sweepAfterSeconds)
 }

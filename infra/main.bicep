@@ -38,6 +38,12 @@ param communication bool = false
 @description('Where Communication Services keep data at rest, such as Europe or United States.')
 param communicationDataLocation string = 'Europe'
 
+@description('Whom the bot answers for on Communication Services, as 4:+15550199, by commas. Empty: all that ring.')
+param communicationAnswers string = ''
+
+@description('Whether calls from telephones hear texts and can be spoken to: an AI services account. Needs communication.')
+param speech bool = false
+
 @description('Roots of client certificates: PEM, or the path of a file in the package. Needed with certificate.')
 param certificateRoots string = ''
 
@@ -115,6 +121,16 @@ param appStateKey string
 @description('Key that signs the tickets of media streams: base64 of 32 bytes or more (openssl rand -base64 32).')
 param ticketKey string
 
+@secure()
+@minLength(44)
+@description('Key of the signals from media streams: base64 of 32 bytes or more (openssl rand -base64 32).')
+param signalKey string
+
+@secure()
+@minLength(32)
+@description('Secret of the address that takes Event Grid\'s events: letters and digits (openssl rand -hex 32).')
+param eventsKey string
+
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 
@@ -161,7 +177,7 @@ module storage 'storage.bicep' = {
   }
 }
 
-// The two keys that the programs share.
+// The keys that the programs share.
 module vault 'vault.bicep' = {
   name: 'vault'
   scope: group
@@ -172,6 +188,8 @@ module vault 'vault.bicep' = {
     privateNetworking: privateNetworking
     appStateKey: appStateKey
     ticketKey: ticketKey
+    signalKey: signalKey
+    eventsKey: eventsKey
   }
 }
 
@@ -181,6 +199,29 @@ module registry 'registry.bicep' = {
   scope: group
   params: {
     name: 'cr${token}'
+    location: location
+    tags: tags
+  }
+}
+
+// Calls from telephones.
+module acs 'communication.bicep' = if (communication) {
+  name: 'communication'
+  scope: group
+  params: {
+    name: 'acs-${token}'
+    tags: tags
+    dataLocation: communicationDataLocation
+    speech: speech
+  }
+}
+
+// Texts and words in those calls.
+module ai 'speech.bicep' = if (communication && speech) {
+  name: 'speech'
+  scope: group
+  params: {
+    name: 'ai-${token}'
     location: location
     tags: tags
   }
@@ -196,6 +237,9 @@ module roles 'roles.bicep' = {
     vaultName: vault.outputs.name
     registryName: registry.outputs.name
     insightsName: monitoring.outputs.insightsName
+    communicationName: communication ? acs!.outputs.name : ''
+    speechName: communication && speech ? ai!.outputs.name : ''
+    speechPrincipalId: communication && speech ? acs!.outputs.principalId : ''
   }
 }
 
@@ -229,6 +273,12 @@ module functions 'functions.bicep' = {
     deploymentContainerUrl: storage.outputs.deploymentContainerUrl
     insightsConnectionString: monitoring.outputs.insightsConnectionString
     appStateKeyUri: vault.outputs.appStateKeyUri
+    signalKeyUri: vault.outputs.signalKeyUri
+    eventsKeyUri: vault.outputs.eventsKeyUri
+    communicationEndpoint: communication ? acs!.outputs.endpoint : ''
+    communicationId: communication ? acs!.outputs.immutableId : ''
+    communicationAnswers: communicationAnswers
+    speechEndpoint: communication && speech ? ai!.outputs.endpoint : ''
     bot: bot
     auth: auth
     appId: empty(appId) ? identity.outputs.clientId : appId
@@ -263,6 +313,9 @@ module worker 'worker.bicep' = {
     registryServer: registry.outputs.loginServer
     workspaceId: monitoring.outputs.workspaceId
     ticketKeyUri: vault.outputs.ticketKeyUri
+    signalKeyUri: vault.outputs.signalKeyUri
+    functionsUrl: functions.outputs.url
+    communicationId: communication ? acs!.outputs.immutableId : ''
     image: workerImage
     minimumReplicas: workerMinimumReplicas
     maximumReplicas: workerMaximumReplicas
@@ -301,17 +354,6 @@ module registration 'bot.bicep' = {
   }
 }
 
-// Calls from telephones.
-module acs 'communication.bicep' = if (communication) {
-  name: 'communication'
-  scope: group
-  params: {
-    name: 'acs-${token}'
-    tags: tags
-    dataLocation: communicationDataLocation
-  }
-}
-
 @description('Resource group of the environment; read by azd.')
 output AZURE_RESOURCE_GROUP string = group.name
 
@@ -321,7 +363,7 @@ output AZURE_CONTAINER_REGISTRY_ENDPOINT string = registry.outputs.loginServer
 @description('Name of the function app; scripts/deploy.sh sends the package there.')
 output AZURE_FUNCTION_APP_NAME string = functions.outputs.name
 
-@description('Name of the Communication Services resource, empty where there is none; read by scripts/events.sh.')
+@description('Name of the Communication Services resource, empty where there is none; read by scripts/live.sh.')
 output DIALTONE_COMMUNICATION string = communication ? acs!.outputs.name : ''
 
 @description('Storage account, for uploading prompts and reading recordings.')

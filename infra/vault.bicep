@@ -1,4 +1,4 @@
-// The two keys that the programs share. Bicep cannot make a random key, so they come in as parameters.
+// The keys that the programs share. Bicep cannot make a random key, so they come in as parameters.
 
 @minLength(3)
 @maxLength(24)
@@ -21,6 +21,14 @@ param appStateKey string
 @secure()
 @description('Key that signs the tickets of media streams.')
 param ticketKey string
+
+@secure()
+@description('Key that makes the keys of the media worker\'s signals.')
+param signalKey string
+
+@secure()
+@description('Secret of the address that takes Event Grid\'s events.')
+param eventsKey string
 
 resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
   name: name
@@ -50,6 +58,18 @@ resource ticket 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = {
   properties: { value: ticketKey }
 }
 
+resource signal 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = {
+  parent: vault
+  name: 'signal-key'
+  properties: { value: signalKey }
+}
+
+resource events 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = {
+  parent: vault
+  name: 'events-key'
+  properties: { value: eventsKey }
+}
+
 @description('Resource id of the vault.')
 output id string = vault.id
 
@@ -62,3 +82,9 @@ output appStateKeyUri string = '${vault.properties.vaultUri}secrets/${appState.n
 
 @description('URI of the key that signs tickets.')
 output ticketKeyUri string = '${vault.properties.vaultUri}secrets/${ticket.name}'
+
+@description('URI of the key of the worker\'s signals.')
+output signalKeyUri string = '${vault.properties.vaultUri}secrets/${signal.name}'
+
+@description('URI of the secret of Event Grid\'s address.')
+output eventsKeyUri string = '${vault.properties.vaultUri}secrets/${events.name}'

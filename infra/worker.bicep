@@ -33,6 +33,15 @@ param workspaceId string
 @description('Key Vault URI of the key that signs tickets.')
 param ticketKeyUri string
 
+@description('Key Vault URI of the key of signals.')
+param signalKeyUri string
+
+@description('Address of the functions, which signals are posted to.')
+param functionsUrl string
+
+@description('Immutable id of Communication Services, whose tokens open streams too; empty for none.')
+param communicationId string
+
 @description('Image to run; empty until the first one has been built.')
 param image string
 
@@ -93,7 +102,10 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
         allowInsecure: false
       }
       registries: [{ server: registryServer, identity: identityId }]
-      secrets: [{ name: 'ticket-key', keyVaultUrl: ticketKeyUri, identity: identityId }]
+      secrets: [
+        { name: 'ticket-key', keyVaultUrl: ticketKeyUri, identity: identityId }
+        { name: 'signal-key', keyVaultUrl: signalKeyUri, identity: identityId }
+      ]
     }
     template: {
       terminationGracePeriodSeconds: 600
@@ -109,6 +121,9 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
           args: ['--host', '0.0.0.0', '--port', string(port), '--grace', '590', '--max-sessions', '200']
           env: [
             { name: 'DIALTONE_TICKET_KEY', secretRef: 'ticket-key' }
+            { name: 'DIALTONE_SIGNAL_KEY', secretRef: 'signal-key' }
+            { name: 'DIALTONE_PUBLIC_URL', value: functionsUrl }
+            { name: 'DIALTONE_ACS_AUDIENCE', value: communicationId }
             { name: 'DIALTONE_BOT', value: bot }
             { name: 'DIALTONE_STORAGE_ACCOUNT', value: storageName }
             { name: 'AZURE_CLIENT_ID', value: identityClientId }

@@ -16,7 +16,8 @@
 | address of the platform's keys                  | `DIALTONE_ACS_KEYS`        | the platform's             |
 | the bot with the handlers, `module:name`        | `DIALTONE_BOT`             | none: `echo` only          |
 | address of the functions, for signals           | `DIALTONE_PUBLIC_URL`      | none: no signals           |
-| key that signals carry                          | `DIALTONE_SIGNAL_KEY`      | none: no signals           |
+| key of signals, the functions' too; of several  | `DIALTONE_SIGNAL_KEY`      | none: no signals           |
+| by commas the first                             |                            |                            |
 | connection string, or `memory`, for recordings  | `DIALTONE_STORAGE`         | none: no recordings        |
 | name of the account, reached by managed identity| `DIALTONE_STORAGE_ACCOUNT` | none                       |
 | client id of the user-assigned identity         | `AZURE_CLIENT_ID`          | system-assigned            |
@@ -61,7 +62,7 @@ class Settings:
     token_keys: str = KEYS
     bot: str = ""
     public_url: str = ""
-    signal_key: str = field(default="", repr=False)
+    signal_key: bytes | None = field(default=None, repr=False)
     storage: str | None = field(default=None, repr=False)
     storage_account: str | None = None
     client_id: str | None = None
@@ -134,7 +135,7 @@ class Settings:
             token_keys=environment.get("DIALTONE_ACS_KEYS") or KEYS,
             bot=environment.get("DIALTONE_BOT", ""),
             public_url=environment.get("DIALTONE_PUBLIC_URL", ""),
-            signal_key=environment.get("DIALTONE_SIGNAL_KEY", ""),
+            signal_key=_key("DIALTONE_SIGNAL_KEY", environment.get("DIALTONE_SIGNAL_KEY", "").partition(",")[0]),
             storage=environment.get("DIALTONE_STORAGE") or None,
             storage_account=environment.get("DIALTONE_STORAGE_ACCOUNT") or None,
             client_id=environment.get("AZURE_CLIENT_ID") or None,
@@ -143,18 +144,20 @@ class Settings:
 
 
 def _ticket_key(environment: Mapping[str, str], *, required: bool) -> bytes | None:
-    text = environment.get("DIALTONE_TICKET_KEY", "")
-    if text:
-        try:
-            return ticket.load_key(text)
-        except ValueError as error:
-            raise SettingsError(f"DIALTONE_TICKET_KEY: {error}; make one with: openssl rand -base64 32") from None
-    if required and environment.get("DIALTONE_AUTH") != "loopback":
+    key = _key("DIALTONE_TICKET_KEY", environment.get("DIALTONE_TICKET_KEY", ""))
+    if key is None and required and environment.get("DIALTONE_AUTH") != "loopback":
         raise SettingsError(
             "DIALTONE_TICKET_KEY is not set; set it to base64 of 32 bytes or more, "
             "or set DIALTONE_AUTH=loopback to accept streams of this machine without a ticket"
         )
-    return None
+    return key
+
+
+def _key(name: str, text: str) -> bytes | None:
+    try:
+        return ticket.load_key(text) if text else None
+    except ValueError as error:
+        raise SettingsError(f"{name}: {error}; make one with: openssl rand -base64 32") from None
 
 
 def _is_loopback(host: str) -> bool:

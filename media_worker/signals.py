@@ -1,5 +1,7 @@
 """Tells the dialog of a call: POST {public_url}/api/calls/{id}/signals/{name}, `Authorization: Bearer {key}`, JSON.
 
+The key is the call's own (dialtone/signals.py), made with DIALTONE_SIGNAL_KEY, which the functions have too.
+
 1. What may pass is tried again: no connection, no answer in time, 408, 429 and 5xx, TRIES times in all.
 2. Every try of one signal carries the same `Idempotency-Key`.
 3. Neither the key nor the data is logged.
@@ -13,6 +15,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from dialtone.media.stream import MediaError, SignalFailed
+from dialtone.signals import SignalKeys
 from media_worker.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -30,9 +33,9 @@ log = logging.getLogger("media_worker")
 class Signals:
     """The way to the dialogs. `address` is that of the functions, without `/api`."""
 
-    def __init__(self, address: str, key: str, metrics: Metrics, *, wait: float = WAIT_S) -> None:
+    def __init__(self, address: str, key: bytes, metrics: Metrics, *, wait: float = WAIT_S) -> None:
         self._address = address.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        self._keys = SignalKeys([key])
         self._metrics = metrics
         self._wait = wait
         self._session: aiohttp.ClientSession | None = None
@@ -44,7 +47,11 @@ class Signals:
         except (TypeError, ValueError) as error:
             raise MediaError(f"the data of signal {name!r} is not JSON: {error}") from None
         url = f"{self._address}/api/calls/{quote(call_id, safe='')}/signals/{quote(name, safe='')}"
-        headers = {**self._headers, "Idempotency-Key": uuid4().hex}
+        headers = {
+            "Authorization": f"Bearer {self._keys.key_of(call_id)}",
+            "Content-Type": "application/json",
+            "Idempotency-Key": uuid4().hex,
+        }
         answer = ""
         for number in range(TRIES):
             if number:

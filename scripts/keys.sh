@@ -21,11 +21,15 @@ keep() {
   printf '\n%s="%s"\n' "$1" "$2" >>"$file"
 }
 
-for name in DIALTONE_APPSTATE_KEY DIALTONE_TICKET_KEY; do
+for name in DIALTONE_APPSTATE_KEY DIALTONE_TICKET_KEY DIALTONE_SIGNAL_KEY; do
   if [ -z "$(value "$name")" ]; then
     keep "$name" "$(openssl rand -base64 32)"
   fi
 done
+# It goes into an address.
+if [ -z "$(value DIALTONE_ACS_EVENTS_KEY)" ]; then
+  keep DIALTONE_ACS_EVENTS_KEY "$(openssl rand -hex 32)"
+fi
 
 if [ "$(value DIALTONE_CANARY)" = true ] && [ -z "$(value DIALTONE_CANARY_KEYS)" ]; then
   [ -e "$folder/canary.pem" ] || openssl genpkey -algorithm ed25519 -out "$folder/canary.pem"

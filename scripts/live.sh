@@ -6,7 +6,8 @@
 #      handshake, as Event Grid will, and then subscribed (infra/events.bicep).
 #   3. The canary, where DIALTONE_CANARY=true: one test call through the front door.
 #
-# Reads the outputs of infra/main.bicep; DIALTONE_EVENTS_PATH is the route that takes the events.
+# Reads the outputs of infra/main.bicep; DIALTONE_EVENTS_PATH is the route that takes the events, DIALTONE_ACS_EVENTS_KEY
+# the secret of its address.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -43,16 +44,14 @@ certified curl --cert --key --fail-with-body --silent --show-error --retry 40 --
 say "the functions answer; the media worker is at $DIALTONE_MEDIA_URL"
 
 subscribe() {
-  local path=${DIALTONE_EVENTS_PATH:-/api/acs/events} key url event reply
+  local path=${DIALTONE_EVENTS_PATH:-/api/acs/events} url event reply
   [ "${#certificate[@]}" = 0 ] ||
     fail "Event Grid has no client certificate" "set DIALTONE_AUTH to jwt+certificate, which asks the platform alone"
-  key=$(az functionapp keys list --resource-group "$AZURE_RESOURCE_GROUP" --name "$AZURE_FUNCTION_APP_NAME" \
-    --query functionKeys.default --output tsv)
-  url="$DIALTONE_PUBLIC_URL$path?code=$key"
+  url="$DIALTONE_PUBLIC_URL$path?key=$DIALTONE_ACS_EVENTS_KEY"
   say "asking $path for the handshake"
   event='[{"id":"1","eventType":"Microsoft.EventGrid.SubscriptionValidationEvent","subject":"","dataVersion":"1",
 "eventTime":"2026-01-01T00:00:00Z","topic":"","data":{"validationCode":"dialtone"}}]'
-  # The address has a key in it, which others on this machine could read from a command line.
+  # The address has a secret in it, which others on this machine could read from a command line.
   reply=$(curl --silent --show-error --config - --header 'aeg-event-type: SubscriptionValidation' \
     --header 'Content-Type: application/json' --data "$event" <<<"url = \"$url\"")
   case $reply in

@@ -100,6 +100,8 @@ SEEDS = [
     Seed("no app id", "settings", "DIALTONE_APP_ID: the setting is missing", "bot's app id", {"DIALTONE_AUTH": "jwt"}),
     Seed("an issuer out of reach", "token issuer", "127.0.0.1:9", "", JWT | {"DIALTONE_JWT_METADATA": f"{NOBODY}/x"}),
     Seed("roots that are none", "client certificates", "DIALTONE_CERTIFICATE_ROOTS", "PEM", CERTIFICATE),
+    Seed("a short key of the worker's signals", "signal key", "fewer than 32 bytes", "openssl rand",
+         {"DIALTONE_SIGNAL_KEY": "QUJD"}),
     Seed("a canary's key that is none", "canary keys", "DIALTONE_CANARY_KEYS", "openssl pkey",
          {"DIALTONE_CANARY_KEYS": "x"}),
     Seed("no storage", "storage", "", "", {"DIALTONE_STORAGE": ""}),

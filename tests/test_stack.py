@@ -70,7 +70,8 @@ def test_each_program_gets_what_it_needs(app: Path) -> None:
     assert functions["DIALTONE_STORAGE"] == functions["AzureWebJobsStorage"] == stack.connection
     assert len(base64.b64decode(functions["DIALTONE_APPSTATE_KEY"], validate=True)) == 32
     assert len(base64.b64decode(functions["DIALTONE_TICKET_KEY"], validate=True)) == 32
-    assert functions["DIALTONE_TICKET_KEY"] == worker["environment"]["DIALTONE_TICKET_KEY"]
+    for shared in ("DIALTONE_TICKET_KEY", "DIALTONE_SIGNAL_KEY", "DIALTONE_PUBLIC_URL"):
+        assert functions[shared] == worker["environment"][shared]
     assert functions["DIALTONE_TICKET_KEY"] != functions["DIALTONE_APPSTATE_KEY"]
     assert "127.0.0.1" in functions["NO_PROXY"].split(",")
     assert simulator["argv"][:3] == ["serve", "--bot", stack.calls_url]

@@ -33,9 +33,9 @@ def load_key(text: str) -> bytes:
     try:
         key = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError("the ticket key is not base64") from None
+        raise ValueError("it is not base64") from None
     if len(key) < MIN_KEY_BYTES:
-        raise ValueError(f"the ticket key has {len(key)} bytes; at least {MIN_KEY_BYTES} are needed")
+        raise ValueError(f"it has {len(key)} bytes; at least {MIN_KEY_BYTES} are needed")
     return key
 
 

@@ -18,6 +18,7 @@ from tests.functions.rig import HUNG_UP, KEY, SETTINGS, Rig, chose, conversation
 
 Json = dict[str, Any]
 OLD = b"o" * 32
+WORKERS = b"w" * 32
 PLAYED: Json = {"type": "playPromptOutcome"}
 
 
@@ -240,6 +241,25 @@ async def test_keys_are_rotated(office: Office, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("DIALTONE_APPSTATE_KEY", b64encode(OLD).decode())
     settings.cache_clear()
     assert (await office.post())[0] == 403
+
+
+async def test_the_media_worker_makes_keys_of_its_own(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    await office.ring()
+    made = SignalKeys([WORKERS]).key_of("call-7")
+    assert (await office.post(key=made))[0] == 403
+    monkeypatch.setenv("DIALTONE_SIGNAL_KEY", b64encode(WORKERS).decode())
+    settings.cache_clear()
+    assert (await office.post(key=made))[0] == 202
+    assert (await office.post(key=SignalKeys([WORKERS]).key_of("call-8")))[0] == 403
+    assert (await office.post())[0] == 202, "those that the dialog hands out go on"
+
+
+@pytest.mark.parametrize("text", ["?", "c2hvcnQ="])
+async def test_a_key_of_the_worker_that_is_none(office: Office, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("DIALTONE_SIGNAL_KEY", text)
+    settings.cache_clear()
+    status, answer = await office.post()
+    assert (status, answer["error"]["field"]) == (500, "DIALTONE_SIGNAL_KEY")
 
 
 async def test_a_call_that_nobody_knows(office: Office) -> None:

@@ -6,6 +6,7 @@ Each test takes the templates that it looks at, so that test_planted_faults.py c
 import ast
 import json
 import re
+from inspect import getclosurevars
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 import yaml
 
 from dialtone import storage
+from dialtone.errors import ConfigurationError
+from functions.acs_settings import AcsSettings
 from functions.settings import Settings as FunctionSettings
 from media_worker.server import PING_SECONDS
 from media_worker.settings import Settings
@@ -22,13 +25,8 @@ from tests.infra.bicep import Templates, decorators, faults, parse, text, value,
 
 # What the functions read and the templates leave alone, and why.
 LEFT_ALONE = {
-    "DIALTONE_ACS_ANSWERS": "the ACS channel is set up by hand: docs/how-to/acs.md",
-    "DIALTONE_ACS_ENDPOINT": "the same",
-    "DIALTONE_ACS_EVENTS_KEY": "the same",
-    "DIALTONE_ACS_KEY": "an access key is a key",
+    "DIALTONE_ACS_KEY": "the identity has a role, and an access key is a key to keep",
     "DIALTONE_ACS_METADATA": "the default is the platform's",
-    "DIALTONE_ACS_RESOURCE_ID": "the same as the endpoint",
-    "DIALTONE_ACS_SPEECH": "the same as the endpoint",
     "DIALTONE_CERTIFICATE_NAMES": "the default is the platform's",
     "DIALTONE_FUNCTION_KEY": "auth has no function-key here: a key of the host is a key to keep",
     "DIALTONE_JWT_ISSUERS": "the default is the platform's",
@@ -47,12 +45,9 @@ HOST_SETTINGS = {
     "AzureWebJobsStorage__tableServiceUri",
 }
 WORKER_LEFT_ALONE = {
-    "DIALTONE_ACS_AUDIENCE": "tickets open the streams until the ACS channel is set up here",
     "DIALTONE_ACS_KEYS": "the default is the platform's",
     "DIALTONE_AUTH": "its only value, loopback, is for a developer's machine",
     "DIALTONE_MEDIA_CHILD": "the worker tells it to the processes that it starts",
-    "DIALTONE_PUBLIC_URL": "goes with the key of signals",
-    "DIALTONE_SIGNAL_KEY": "no dialog opens a stream yet that could signal to it",
     "DIALTONE_STORAGE": "a connection string is a key",
 }
 
@@ -69,6 +64,8 @@ ROLES = {
     "keyVaultSecretsUser": "4633458b-17de-408a-b874-0445c86b69e6",
     "acrPull": "7f951dda-4ed3-4680-a7ca-43fe172d538d",
     "monitoringMetricsPublisher": "3913510d-42f4-4e42-8a64-420c390055eb",
+    "contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
+    "cognitiveServicesUser": "a97b65f3-24c7-4388-baec-2e87135dc908",
 }
 # Where each role is needed: a file, and what is in it that no lesser role allows.
 NEEDED_BY = {
@@ -77,6 +74,8 @@ NEEDED_BY = {
     "keyVaultSecretsUser": ("infra/functions.bicep", "@Microsoft.KeyVault"),
     "acrPull": ("infra/worker.bicep", "registries: [{ server: registryServer, identity: identityId }]"),
     "monitoringMetricsPublisher": ("infra/functions.bicep", "Authorization=AAD"),
+    "contributor": ("functions/acs.py", "ManagedIdentityCredential"),
+    "cognitiveServicesUser": ("infra/communication.bicep", "speech ? 'SystemAssigned'"),
 }
 
 # The one version of each type that is used. A preview only where there is nothing else.
@@ -86,6 +85,7 @@ TYPES = {
     "Microsoft.Authorization/roleAssignments": "2022-04-01",
     "Microsoft.BotService/botServices": "2022-09-15",
     "Microsoft.BotService/botServices/channels": "2022-09-15",
+    "Microsoft.CognitiveServices/accounts": "2025-06-01",
     "Microsoft.Communication/communicationServices": "2023-04-01",
     "Microsoft.ContainerRegistry/registries": "2025-04-01",
     "Microsoft.EventGrid/systemTopics": "2025-02-15",
@@ -117,6 +117,14 @@ TYPES = {
     "Microsoft.Web/serverfarms": "2024-11-01",
     "Microsoft.Web/sites": "2024-11-01",
     "Microsoft.Web/sites/config": "2024-11-01",
+}
+
+# Parameters of the vault, and the secrets that they become.
+SECRETS = {
+    "appStateKey": "appstate-key",
+    "ticketKey": "ticket-key",
+    "signalKey": "signal-key",
+    "eventsKey": "events-key",
 }
 
 SECOND_PHASE = {"events.bicep"}
@@ -165,7 +173,7 @@ def test_keys_come_in_as_secure_parameters(infra: Templates) -> None:
         for name, node in infra.declarations(file, "parameter").items()
         if "secure" in decorators(node)
     }
-    keys = {(file, key) for file in ("main.bicep", "vault.bicep") for key in ("appStateKey", "ticketKey")}
+    keys = {(file, key) for file in ("main.bicep", "vault.bicep") for key in SECRETS}
     assert secure == {*keys, ("events.bicep", "endpointUrl")}
 
 
@@ -231,12 +239,66 @@ def test_the_functions_get_the_settings_that_they_read(infra: Templates) -> None
     read = settings_read(*(ROOT / "functions").rglob("*.py"))
     assert set(LEFT_ALONE) <= read
     assert function_settings(infra).keys() == (read - LEFT_ALONE.keys()) | HOST_SETTINGS
-    assert function_settings(infra)["DIALTONE_APPSTATE_KEY"].startswith("'@Microsoft.KeyVault(SecretUri=")
     applied = infra.body("functions.bicep", "resource", "appSettings")["properties"]
     assert re.fullmatch(
         r"union\(settings, openTelemetry \? \{ AzureFunctionsJobHost__telemetryMode: 'OpenTelemetry' \} : \{\}\)",
         applied,
     )
+
+
+def test_keys_come_from_the_vault(infra: Templates) -> None:
+    for parameter, name in SECRETS.items():
+        symbol = parameter.removesuffix("Key").lower() if parameter != "appStateKey" else "appState"
+        secret = infra.body("vault.bicep", "resource", symbol)
+        assert (secret["name"], secret["properties"]) == (name, {"value": parameter})
+        uri = text(infra.declarations("vault.bicep", "output")[f"{parameter}Uri"].named_children[-1])
+        assert uri == f"'${{vault.properties.vaultUri}}secrets/${{{symbol}.name}}'"
+    read = {
+        name: str(told) for name, told in function_settings(infra).items() if "KEY" in name and "CANARY" not in name
+    }
+    assert read == {
+        f"DIALTONE_{name}": f"'@Microsoft.KeyVault(SecretUri=${{{parameter}Uri}})'"
+        for name, parameter in (
+            ("APPSTATE_KEY", "appStateKey"),
+            ("ACS_EVENTS_KEY", "eventsKey"),
+            ("SIGNAL_KEY", "signalKey"),
+        )
+    }
+    for module, uris in (("functions", ("appState", "signal", "events")), ("worker", ("ticket", "signal"))):
+        passed = infra.body("main.bicep", "module", module)["params"]
+        for uri in uris:
+            assert passed[f"{uri}KeyUri"] == f"vault.outputs.{uri}KeyUri"
+
+
+def test_communication_services_are_as_the_programs_know_them(infra: Templates) -> None:
+    outputs = {
+        name: text(node.named_children[-1])
+        for name, node in infra.declarations("communication.bicep", "output").items()
+    }
+    assert outputs["endpoint"] == "'https://${communication.properties.hostName}'"
+    assert outputs["immutableId"] == "communication.properties.immutableResourceId"
+    settings = function_settings(infra)
+    given = {name: settings[f"DIALTONE_ACS_{name}"] for name in ("ENDPOINT", "RESOURCE_ID", "ANSWERS", "SPEECH")}
+    passed = infra.body("main.bicep", "module", "functions")["params"]
+    assert {name: passed[parameter] for name, parameter in given.items()} == {
+        "ENDPOINT": "communication ? acs!.outputs.endpoint : ''",
+        "RESOURCE_ID": "communication ? acs!.outputs.immutableId : ''",
+        "ANSWERS": "communicationAnswers",
+        "SPEECH": "communication && speech ? ai!.outputs.endpoint : ''",
+    }
+    # The worker takes the same tokens, and signals to the functions.
+    worker = infra.body("main.bicep", "module", "worker")["params"]
+    environment = {entry["name"]: entry.get("value") for entry in worker_container(infra)["env"]}
+    assert worker[environment["DIALTONE_ACS_AUDIENCE"]] == passed[given["RESOURCE_ID"]]
+    assert worker[environment["DIALTONE_PUBLIC_URL"]] == "functions.outputs.url"
+    roles = infra.body("main.bicep", "module", "roles")["params"]
+    assert roles["communicationName"] == "communication ? acs!.outputs.name : ''"
+    assert roles["speechPrincipalId"] == "communication && speech ? acs!.outputs.principalId : ''"
+    account = infra.body("speech.bicep", "resource", "account")["properties"]
+    assert (account["customSubDomainName"], account["disableLocalAuth"]) == ("name", True)
+    # Without an endpoint the functions have no such channel, whatever else is set.
+    with pytest.raises(ConfigurationError, match="DIALTONE_ACS_ENDPOINT"):
+        AcsSettings.from_environment({"DIALTONE_ACS_ENDPOINT": "", "DIALTONE_ACS_RESOURCE_ID": ""})
 
 
 def test_callbacks_are_verified_by_default_and_as_the_functions_understand_it(infra: Templates) -> None:
@@ -443,9 +505,11 @@ def test_the_worker_gets_the_settings_that_it_reads(infra: Templates) -> None:
     set_ = {entry["name"]: entry.get("secretRef") or entry["value"] for entry in worker_container(infra)["env"]}
     assert set(WORKER_LEFT_ALONE) <= read
     assert set(set_) == read - WORKER_LEFT_ALONE.keys()
-    (secret,) = infra.body("worker.bicep", "resource", "app")["properties"]["configuration"]["secrets"]
-    assert set_["DIALTONE_TICKET_KEY"] == secret["name"]
-    assert secret == {"name": "ticket-key", "keyVaultUrl": "ticketKeyUri", "identity": "identityId"}
+    secrets = infra.body("worker.bicep", "resource", "app")["properties"]["configuration"]["secrets"]
+    assert secrets == [
+        {"name": f"{key}-key", "keyVaultUrl": f"{key}KeyUri", "identity": "identityId"} for key in ("ticket", "signal")
+    ]
+    assert (set_["DIALTONE_TICKET_KEY"], set_["DIALTONE_SIGNAL_KEY"]) == ("ticket-key", "signal-key")
 
 
 def test_the_worker_takes_its_command_line(infra: Templates) -> None:
@@ -502,12 +566,22 @@ def test_alerts_look_for_what_is_logged(infra: Templates) -> None:
     items = json.loads((infra.folder / "workbook.json").read_text())["items"]
     queries += [item["content"]["query"] for item in items if item["type"] == 3]
     assert len(queries) == 7
+    # The functions that a platform posts to.
+    callbacks = [
+        name
+        for name, function in functions().items()
+        if (trigger := function.get_trigger().get_dict_repr())["type"] == "httpTrigger"
+        and "POST" in [str(getattr(method, "value", method)) for method in trigger["methods"]]
+        and getclosurevars(function.get_user_function()).nonlocals["verifier"].__name__
+        in ("platform", "event_grid", "call_automation")
+    ]
+    callbacks.sort(key=lambda name: (name != "calls", name != "acs_events", name))
     for query in queries:
         assert query.split(" | ")[0] in ("traces", "requests")
         for said in re.findall(r'message has "([^"]+)"', query):
             assert re.search(rf"log\.\w+\(\s*\"[^\"]*{re.escape(said)}", code), said
-        for operation in re.findall(r'operation_Name == "([^"]+)"', query):
-            assert operation in functions()
+        for named in re.findall(r"operation_Name in \(([^)]+)\)", query):
+            assert re.findall(r'"([^"]+)"', named) == callbacks
 
 
 def test_what_alerts_are_for(infra: Templates) -> None:

@@ -17,8 +17,14 @@ from scripts.azure import Missing, outputs, parameters
 from simulator.canary import load_canary_key
 from tests.fakes import ROOT
 from tests.infra.bicep import Templates
+from tests.infra.test_bicep import SECRETS
 
-KEYS = {"DIALTONE_APPSTATE_KEY": "A" * 44, "DIALTONE_TICKET_KEY": "T" * 44}
+KEYS = {
+    "DIALTONE_APPSTATE_KEY": "A" * 44,
+    "DIALTONE_TICKET_KEY": "T" * 44,
+    "DIALTONE_SIGNAL_KEY": "S" * 44,
+    "DIALTONE_ACS_EVENTS_KEY": "e" * 64,
+}
 SETTINGS = {"AZURE_ENV_NAME": "dev", "AZURE_LOCATION": "westeurope"}
 
 # Resource Manager changes the case of what begins an output's name.
@@ -32,7 +38,10 @@ OUTPUTS = {
     "dialtonE_MEDIA_URL": "wss://ca-dev.test",
 }
 
-LIVE = {name.upper(): value for name, value in OUTPUTS.items()} | {"DIALTONE_COMMUNICATION": "acs-dev"}
+LIVE = {name.upper(): value for name, value in OUTPUTS.items()} | {
+    "DIALTONE_COMMUNICATION": "acs-dev",
+    "DIALTONE_ACS_EVENTS_KEY": "the-secret",
+}
 
 FAKE = """#!{python}
 import json, os, pathlib, sys
@@ -59,7 +68,6 @@ class Cloud:
         self.log = folder / "log"
         self.answers = {
             "sub show": json.dumps({name: {"type": "String", "value": value} for name, value in OUTPUTS.items()}),
-            "keys list": "the-key==",
             "--config -": '{"validationResponse": "dialtone"}',
         }
         for name in ("scripts", "infra", "media_worker", "dialtone", "bots"):
@@ -138,8 +146,10 @@ def test_keys_are_made_once_and_kept_from_others(cloud: Cloud) -> None:
     first = cloud.parameters(0)
     kept = cloud.folder / ".azure/dev/.env"
     assert kept.stat().st_mode & 0o777 == 0o600
-    assert len(first["appStateKey"]) == len(first["ticketKey"]) == 44
-    assert first["appStateKey"] != first["ticketKey"]
+    made = [first[name] for name in SECRETS]
+    assert [len(key) for key in made] == [44, 44, 44, 64]
+    assert len(set(made)) == 4
+    assert first["eventsKey"].isalnum(), "it goes into an address"
     cloud.run("deploy.sh", **SETTINGS)
     assert cloud.parameters(0) == first
 
@@ -228,14 +238,14 @@ def test_a_setting_that_is_missing_is_named(cloud: Cloud, missing: str) -> None:
 def test_event_grid_is_subscribed_after_the_handshake(cloud: Cloud) -> None:
     done = cloud.run("live.sh", **LIVE)
     assert done.returncode == 0, done.stderr
-    assert cloud.asked() == ["curl", "az functionapp keys list", "curl", "az deployment group create"]
-    url = "https://func-dev.test/api/acs/events?code=the-key=="
-    health, _, handshake, group = cloud.calls
+    assert cloud.asked() == ["curl", "curl", "az deployment group create"]
+    url = "https://func-dev.test/api/acs/events?key=the-secret"
+    health, handshake, group = cloud.calls
     assert health["line"].endswith("https://func-dev.test/api/health")
     assert handshake["stdin"] == f'url = "{url}"\n'
     ((_, given),) = group["files"].items()
     assert json.loads(given) == {"communicationName": {"value": "acs-dev"}, "endpointUrl": {"value": url}}
-    assert not any("the-key" in call["line"] for call in cloud.calls)
+    assert not any("the-secret" in call["line"] for call in cloud.calls)
 
 
 def test_a_route_that_is_not_there_is_not_subscribed(cloud: Cloud) -> None:
@@ -275,8 +285,9 @@ def test_a_variable_of_another_type_is_named(more: dict[str, str], error: str) -
 
 
 def test_a_variable_that_is_missing_is_named() -> None:
-    with pytest.raises(Missing, match="DIALTONE_TICKET_KEY is not set"):
-        parameters(SETTINGS | {"DIALTONE_APPSTATE_KEY": "A" * 44})
+    for missing in KEYS:
+        with pytest.raises(Missing, match=f"{missing} is not set"):
+            parameters(SETTINGS | {name: key for name, key in KEYS.items() if name != missing})
 
 
 def test_outputs_are_safe_in_a_shell() -> None:

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from dialtone.media.messages import AudioFrame, MediaType, VideoFrame
 from dialtone.media.stream import MediaError, SignalFailed, Stream, StreamClosed
+from dialtone.signals import SignalKeys
 from media_worker.ears import tone
 from media_worker.limits import Limits
 from media_worker.settings import Settings
@@ -421,14 +422,15 @@ async def test_a_signal_reaches_the_dialog(rig: Rig) -> None:
             await stream.signal("refused")
 
     async with functions([503, 202, 202, 403]) as (url, told):
-        peer = await rig.stream(handler, Settings(port=0, public_url=url, signal_key="k" * 32))
+        peer = await rig.stream(handler, Settings(port=0, public_url=url, signal_key=b"k" * 32))
         await rig.end()
         await peer.wait_closed()
         async with asyncio.timeout(10):
             while len(told) < 5:
                 await asyncio.sleep(0.01)
     again, order, named, refused, ended = told
-    assert order[:3] == ("/api/calls/call-1/signals/order", f"Bearer {'k' * 32}", '{"pizza": 2}')
+    key = SignalKeys([b"k" * 32]).key_of("call-1")
+    assert order[:3] == ("/api/calls/call-1/signals/order", f"Bearer {key}", '{"pizza": 2}')
     assert again == order  # the same key, so that it counts once
     assert named[0] == "/api/calls/call-1/signals/a%2Fb"
     assert len({each[3] for each in (order, named, refused, ended)}) == 4

@@ -36,10 +36,11 @@ def test_a_key_counts_even_on_loopback() -> None:
     assert Settings.load([], WITH_KEY | LOOPBACK).ticket_key == KEY
 
 
-def test_a_bad_key_is_no_key() -> None:
+@pytest.mark.parametrize("name", ["DIALTONE_TICKET_KEY", "DIALTONE_SIGNAL_KEY"])
+def test_a_bad_key_is_no_key(name: str) -> None:
     for text in ("c2hvcnQ=", "!" * 44):
-        with pytest.raises(SettingsError, match=r"DIALTONE_TICKET_KEY: .*openssl rand") as caught:
-            Settings.load([], LOOPBACK | {"DIALTONE_TICKET_KEY": text})
+        with pytest.raises(SettingsError, match=rf"{name}: .*openssl rand") as caught:
+            Settings.load([], LOOPBACK | {name: text})
         assert text not in str(caught.value)
 
 
@@ -55,7 +56,7 @@ def test_what_the_environment_says() -> None:
         "DIALTONE_ACS_KEYS": "http://127.0.0.1:1/keys",
         "DIALTONE_BOT": "bots.media:bot",
         "DIALTONE_PUBLIC_URL": "https://bot.example.org",
-        "DIALTONE_SIGNAL_KEY": "secret",
+        "DIALTONE_SIGNAL_KEY": f"{base64.b64encode(b's' * 32).decode()},old",
         "DIALTONE_STORAGE": "memory",
         "DIALTONE_STORAGE_ACCOUNT": "account",
         "AZURE_CLIENT_ID": "client",
@@ -65,7 +66,8 @@ def test_what_the_environment_says() -> None:
     assert (settings.audience, settings.token_keys) == ("resource", "http://127.0.0.1:1/keys")
     assert (settings.bot, settings.public_url) == ("bots.media:bot", "https://bot.example.org")
     assert (settings.storage, settings.storage_account, settings.client_id) == ("memory", "account", "client")
-    assert "secret" not in repr(settings)
+    assert settings.signal_key == b"s" * 32
+    assert "ssss" not in repr(settings)
 
 
 def test_tokens_alone_open_streams_on_any_address() -> None:
