@@ -33,12 +33,12 @@ from dialtone.errors import DependencyError
 from dialtone.media.sound import fault_of
 from dialtone.protocol import Action, ConversationResult, RecordOutcome, Workflow
 from dialtone.storage import NoteRow, Recording, TurnRow
-from dialtone.storage.recordings import path_of
 from functions.acs_client import AcsClient
 from functions.acs_settings import AcsSettings
 from functions.http import about_call, log
 from functions.platform_client import Taken
 from functions.stepped_turn import SENT, At, SteppedTurns, seed_of
+from functions.turn import marks_of
 
 RECORDING_MAX: Final = 512 * 1024 * 1024
 
@@ -168,6 +168,7 @@ class AcsTurns(SteppedTurns):
         if not isinstance(outcome, RecordOutcome) or not outcome.succeeded or RECORDING_ID not in kept:
             return None
         caller = before.facts.caller
+        consent, keep = marks_of(before)
         recording = Recording(
             call_id=result.id,
             operation_id=outcome.id,
@@ -176,12 +177,14 @@ class AcsTurns(SteppedTurns):
             format=str(outcome.format),
             reason=str(outcome.completion_reason),
             started=before.facts.started,
+            consent=consent,
+            keep=keep,
         )
-        names = ("call_id", "operation_id", "caller", "seconds", "format", "reason", "started")
+        names = ("call_id", "operation_id", "caller", "seconds", "format", "reason", "started", "consent", "keep")
         about = json.dumps({name: getattr(recording, name) for name in names}).encode()
         key = _recording_key(str(kept[RECORDING_ID]))
         await self.storage.calls.note(NoteRow(key, SENT, "recording", about, self.clock()))
-        return StoredRecording(path_of(recording), 0)
+        return StoredRecording(await self.storage.recordings.expect(recording), 0)
 
 
 def _recording_key(recording_id: str) -> str:

@@ -23,6 +23,10 @@
 | DIALTONE_SWEEP_AFTER               | seconds without a callback until a call is taken for lost   | 900               |
 | DIALTONE_PROMPT_REFRESH            | seconds for which a listing of the prompts is trusted       | 0: each turn asks |
 | DIALTONE_MAX_BODY                  | bytes that a request may have                               | 52428800          |
+| DIALTONE_CALLERS                   | callers in recordings: `shown`, `masked` or `hashed`        | shown             |
+| DIALTONE_RETENTION                 | days that recordings are kept, by class: `standard=30,...`  | for ever          |
+| DIALTONE_EVENTS                    | who is told of recordings: `queue`, or an https address     | nobody            |
+| DIALTONE_EVENTS_KEY                | base64 of 24 bytes or more, which events are signed with    | with an address   |
 
 DIALTONE_AUTH is `jwt`, `certificate` or `function-key`, or several of them joined by `+`, which must all hold
 (functions/verify.py). `loopback` stands alone: nothing is verified, and only this machine is served. What says "with"
@@ -31,15 +35,18 @@ has no default and is required where DIALTONE_AUTH names that way.
 The public address is a setting because behind the App Service front end it cannot be rebuilt from a request.
 """
 
+import base64
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, Literal, Self, get_args
 from urllib.parse import quote, urlsplit
 
 from dialtone.errors import ConfigurationError
+from dialtone.privacy import Callers
 from dialtone.protocol.rules import LOOPBACK
+from dialtone.storage.keeper import retention
 
 Way = Literal["function-key", "jwt", "certificate", "loopback"]
 Revocation = Literal["require", "allow"]
@@ -72,6 +79,10 @@ class Settings:
     sweep_after: float = 900.0
     prompt_refresh: float = 0.0
     max_body: int = 50 * 1024 * 1024
+    callers: Callers = Callers.SHOWN
+    retention: Mapping[str, int] = field(default_factory=dict)
+    events: str = ""
+    events_key: bytes = field(default=b"", repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -103,6 +114,10 @@ class Settings:
             sweep_after=_number(environment, "DIALTONE_SWEEP_AFTER", 900),
             prompt_refresh=_number(environment, "DIALTONE_PROMPT_REFRESH", 0),
             max_body=int(_number(environment, "DIALTONE_MAX_BODY", 50 * 1024 * 1024)),
+            callers=_callers(environment),
+            retention=retention(environment.get("DIALTONE_RETENTION", "")),
+            events=environment.get("DIALTONE_EVENTS", ""),
+            events_key=_events_key(environment),
         )
         url = urlsplit(settings.public_url)
         if not url.hostname or url.scheme not in ("http", "https"):
@@ -181,6 +196,37 @@ def _revocation(environment: Mapping[str, str]) -> Revocation:
     raise ConfigurationError(
         f"{text!r} is no policy", field="DIALTONE_CERTIFICATE_REVOCATION", fix=f"use one of {', '.join(known)}"
     )
+
+
+def _callers(environment: Mapping[str, str]) -> Callers:
+    text = environment.get("DIALTONE_CALLERS") or "shown"
+    try:
+        return Callers(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"{text!r} is no way to write callers down",
+            field="DIALTONE_CALLERS",
+            fix=f"use one of {', '.join(Callers)}",
+        ) from None
+
+
+def _events_key(environment: Mapping[str, str]) -> bytes:
+    address = environment.get("DIALTONE_EVENTS", "")
+    if address in ("", "queue"):
+        return b""
+    if not is_private(address):
+        raise ConfigurationError(
+            "it is neither `queue` nor an https address", field="DIALTONE_EVENTS", fix="leave it out to tell nobody"
+        )
+    try:
+        key = base64.b64decode(environment.get("DIALTONE_EVENTS_KEY", ""), validate=True)
+    except ValueError:
+        key = b""
+    if len(key) < 24:
+        raise ConfigurationError(
+            "events are signed with 24 bytes or more", field="DIALTONE_EVENTS_KEY", fix="openssl rand -base64 32"
+        )
+    return key
 
 
 def _list(environment: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -47,6 +47,7 @@ from dialtone.protocol import (
     states,
 )
 from dialtone.storage import CallRecord, NoteRow, Recording, Storage, TurnRow, open_storage
+from dialtone.storage.ledger import STANDARD
 from functions.http import about_call, log
 from functions.outside import CallOutside, signal_keys
 from functions.settings import Settings, settings
@@ -198,6 +199,7 @@ class Turns:
             return None
         caller = before.facts.caller
         kind = _format(incoming.format, outcome.format)
+        consent, keep = marks_of(before)
         stored = await self.storage.recordings.save(
             Recording(
                 call_id=message.id,
@@ -208,6 +210,8 @@ class Turns:
                 reason=str(outcome.completion_reason),
                 started=before.facts.started,
                 fault=str(fault_of(incoming.audio, kind, outcome.length_of_recording_in_secs)),
+                consent=consent,
+                keep=keep,
             ),
             incoming.audio,
         )
@@ -354,6 +358,12 @@ class Turns:
         return Reply(row.reply, row.status, row.content_type)
 
 
+def marks_of(before: History) -> tuple[str, str]:
+    """What a dialog said of the recording that it asked for: `consent` and `keep` of a `Recording`."""
+    consent, keep = before.recording or ("", "")
+    return consent, keep or STANDARD
+
+
 def _turn_of(history: History) -> str:
     """What names a turn among those of all calls."""
     return f"{history.sequence} {history.facts.call_id}"
@@ -400,6 +410,7 @@ def turns() -> Turns:
         account=current.storage_account,
         client_id=current.client_id,
         prompt_refresh=current.prompt_refresh,
+        callers=current.callers,
     )
     return Turns(
         bot=load_bot(current.bot),

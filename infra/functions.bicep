@@ -82,6 +82,15 @@ param canaryKeys string
 @description('Seconds without a callback after which a call is swept.')
 param sweepAfterSeconds int
 
+@description('Days that recordings are kept, by class.')
+param retention string
+
+@description('Who is told of recordings: queue, an https address, or nobody.')
+param events string
+
+@description('How callers are written into recordings.')
+param callers string
+
 @description('Most instances; at least 40.')
 param maximumInstances int
 
@@ -175,11 +184,14 @@ var settings = {
   DIALTONE_APPSTATE_KEY: '@Microsoft.KeyVault(SecretUri=${appStateKeyUri})'
   DIALTONE_AUTH: auth
   DIALTONE_BOT: bot
+  DIALTONE_CALLERS: callers
   DIALTONE_CANARY_KEYS: canaryKeys
   DIALTONE_CERTIFICATE_INTERMEDIATES: certificateIntermediates
   DIALTONE_CERTIFICATE_REVOCATION: certificateRevocation
   DIALTONE_CERTIFICATE_ROOTS: certificateRoots
+  DIALTONE_EVENTS: events
   DIALTONE_PUBLIC_URL: 'https://${app.properties.defaultHostName}'
+  DIALTONE_RETENTION: retention
   DIALTONE_SIGNAL_KEY: '@Microsoft.KeyVault(SecretUri=${signalKeyUri})'
   DIALTONE_STORAGE_ACCOUNT: storageName
   DIALTONE_SWEEP_AFTER: string(sweepAfterSeconds)

@@ -68,6 +68,21 @@ param sweepAfterSeconds int = 3600
 @description('Days after which a recording is deleted. Soft delete keeps it restorable for 7 days more.')
 param recordingRetentionDays int = 30
 
+@description('More classes of retention, such as complaint=3650,training=0: days by name, by commas; 0 is for ever.')
+param recordingClasses string = ''
+
+@minValue(1)
+@description('Days after which a recording is deleted whatever its class, a legal hold included.')
+param recordingLastDays int = 3650
+
+@allowed(['queue', ''])
+@description('Who is told of recordings that are stored: queue, or empty for nobody.')
+param events string = 'queue'
+
+@allowed(['shown', 'masked', 'hashed'])
+@description('How callers are written into recordings and shown to operators: shown, masked or hashed.')
+param callers string = 'masked'
+
 @minValue(1)
 @description('Days after which the former versions of a prompt, and of the functions\' package, are deleted.')
 param promptVersionDays int = 30
@@ -172,6 +187,7 @@ module storage 'storage.bicep' = {
     location: location
     tags: tags
     recordingRetentionDays: recordingRetentionDays
+    recordingLastDays: recordingLastDays
     promptVersionDays: promptVersionDays
     privateNetworking: privateNetworking
   }
@@ -287,6 +303,9 @@ module functions 'functions.bicep' = {
     certificateRevocation: certificateRevocation
     canaryKeys: canary ? canaryKeys : ''
     sweepAfterSeconds: sweepAfterSeconds
+    retention: 'standard=${recordingRetentionDays}${empty(recordingClasses) ? '' : ','}${recordingClasses}'
+    events: events
+    callers: callers
     maximumInstances: functionsMaximumInstances
     alwaysReadyInstances: functionsAlwaysReady
     instanceMemoryMB: functionsInstanceMemoryMB

@@ -19,6 +19,7 @@ param vaultId string
 // What is reached privately: the zone that its name is looked up in, and the part of the resource.
 var endpoints = [
   { group: 'blob', zone: 'privatelink.blob.${environment().suffixes.storage}', resourceId: storageId }
+  { group: 'queue', zone: 'privatelink.queue.${environment().suffixes.storage}', resourceId: storageId }
   { group: 'table', zone: 'privatelink.table.${environment().suffixes.storage}', resourceId: storageId }
   { group: 'vault', zone: 'privatelink.vaultcore.azure.net', resourceId: vaultId }
 ]

@@ -15,8 +15,12 @@ param location string
 param tags object
 
 @minValue(1)
-@description('Days after which a recording is deleted.')
+@description('Days after which former versions of a recording are deleted.')
 param recordingRetentionDays int
+
+@minValue(1)
+@description('Days after which a recording is deleted whatever the functions know of it, a legal hold included.')
+param recordingLastDays int
 
 @minValue(1)
 @description('Days after which the former versions of a prompt are deleted.')
@@ -26,7 +30,8 @@ param promptVersionDays int
 param privateNetworking bool
 
 var containers = ['prompts', 'recordings', 'deployments']
-var tables = ['calls', 'callindex', 'calldata']
+var tables = ['calls', 'callindex', 'calldata', 'recordings']
+var queues = ['dialtone-events']
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   name: name
@@ -75,6 +80,18 @@ resource table 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-06-0
   }
 ]
 
+resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2025-06-01' = {
+  parent: account
+  name: 'default'
+}
+
+resource queue 'Microsoft.Storage/storageAccounts/queueServices/queues@2025-06-01' = [
+  for item in queues: {
+    parent: queueService
+    name: item
+  }
+]
+
 resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06-01' = {
   parent: account
   name: 'default'
@@ -87,7 +104,8 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-06
           definition: {
             filters: { blobTypes: ['blockBlob', 'appendBlob'], prefixMatch: ['recordings/'] }
             actions: {
-              baseBlob: { delete: { daysAfterCreationGreaterThan: recordingRetentionDays } }
+              // The functions delete what its retention has ended for, but what a legal hold keeps.
+              baseBlob: { delete: { daysAfterCreationGreaterThan: recordingLastDays } }
               version: { delete: { daysAfterCreationGreaterThan: recordingRetentionDays } }
             }
           }

@@ -7,7 +7,9 @@
    both are committed: at any moment the blob is a WAV file that plays, and lacks STORE_S seconds and one request.
 3. What storage does not take is kept and sent with the next block, for KEPT_S seconds at most; then it is silence in
    the file, and the blob's metadata name the fault.
-4. With `dual`, the left channel is what is heard and the right one what is sent. Without it they are mixed.
+4. The ledger has an entry of it before the first block. While it runs the blob's metadata say `live`; the commit that
+   ends it does not, and the keeper in the functions (dialtone.storage.keeper) goes on from there.
+5. With `dual`, the left channel is what is heard and the right one what is sent. Without it they are mixed.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ import struct
 import time
 from array import array
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -25,6 +28,8 @@ from dialtone.media.stream import MediaError
 from dialtone.storage import RECORDINGS_CONTAINER, call_key
 from dialtone.storage.backend import Backend, Staged
 from dialtone.storage.keys import day_of
+from dialtone.storage.ledger import LEDGER_TABLE, Entry, Ledger, State
+from dialtone.storage.recordings import LIVE
 from media_worker.lane import Lane
 from media_worker.metrics import Metrics
 from media_worker.sound import mix
@@ -54,6 +59,7 @@ class Recorders:
     ) -> None:
         self.wheel, self.metrics, self.store_s, self.now = wheel, metrics, store_s, now
         self._container = backend.container(RECORDINGS_CONTAINER)
+        self.ledger = Ledger(backend.table(LEDGER_TABLE))
         self._numbers: dict[tuple[str, str], int] = {}
 
     def start(
@@ -63,9 +69,11 @@ class Recorders:
         began = self.now()
         day = day_of(began)
         path = f"{day[:4]}/{day[4:6]}/{day[6:]}/{call_key(stream.call_id)}/{call_key(name)}-{int(began * 1000)}.wav"
-        about = {"call": quote(stream.call_id, safe=":@+"), "format": "wav", "started": repr(began)}
+        entry = Entry(
+            path, State.EXPECTED, stream.call_id, operation_id=name, format="wav", started=began, expected_at=began
+        )
         blob = self._container.staged(path, "audio/wav")
-        return Recorder(self, stream.metadata.sample_rate, path, blob, about, dual=dual, ended=ended)
+        return Recorder(self, stream.metadata.sample_rate, entry, blob, dual=dual, ended=ended)
 
 
 class Recorder:
@@ -75,15 +83,22 @@ class Recorder:
         self,
         recorders: Recorders,
         rate: int,
-        path: str,
+        entry: Entry,
         blob: Staged,
-        about: dict[str, str],
         *,
         dual: bool,
         ended: Callable[["Recorder"], object],
     ) -> None:
-        self.path = path
-        self._recorders, self._rate, self._blob, self._about, self._dual = recorders, rate, blob, about, dual
+        self.path = entry.path
+        self._recorders, self._rate, self._blob, self._dual = recorders, rate, blob, dual
+        self._entry: Entry | None = entry
+        self._about = {
+            "call": quote(entry.call_id, safe=":@+"),
+            "operation": quote(entry.operation_id, safe=":@+"),
+            "format": "wav",
+            "started": repr(entry.started),
+            LIVE: "1",
+        }
         self._ended = ended
         self._frame_bytes = rate // 50 * 2
         self._silence = bytes(self._frame_bytes)
@@ -144,6 +159,7 @@ class Recorder:
         while len(self._sent) or any(map(len, self._heard.values())):
             self._frame(more=False)
         self._task.cancel()
+        self._about.pop(LIVE)
         # A store that is under way ends as it will; then the rest goes.
         for _ in range(3):
             if await self._store():
@@ -173,6 +189,9 @@ class Recorder:
         return mix(voices)
 
     async def _store_now_and_then(self) -> None:
+        with suppress(StorageUnavailable):
+            # Now, so that the first block need not wait for it.
+            await self._expect()
         while True:
             await asyncio.sleep(self._recorders.store_s)
             await asyncio.shield(self._store())
@@ -180,9 +199,10 @@ class Recorder:
     async def _store(self) -> bool:
         async with self._storing:
             block = bytes(self._new)
-            if not block and self._stored:
+            if not block and self._stored and LIVE in self._about:
                 return True
             try:
+                await self._expect()
                 if block:
                     await self._blob.stage(self._blocks, block)
                 await self._blob.stage(0, self._header(self._stored + len(block)))
@@ -197,6 +217,12 @@ class Recorder:
             self._stored += len(block)
             del self._new[: len(block)]
             return True
+
+    async def _expect(self) -> None:
+        """Rule 4. Twice is once."""
+        if self._entry is not None:
+            await self._recorders.ledger.expect(self._entry)
+            self._entry = None
 
     def _keep_less(self) -> None:
         most = int(KEPT_S * 50) * self._frame_bytes * (1 + self._dual)

@@ -200,7 +200,7 @@ class MediaWorker:
 
 async def _load_storage() -> None:
     """Import the SDK before there are streams: later it would stop all of them for a second."""
-    for name in ("aiohttp", "azure.core", "azure.storage.blob.aio", "azure.identity.aio"):
+    for name in ("aiohttp", "azure.data.tables.aio", "azure.storage.blob.aio", "azure.identity.aio"):
         await asyncio.to_thread(import_module, name)
 
 

@@ -84,10 +84,14 @@ class Azurite:
     def table_endpoint(self, account: str) -> str:
         return f"{self._scheme}://127.0.0.1:{self._ports[2]}/{account}"
 
+    def queue_endpoint(self, account: str) -> str:
+        return f"{self._scheme}://127.0.0.1:{self._ports[1]}/{account}"
+
     def connection_string(self, account: str) -> str:
         return (
             f"AccountName={account};AccountKey={_KEY};"
-            f"BlobEndpoint={self.blob_endpoint(account)};TableEndpoint={self.table_endpoint(account)}"
+            f"BlobEndpoint={self.blob_endpoint(account)};TableEndpoint={self.table_endpoint(account)};"
+            f"QueueEndpoint={self.queue_endpoint(account)}"
         )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from dialtone import protocol
-from dialtone.dialogs.history import dumps
+from dialtone.dialogs.history import RecordingMarks, dumps
 from dialtone.dialogs.prompts import Prompt
 from dialtone.dialogs.requests import Request
 from dialtone.dialogs.words import word
@@ -122,6 +122,26 @@ class Asking:
         return None if choice is None else choice == "yes"
 
     @word
+    async def consent(
+        self,
+        prompt: Prompt | str,
+        *,
+        choices: Choices = CONFIRM,
+        retries: int | None = None,
+        barge_in: bool | None = None,
+        initial_silence: float | None = None,
+    ) -> bool:
+        """Ask the caller to agree to be recorded, as `confirm` asks; whether they did.
+
+        No answer is no consent. What the caller said last is kept with each recording of the call from here on, as
+        `given` or `refused`. Where the bot requires it (`CallBot(require_consent=True)`), `record` may not be asked
+        before it was given.
+        """
+        agreed = await self.choose(prompt, choices, retries=retries, barge_in=barge_in, initial_silence=initial_silence)
+        self._run.consent = "given" if agreed == "yes" else "refused"
+        return agreed == "yes"
+
+    @word
     async def digits(
         self,
         prompt: Prompt | str,
@@ -176,12 +196,16 @@ class Asking:
         format: RecordingFormat | str | None = None,
         beep: bool | None = None,
         retries: int | None = None,
+        keep: str = "",
     ) -> Recording:
         """Record the caller, for 2 to 600 seconds, until `max_silence` (0 to 30 s), a stop tone or a hang-up.
 
         The sound is in Blob Storage before this returns. When nothing was said the question is asked again, `retries`
         times; then the recording is false. When the caller hung up after speaking, the recording is returned, and
         `CallEnded` is raised by the next question.
+
+        `keep` is the class of its retention, one of those that DIALTONE_RETENTION has; without one it is `standard`.
+        Raises `DialogError` where the bot requires consent and the caller has not given it (`consent`).
         """
         defaults, run = self._run.bot.defaults, self._run
         encoding = defaults.format if format is None else RecordingFormat(format)
@@ -201,7 +225,16 @@ class Asking:
             )
 
         reason = RecordingCompletionReason.UNKNOWN
-        question = Request("record", _identity(prompt), protocol.RecordOutcome, build)
+        if run.bot.require_consent and run.consent != "given":
+            raise DialogError(
+                f"the caller is to be recorded and has {'refused' if run.consent else 'not been asked'}",
+                field="record",
+                fix="`if await call.consent(...)` before `await call.record(...)`, and go on without one otherwise",
+                code="CONSENT",
+            )
+        marks = RecordingMarks(run.consent, keep)
+        recording = marks if any(marks) else None
+        question = Request("record", _identity(prompt), protocol.RecordOutcome, build, recording=recording)
         run.stack.top.unanswered = False
         for left in range(_tries(retries, defaults.retries), -1, -1):
             answer = await question

@@ -42,8 +42,8 @@ class CallBot(Library):
 
     `apology` is what a caller hears, before the call is hung up, when a dialog fails and no `on_error` dialog helps.
     `notices` are said before a question is asked again; `defaults` are what questions take where they do not say it;
-    `localize` translates every text (see `dialtone.translations`). Raises `DialogError` for a notice or an
-    apology that cannot be spoken.
+    `localize` translates every text (see `dialtone.translations`). With `require_consent` nobody is recorded who
+    has not agreed (`Call.consent`). Raises `DialogError` for a notice or an apology that cannot be spoken.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class CallBot(Library):
         notices: Notices = NOTICES,
         defaults: Defaults = DEFAULTS,
         localize: Localize | None = None,
+        require_consent: bool = False,
     ) -> None:
         super().__init__(ROOT)
         for name, prompt in [("apology", apology), *((f"notice {name}", prompt) for name, prompt in notices.all())]:
@@ -66,6 +67,7 @@ class CallBot(Library):
         self.notices = notices
         self.defaults = defaults
         self.localize = localize
+        self.require_consent = require_consent
         self.notified: Notified | None = None
         self.streams: dict[str, MediaHandler] = {}
         self.user_lookup: LookupUser | None = None

@@ -96,6 +96,7 @@ class Drive(Run):
             user=self._found,
             language=self._chosen,
             heard=self._heard,
+            consent=self.consent,
             private=self._private,
         )
         self._tape.rewind(dialog)
@@ -223,7 +224,8 @@ class Drive(Run):
         kind = "playPrompt" if request.kind == "signal" else request.kind
         self._enqueue(kind, request.build)
         actions = workflow.actions_of(self._queue, answered=self._answered, operation=self._operation)
-        return Turn(self._kept(pending=mark, polled=polled), actions, error=self._failure)
+        kept = self._kept(pending=mark, polled=polled)._replace(recording=request.recording)
+        return Turn(kept, actions, error=self._failure)
 
     def _worked(self, request: Request, mark: str) -> Answer | Turn:
         """Rule 3."""
@@ -428,7 +430,7 @@ class Drive(Run):
     def _kept(self, *, pending: str = "", done: bool = False, polled: int = 0) -> History:
         entries = tuple(self._tape.entries)
         kept = self._history._replace(entries=entries, pending=pending, done=done)
-        return kept._replace(private=self._private, polled=polled)
+        return kept._replace(private=self._private, polled=polled, recording=None)
 
 
 def _failed(request: Request, result: ConversationResult) -> bool:

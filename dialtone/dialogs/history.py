@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from dialtone.dialogs.user import User
 from dialtone.errors import AppStateRejected
@@ -18,6 +18,9 @@ Entry = list[Any]
 """One outcome: [fingerprint of the request, code, reason, value, how the call ended, who was in the call if that had
 changed]; falsy tails are left out.
 """
+
+Consent = Literal["", "given", "refused"]
+"""Whether a caller agreed to be recorded; empty while nobody has asked."""
 
 VERSION: Final = 1
 AUDIO_ONLY: Final = (ModalityType.AUDIO,)
@@ -65,6 +68,13 @@ class CallFacts:
         return datetime.fromtimestamp(self.started, UTC)
 
 
+class RecordingMarks(NamedTuple):
+    """What is kept with a recording: whether the caller agreed to it, and its class of retention (empty: the usual)."""
+
+    consent: Consent = ""
+    keep: str = ""
+
+
 class History(NamedTuple):
     """Everything a turn needs to know of the turns before it.
 
@@ -72,8 +82,9 @@ class History(NamedTuple):
     request that its workflow asked, empty when the dialog is over (`done`); `state` the state of the call that the
     platform last reported; `polled` how often it was kept waiting for the signal that is awaited. When the dialog
     began, `roster` had the identities of those who were in the call, if they were not those of its facts any more;
-    `user` was whom `CallBot.lookup_user` had found, `language` the one that a dialog had chosen, and `heard` had the
-    ids of the signals that had been taken. `private` says that private data was in use.
+    `user` was whom `CallBot.lookup_user` had found, `language` the one that a dialog had chosen, `heard` had the ids of
+    the signals that had been taken, and `consent` said whether the caller had agreed to be recorded. `private` says
+    that private data was in use; `recording` is what goes with the recording that is `pending`.
     """
 
     facts: CallFacts
@@ -91,6 +102,8 @@ class History(NamedTuple):
     heard: tuple[str, ...] = ()
     private: bool = False
     polled: int = 0
+    consent: Consent = ""
+    recording: RecordingMarks | None = None
 
     def without_typed(self, text: str) -> str:
         """A text in which what the caller typed, three keys or more, is replaced by asterisks."""
@@ -117,6 +130,8 @@ class History(NamedTuple):
             "u": self.user,
             "l": self.language,
             "h": self.heard,
+            "k": self.consent,
+            "o": self.recording,
             "b": int(self.private),
             "w": self.polled,
             "e": self.entries,
@@ -165,6 +180,8 @@ class History(NamedTuple):
             heard=tuple(document.get("h", ())),
             private=bool(document.get("b")),
             polled=document.get("w") or 0,
+            consent=document.get("k", ""),
+            recording=RecordingMarks(*marks) if (marks := document.get("o")) else None,
         )
 
     def _odd_state(self) -> str:
@@ -187,6 +204,7 @@ class History(NamedTuple):
             "c": self._odd_state(),
             "b": int(self.private),
             "w": self.polled,
+            "o": self.recording,
         }
         return dumps({name: value for name, value in added.items() if value}), False
 
@@ -197,7 +215,7 @@ class History(NamedTuple):
     @property
     def _begun(self) -> tuple[object, ...]:
         """What a dialog begins with."""
-        return self.dialog, self.args, self.roster, self.user, self.language, self.heard
+        return self.dialog, self.args, self.roster, self.user, self.language, self.heard, self.consent
 
     @classmethod
     def from_rows(cls, rows: Sequence[str], *, call_id: str, sequence: int) -> "History":
@@ -205,7 +223,7 @@ class History(NamedTuple):
         whole, *added = (json.loads(row) for row in rows)
         for row in added:
             whole["e"] = [*whole.get("e", ()), *row.get("e", ())]
-            whole |= {name: row.get(name) for name in ("q", "n", "x", "c", "b", "w")}
+            whole |= {name: row.get(name) for name in ("q", "n", "x", "c", "b", "w", "o")}
         return cls._from_document(whole, call_id=call_id, sequence=sequence)
 
 

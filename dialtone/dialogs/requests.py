@@ -24,7 +24,7 @@ from zlib import crc32
 
 from dialtone import protocol
 from dialtone.dialogs.data import BagKey
-from dialtone.dialogs.history import Entry
+from dialtone.dialogs.history import Entry, RecordingMarks
 from dialtone.protocol import ConversationResult, RecordingCompletionReason
 from dialtone.protocol.states import OVER
 
@@ -117,7 +117,7 @@ Work = Invoke | Load | Look | Place
 class Request:
     """What a dialog asks: an action of the platform (`build`), something of the outside world (`work`), or a signal,
     which is looked for by `work` and, until `deadline` (seconds since 1970), awaited by up to `polls` of `build`.
-    `raw` wants the outcome itself.
+    `raw` wants the outcome itself; `recording` goes with what is recorded.
     """
 
     kind: str
@@ -129,6 +129,7 @@ class Request:
     deadline: float = 0.0
     polls: int = 0
     raw: bool = False
+    recording: RecordingMarks | None = None
 
     def __await__(self) -> Generator["Request", Answer, Answer]:
         answer = yield self

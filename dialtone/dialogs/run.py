@@ -8,7 +8,7 @@ from dialtone import protocol
 from dialtone.dialogs import workflow
 from dialtone.dialogs.bot import CallBot
 from dialtone.dialogs.data import Bag, BagKey, Bags
-from dialtone.dialogs.history import History, dumps
+from dialtone.dialogs.history import Consent, History, dumps
 from dialtone.dialogs.prompts import Prompt, as_prompt
 from dialtone.dialogs.requests import Request
 from dialtone.dialogs.results import Replaced, WayOut
@@ -56,6 +56,8 @@ class Run:
         self._found = history.user
         self._chosen = history.language
         self._heard = history.heard
+        self.consent: Consent = history.consent
+        """Whether the caller has agreed to be recorded."""
         self._private = history.private
         self._ended_before = self._ended = after.ended if after else ""
         self._inside: dict[int, Coroutine[Any, Any, Any]] = {}

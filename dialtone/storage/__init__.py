@@ -1,5 +1,5 @@
-"""Where a bot keeps things: the journal of its calls and its data of users in Table Storage, prompts and recordings in
-Blob Storage.
+"""Where a bot keeps things: the journal of its calls, its data of users and the ledger of recordings in Table Storage,
+prompts and recordings in Blob Storage.
 
 Importing this imports nothing of the Azure SDK; the first request does.
 """
@@ -7,29 +7,37 @@ Importing this imports nothing of the Azure SDK; the first request does.
 from dataclasses import dataclass, field
 
 from dialtone.errors import ConfigurationError
+from dialtone.privacy import Callers
 from dialtone.storage.backend import Backend
 from dialtone.storage.calls import CALLS_TABLE, INDEX_TABLE, CallRecord, CallStore, NoteRow, SignalRow, TurnRow
 from dialtone.storage.data import DATA_TABLE, DataStore
 from dialtone.storage.failures import SETTING
 from dialtone.storage.keys import call_key
+from dialtone.storage.ledger import LEDGER_TABLE, Entry, Ledger, Receipt, State
 from dialtone.storage.prompts import PROMPTS_CONTAINER, PromptStore, ResolvedPrompt
 from dialtone.storage.recordings import RECORDINGS_CONTAINER, Recording, RecordingStore
 
 __all__ = [
     "CALLS_TABLE",
     "DATA_TABLE",
+    "EVENTS_QUEUE",
     "INDEX_TABLE",
+    "LEDGER_TABLE",
     "PROMPTS_CONTAINER",
     "RECORDINGS_CONTAINER",
     "CallRecord",
     "CallStore",
     "DataStore",
+    "Entry",
+    "Ledger",
     "NoteRow",
     "PromptStore",
+    "Receipt",
     "Recording",
     "RecordingStore",
     "ResolvedPrompt",
     "SignalRow",
+    "State",
     "Storage",
     "TurnRow",
     "call_key",
@@ -37,6 +45,7 @@ __all__ = [
 ]
 
 LINK_SECONDS_MAX = 86_400
+EVENTS_QUEUE = "dialtone-events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +54,35 @@ class Storage:
 
     calls: CallStore
     data: DataStore
+    ledger: Ledger
     recordings: RecordingStore
     prompts: PromptStore
     backend: Backend = field(repr=False)
 
     @classmethod
-    def on(cls, backend: Backend, *, prompt_refresh: float = 0.0, link_seconds: float = 600) -> "Storage":
+    def on(
+        cls,
+        backend: Backend,
+        *,
+        prompt_refresh: float = 0.0,
+        link_seconds: float = 600,
+        callers: Callers = Callers.SHOWN,
+    ) -> "Storage":
         """The stores on a backend; see `open_storage`."""
+        ledger = Ledger(backend.table(LEDGER_TABLE))
         prompts = backend.container(PROMPTS_CONTAINER)
         return cls(
             calls=CallStore(backend.table(CALLS_TABLE), backend.table(INDEX_TABLE)),
             data=DataStore(backend.table(DATA_TABLE)),
-            recordings=RecordingStore(backend.container(RECORDINGS_CONTAINER)),
+            ledger=ledger,
+            recordings=RecordingStore(backend.container(RECORDINGS_CONTAINER), ledger, callers),
             prompts=PromptStore(prompts, refresh=prompt_refresh, link_seconds=link_seconds),
             backend=backend,
         )
 
     async def ensure(self) -> None:
         """Create the tables and containers that are not there. Raises StorageUnavailable."""
-        for table in (CALLS_TABLE, INDEX_TABLE, DATA_TABLE):
+        for table in (CALLS_TABLE, INDEX_TABLE, DATA_TABLE, LEDGER_TABLE):
             await self.backend.table(table).ensure()
         for container in (RECORDINGS_CONTAINER, PROMPTS_CONTAINER):
             await self.backend.container(container).ensure()
@@ -85,20 +104,21 @@ def open_storage(
     client_id: str | None = None,
     prompt_refresh: float = 0.0,
     link_seconds: float = 600,
+    callers: Callers = Callers.SHOWN,
 ) -> Storage:
     """The storage of a bot. Nothing is connected before the first request.
 
     `connection_string` is that of an account or of Azurite, or `memory`. `account` is the name of an account that is
     reached as the managed identity `client_id`, or as the system-assigned one. `prompt_refresh` is how many seconds an
     uploaded prompt may take to be heard; 0 asks at every turn. `link_seconds` (up to a day) is the life of the links
-    to prompts. Raises ConfigurationError.
+    to prompts. `callers` says how callers are written into recordings. Raises ConfigurationError.
     """
     if not 0 < link_seconds <= LINK_SECONDS_MAX:
         raise ConfigurationError(
             f"a link lives up to {LINK_SECONDS_MAX} seconds", field="link_seconds", fix="use 600, which is ten minutes"
         )
     backend = _backend(connection_string, account, client_id)
-    return Storage.on(backend, prompt_refresh=prompt_refresh, link_seconds=link_seconds)
+    return Storage.on(backend, prompt_refresh=prompt_refresh, link_seconds=link_seconds, callers=callers)
 
 
 def _backend(connection_string: str | None, account: str | None, client_id: str | None) -> Backend:

@@ -13,12 +13,14 @@ import base64
 import binascii
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from ssl import SSLContext, create_default_context
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from dialtone.errors import ConfigurationError
 from dialtone.storage.blobs import AzureContainer
 from dialtone.storage.failures import SETTING, guard
+from dialtone.storage.queues import AzureQueue
 from dialtone.storage.tables import AzureTable
 
 if TYPE_CHECKING:
@@ -37,7 +39,8 @@ _CLOCK_SKEW: Final = timedelta(minutes=5)
 _AZURITE: Final = (
     "AccountName=devstoreaccount1;"
     "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;"
-    "BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;TableEndpoint=http://127.0.0.1:10002/devstoreaccount1"
+    "BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;TableEndpoint=http://127.0.0.1:10002/devstoreaccount1;"
+    "QueueEndpoint=http://127.0.0.1:10001/devstoreaccount1"
 )
 
 
@@ -48,6 +51,7 @@ class Address:
     name: str
     table_endpoint: str
     blob_endpoint: str
+    queue_endpoint: str
     key: str = field(default="", repr=False)
     client_id: str | None = None
 
@@ -70,6 +74,7 @@ class Address:
             name,
             parts.get("TableEndpoint", f"{protocol}://{host % 'table'}").rstrip("/"),
             parts.get("BlobEndpoint", f"{protocol}://{host % 'blob'}").rstrip("/"),
+            parts.get("QueueEndpoint", f"{protocol}://{host % 'queue'}").rstrip("/"),
             key,
         )
 
@@ -86,6 +91,7 @@ class Address:
             name,
             f"https://{name}.table.core.windows.net",
             f"https://{name}.blob.core.windows.net",
+            f"https://{name}.queue.core.windows.net",
             client_id=client_id,
         )
 
@@ -108,6 +114,10 @@ class AzureAccount:
     def container(self, name: str) -> AzureContainer:
         """See `Backend`."""
         return AzureContainer(self, name)
+
+    def queue(self, name: str) -> AzureQueue:
+        """See `Backend`."""
+        return AzureQueue(self, name)
 
     async def close(self) -> None:
         """See `Backend`."""
@@ -146,6 +156,18 @@ class AzureAccount:
             )
         return clients.blobs
 
+    def trusted(self) -> SSLContext | bool:
+        """Whom to trust, for a request that no client of the SDK makes."""
+        if isinstance(file := self._options.get("connection_verify"), str):
+            return create_default_context(cafile=file)
+        return True
+
+    async def token(self, scope: str) -> str:
+        """A token of the managed identity, for a request that no client of the SDK makes."""
+        credential = self._identity(await self._of_this_loop())
+        async with guard("getting a token"):
+            return (await credential.get_token(scope)).token
+
     async def link(self, container: str, blob: str, seconds: float, content_type: str) -> str:
         """A read link to one blob (rule 4), served with this content type whatever type it was uploaded with."""
         from azure.storage.blob import BlobSasPermissions, generate_blob_sas
@@ -180,6 +202,9 @@ class AzureAccount:
             from azure.core.credentials import AzureNamedKeyCredential
 
             return AzureNamedKeyCredential(self.address.name, self.address.key)
+        return self._identity(clients)
+
+    def _identity(self, clients: "_Clients") -> "AsyncTokenCredential":
         if clients.credential is None:
             from azure.identity.aio import ManagedIdentityCredential
 

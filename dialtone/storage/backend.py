@@ -6,7 +6,7 @@ container that is not there creates it; what is read from one finds nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -35,6 +35,9 @@ class Table(Protocol):
 
     async def put(self, entity: Entity) -> None:
         """Add a row or replace the one with its keys."""
+
+    async def merge(self, entity: Entity) -> bool:
+        """Set these properties of the row with these keys and leave its others; False when there is no such row."""
 
     async def get(self, partition: str, row: str) -> Entity | None:
         """The row with these keys."""
@@ -75,8 +78,17 @@ class Container(Protocol):
     async def read(self, name: str) -> tuple[bytes, str] | None:
         """The content of a blob and the etag that belongs to it."""
 
+    async def piece(self, name: str, start: int, size: int) -> bytes:
+        """The `size` bytes of a blob from byte `start` on: fewer at its end, none behind it or without a blob."""
+
     async def blobs(self, prefix: str = "", *, limit: int | None = None, metadata: bool = False) -> list[Blob]:
         """The blobs whose names start with `prefix`, in the order of their names; with their metadata if asked for."""
+
+    def pages(self, prefix: str = "", *, size: int = 1000) -> AsyncIterator[list[Blob]]:
+        """The same, with their metadata, in lists of `size` at most: however many there are, one list is in memory."""
+
+    async def delete(self, name: str) -> None:
+        """Remove a blob, if it is there, and what an account keeps of it as former versions."""
 
     def staged(self, name: str, content_type: str) -> "Staged":
         """Write a blob part by part, in place of what is there."""
@@ -96,6 +108,16 @@ class Staged(Protocol):
         """Let the blob be parts 0 to `parts` - 1 as they were last sent."""
 
 
+class Queue(Protocol):
+    """A queue of messages, read by others."""
+
+    async def ensure(self) -> None:
+        """Create it if it is not there."""
+
+    async def send(self, text: str) -> None:
+        """Add a message of 48,000 bytes of UTF-8 at most. Sent again after a failure, it may be there twice."""
+
+
 class Backend(Protocol):
     """A storage account, or what stands in for one."""
 
@@ -104,6 +126,9 @@ class Backend(Protocol):
 
     def container(self, name: str) -> Container:
         """The container of this name."""
+
+    def queue(self, name: str) -> Queue:
+        """The queue of this name."""
 
     async def close(self) -> None:
         """Close every connection. The backend can be used again afterwards."""

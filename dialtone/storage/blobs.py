@@ -8,7 +8,7 @@ How a blob is written:
   3. A block is copied when it is sent, and the next one after it: beyond `data` itself, writing takes little memory.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from io import BytesIO
 from secrets import token_hex
@@ -97,6 +97,21 @@ class AzureContainer:
         async with guard(f"reading a blob of container {self._name}", size=download.size):
             return await download.readall(), _etag(download.properties.etag)
 
+    async def piece(self, name: str, start: int, size: int) -> bytes:
+        """See `Container`."""
+        from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+
+        container = await self.client()
+        async with guard(f"reading a blob of container {self._name}", size=size):
+            try:
+                return bytes(await (await container.download_blob(name, start, size)).readall())
+            except ResourceNotFoundError:
+                return b""
+            except HttpResponseError as error:
+                if error.status_code == 416:
+                    return b""
+                raise
+
     async def blobs(self, prefix: str = "", *, limit: int | None = None, metadata: bool = False) -> list[Blob]:
         """See `Container`."""
         from azure.core.exceptions import ResourceNotFoundError
@@ -115,6 +130,36 @@ class AzureContainer:
                     if len(found) == limit:
                         break
         return found
+
+    async def pages(self, prefix: str = "", *, size: int = 1000) -> AsyncIterator[list[Blob]]:
+        """See `Container`."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        container = await self.client()
+        listing = container.list_blobs(
+            name_starts_with=prefix or None, include=["metadata"], results_per_page=size
+        ).by_page()
+        while True:
+            async with guard(f"listing container {self._name}"):
+                try:
+                    page = [_blob(properties) async for properties in await anext(listing)]
+                except (StopAsyncIteration, ResourceNotFoundError):
+                    return
+            yield page
+
+    async def delete(self, name: str) -> None:
+        """See `Container`."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        container = await self.client()
+        async with guard(f"removing a blob of container {self._name}"):
+            with suppress(ResourceNotFoundError):
+                await container.delete_blob(name)
+            with suppress(ResourceNotFoundError):
+                # Where versions are kept, a blob that is removed becomes one.
+                async for former in container.list_blobs(name_starts_with=name, include=["versions"]):
+                    if former.name == name and former.version_id:
+                        await container.get_blob_client(name, version_id=former.version_id).delete_blob()
 
     def staged(self, name: str, content_type: str) -> "AzureStaged":
         """See `Container`."""

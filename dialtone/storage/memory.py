@@ -1,7 +1,7 @@
 """Storage in memory: for tests and benchmarks. It means the same as an account and is gone with the process."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from itertools import count
 
 from dialtone.storage.backend import Blob, Entity
@@ -27,6 +27,14 @@ class MemoryTable:
     async def put(self, entity: Entity) -> None:
         """See `Table`."""
         self._partitions.setdefault(entity["PartitionKey"], {})[entity["RowKey"]] = entity
+
+    async def merge(self, entity: Entity) -> bool:
+        """See `Table`."""
+        rows = self._partitions.get(entity["PartitionKey"], {})
+        if entity["RowKey"] not in rows:
+            return False
+        rows[entity["RowKey"]] = {**rows[entity["RowKey"]], **entity}
+        return True
 
     async def get(self, partition: str, row: str) -> Entity | None:
         """See `Table`."""
@@ -85,10 +93,25 @@ class MemoryContainer:
         blob, data = self._blobs[name]
         return data, blob.etag
 
+    async def piece(self, name: str, start: int, size: int) -> bytes:
+        """See `Container`."""
+        _, data = self._blobs.get(name, (None, b""))
+        return data[start : start + size]
+
     async def blobs(self, prefix: str = "", *, limit: int | None = None, metadata: bool = False) -> list[Blob]:
         """See `Container`."""
         names = sorted(name for name in self._blobs if name.startswith(prefix))[:limit]
         return [self._blobs[name][0] for name in names]
+
+    async def pages(self, prefix: str = "", *, size: int = 1000) -> AsyncIterator[list[Blob]]:
+        """See `Container`."""
+        found = await self.blobs(prefix)
+        for start in range(0, len(found), size):
+            yield found[start : start + size]
+
+    async def delete(self, name: str) -> None:
+        """See `Container`."""
+        self._blobs.pop(name, None)
 
     def staged(self, name: str, content_type: str) -> "MemoryStaged":
         """See `Container`."""
@@ -117,10 +140,25 @@ class MemoryStaged:
         await self._container.put(self._name, data, self._content_type, metadata, overwrite=True)
 
 
+class MemoryQueue:
+    """A queue in a list; `messages` are those that were sent."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    async def ensure(self) -> None:
+        """Nothing to do."""
+
+    async def send(self, text: str) -> None:
+        """See `Queue`."""
+        self.messages.append(text)
+
+
 class MemoryBackend:
     """A storage account in memory."""
 
     def __init__(self) -> None:
+        self._queues: dict[str, MemoryQueue] = {}
         self._tables: dict[str, MemoryTable] = {}
         self._containers: dict[str, MemoryContainer] = {}
 
@@ -131,6 +169,10 @@ class MemoryBackend:
     def container(self, name: str) -> MemoryContainer:
         """See `Backend`."""
         return self._containers.setdefault(name, MemoryContainer())
+
+    def queue(self, name: str) -> MemoryQueue:
+        """See `Backend`."""
+        return self._queues.setdefault(name, MemoryQueue())
 
     async def close(self) -> None:
         """Nothing to do."""

@@ -2,21 +2,32 @@
 
 The day is the UTC day on which the call started, so that a retry after midnight finds the same blob. A blob is written
 once and whole. What it is stands in its metadata, in percent-encoded ASCII, each value cut at 1000 characters.
+
+An entry of the ledger (dialtone.storage.ledger) is there before the first byte, and is completed after the last.
+Whoever is interrupted in between is called again by the platform, and finds what is there; if nobody calls again, the
+keeper (dialtone.storage.keeper) mends it.
 """
 
 import asyncio
 import builtins
 import hashlib
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote, unquote
 
 from dialtone.errors import BotError, StorageUnavailable
+from dialtone.privacy import Callers
 from dialtone.protocol import AUDIO_TYPES
 from dialtone.storage.backend import Blob, Container
 from dialtone.storage.keys import call_key, day_of
+from dialtone.storage.ledger import STANDARD, Entry, Ledger, State
 
 RECORDINGS_CONTAINER: Final = "recordings"
+
+LIVE: Final = "live"
+"""In the metadata of a blob that a recorder goes on writing."""
 
 _CONTENT_TYPES: Final = {str(form): kind for form, kind in AUDIO_TYPES.items()}
 _VALUE_MAX: Final = 1000
@@ -25,8 +36,10 @@ _VALUE_MAX: Final = 1000
 @dataclass(frozen=True, slots=True)
 class Recording:
     """One recording. `seconds` is its length, `format` is `wav`, `wma` or `mp3`, `reason` says why it ended, `started`
-    is the start of the call in Unix seconds, `fault` says what is wrong with the sound, if anything. `size` (bytes),
-    `sha256` (hexadecimal) and `path` are known once it is stored.
+    is the start of the call in Unix seconds, `fault` says what is wrong with the sound, if anything. `consent` is
+    `given`, `refused`, or empty where nobody asked; `keep` is the class of its retention. `size` (bytes), `sha256`
+    (hexadecimal) and `path` are known once it is stored. `caller` is the identity when it is saved, and what
+    DIALTONE_CALLERS makes of it when it is read.
     """
 
     call_id: str
@@ -37,6 +50,8 @@ class Recording:
     reason: str
     started: float
     fault: str = ""
+    consent: str = ""
+    keep: str = STANDARD
     size: int = 0
     sha256: str = ""
     path: str = ""
@@ -45,35 +60,84 @@ class Recording:
 class RecordingStore:
     """The recordings. Every method raises StorageUnavailable."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(
+        self,
+        container: Container,
+        ledger: Ledger,
+        callers: Callers = Callers.SHOWN,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._container = container
+        self._ledger = ledger
+        self._callers = callers
+        self._clock = clock
 
     async def save(self, recording: Recording, audio: bytes | memoryview) -> Recording:
         """Store a recording and say what is stored: the recording that was there already, if there was one.
 
-        Raises BotError when the format is not one of the three.
+        One that was deleted meanwhile is not stored again: its fault is `deleted`, its size 0. Raises BotError when
+        the format is not one of the three.
         """
-        content_type = _CONTENT_TYPES.get(recording.format)
-        if content_type is None:
-            raise BotError(
-                f"{recording.format!r} is not a format of recordings",
-                field="format",
-                fix=f"use one of {', '.join(_CONTENT_TYPES)}",
-                code="RECORDING_FORMAT",
-            )
+        content_type = content_type_of(recording.format)
         path = path_of(recording)
+        key, there = await self._expect(recording, path)
+        written = replace(recording, caller=self._callers.write(recording.caller, key), path=path)
+        if there is not None and there.state.is_over:
+            return replace(written, fault="deleted")
         # Other calls go on while the sum of a long recording is made.
         digest = await asyncio.to_thread(hashlib.sha256, audio)
-        stored = replace(recording, size=len(audio), sha256=digest.hexdigest(), path=path)
-        if await self._container.put(path, audio, content_type, _metadata(stored), overwrite=False):
-            return stored
-        blob = await self._container.head(path)
-        if blob is None:
-            raise StorageUnavailable(
-                f"container {RECORDINGS_CONTAINER} refuses a blob that it does not have",
-                fix="wait until the container that is being deleted is gone",
-            )
-        return _recording(blob)
+        stored = replace(written, size=len(audio), sha256=digest.hexdigest())
+        if not await self._container.put(path, audio, content_type, metadata_of(stored), overwrite=False):
+            blob = await self._container.head(path)
+            if blob is None:
+                raise StorageUnavailable(
+                    f"container {RECORDINGS_CONTAINER} refuses a blob that it does not have",
+                    fix="wait until the container that is being deleted is gone",
+                )
+            stored = recording_of(blob)
+        if there is None or not there.state.is_there:
+            await self._complete(stored, again=there is not None and there.state is State.MISSING)
+        return stored
+
+    async def expect(self, recording: Recording) -> str:
+        """Say that sound will come for a recording, and where it will be."""
+        path = path_of(recording)
+        await self._expect(recording, path)
+        return path
+
+    async def _expect(self, recording: Recording, path: str) -> tuple[str, Entry | None]:
+        """The caller's hash, and the entry that was there already."""
+        key = await self._ledger.caller_key(recording.caller)
+        entry = Entry(
+            path=path,
+            state=State.EXPECTED,
+            call_id=recording.call_id,
+            operation_id=recording.operation_id,
+            caller=self._callers.write(recording.caller, key),
+            caller_key=key,
+            seconds=recording.seconds,
+            format=recording.format,
+            reason=recording.reason,
+            started=recording.started,
+            consent=recording.consent,
+            keep=recording.keep,
+            expected_at=self._clock(),
+        )
+        return key, await self._ledger.expect(entry)
+
+    async def _complete(self, stored: Recording, *, again: bool) -> None:
+        if again:
+            # The keeper had given it up, so it is on no list.
+            await self._ledger.again(stored.path)
+        await self._ledger.change(
+            stored.path,
+            state=State.STORED if stored.size else State.EMPTY,
+            size=stored.size,
+            sha256=stored.sha256,
+            seconds=stored.seconds,
+            fault=stored.fault,
+            stored_at=self._clock(),
+        )
 
     async def list(self, prefix: str = "", *, limit: int = 100) -> builtins.list[Recording]:
         """The recordings whose paths start with `prefix`, such as `2027/01/31/`, in the order of their paths: `limit`
@@ -82,7 +146,7 @@ class RecordingStore:
         if limit < 1:
             return []
         blobs = await self._container.blobs(prefix, limit=limit, metadata=True)
-        return [_recording(blob) for blob in blobs if "sha256" in blob.metadata]
+        return [recording_of(blob) for blob in blobs if "sha256" in blob.metadata]
 
     async def link(self, path: str, seconds: float = 600) -> str:
         """A link that lets whoever has it read this recording for so many seconds, up to a day."""
@@ -109,7 +173,21 @@ def path_of(recording: Recording) -> str:
     return f"{day[:4]}/{day[4:6]}/{day[6:]}/{call_key(recording.call_id)}/{name}"
 
 
-def _metadata(recording: Recording) -> dict[str, str]:
+def content_type_of(format: str) -> str:
+    """The content type of a format. Raises BotError when it is none of recordings."""
+    content_type = _CONTENT_TYPES.get(format)
+    if content_type is None:
+        raise BotError(
+            f"{format!r} is not a format of recordings",
+            field="format",
+            fix=f"use one of {', '.join(_CONTENT_TYPES)}",
+            code="RECORDING_FORMAT",
+        )
+    return content_type
+
+
+def metadata_of(recording: Recording) -> dict[str, str]:
+    """What a blob's metadata say of a recording."""
     values = {
         "call": recording.call_id,
         "operation": recording.operation_id,
@@ -119,24 +197,29 @@ def _metadata(recording: Recording) -> dict[str, str]:
         "reason": recording.reason,
         "started": repr(recording.started),
         "fault": recording.fault,
+        "consent": recording.consent,
+        "keep": recording.keep,
         "sha256": recording.sha256,
     }
     # An account refuses metadata with an empty value.
     return {name: quote(value, safe=":@+", errors="replace")[:_VALUE_MAX] for name, value in values.items() if value}
 
 
-def _recording(blob: Blob) -> Recording:
+def recording_of(blob: Blob) -> Recording:
+    """What a blob's metadata say. Raises KeyError and ValueError for a blob that somebody else put there."""
     values = {name: unquote(value) for name, value in blob.metadata.items()}
     return Recording(
         call_id=values.get("call", ""),
         operation_id=values.get("operation", ""),
         caller=values.get("caller", ""),
-        seconds=float(values["seconds"]),
+        seconds=float(values.get("seconds", 0)),
         format=values["format"],
         reason=values.get("reason", ""),
         started=float(values["started"]),
         fault=values.get("fault", ""),
+        consent=values.get("consent", ""),
+        keep=values.get("keep", STANDARD),
         size=blob.size,
-        sha256=values["sha256"],
+        sha256=values.get("sha256", ""),
         path=blob.name,
     )

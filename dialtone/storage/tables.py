@@ -59,6 +59,19 @@ class AzureTable:
         async with guard(f"writing a row of table {self._name}"):
             await _write(table, lambda: table.upsert_entity(entity, mode=UpdateMode.REPLACE))
 
+    async def merge(self, entity: Entity) -> bool:
+        """See `Table`."""
+        from azure.core.exceptions import ResourceNotFoundError
+        from azure.data.tables import UpdateMode
+
+        table = await self._client()
+        async with guard(f"changing a row of table {self._name}"):
+            try:
+                await table.update_entity(entity, mode=UpdateMode.MERGE)
+            except ResourceNotFoundError:
+                return False
+        return True
+
     async def get(self, partition: str, row: str) -> Entity | None:
         """See `Table`."""
         from azure.core.exceptions import ResourceNotFoundError

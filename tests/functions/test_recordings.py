@@ -173,6 +173,9 @@ async def check(rig: Rig, call: str, reply: Reply) -> None:
     stored = [each for each in await rig.storage.recordings.list() if each.call_id == call]
     assert [each.fault for each in stored] == [""]
     assert await rig.storage.recordings.read(stored[0].path) == SOUND
+    entry = await rig.storage.ledger.get(stored[0].path)
+    assert entry is not None
+    assert (entry.state, entry.sha256, entry.size) == ("stored", stored[0].sha256, len(SOUND))
     assert len(await rig.storage.calls.history(call, 99)) == 3
 
 
@@ -190,7 +193,10 @@ async def test_after_a_crash_or_a_failure_at_any_step_the_retry_finds_or_stores_
     seen.steps.clear()
     await rig.post(body, message_id="steps-2", content_type=kind)
     count = len(seen.steps)
-    assert seen.steps[:2] == [("before", "HEAD"), ("after", "HEAD")]
+    assert ("before", "HEAD") in seen.steps
+    # The ledger comes first, and last.
+    before = [what for when, what in seen.steps if when == "before"]
+    assert before.index("POST") < before.index("PUT block") < before.index("PUT list") < before.index("PATCH")
     for number in range(count):
         for error in (Crash(), StorageUnavailable("told to fail")):
             call = f"call-{number}-{type(error).__name__}"
@@ -302,3 +308,23 @@ def test_a_long_recording_takes_little_more_memory_than_its_body(azurite_connect
     measured, stored = map(json.loads, done.stdout.splitlines())
     assert stored == [[50 * MEGABYTE + 44, ""]]
     assert measured["peak"] - measured["idle"] <= 100 * MEGABYTE, measured
+
+
+async def test_the_ledger_has_what_the_dialog_said_of_a_recording() -> None:
+    bot = CallBot(require_consent=True)
+
+    @bot.incoming
+    async def dialog(call: Call) -> None:
+        await call.consent("May we record?")
+        await call.record("Speak.", keep="complaint")
+
+    rig = Rig(bot)
+    asked = await rig.post(conversation(), message_id="m0")
+    asked = await rig.post(result(asked, chose("yes")), message_id="m1")
+    parts, content_type = with_audio(result(asked, RECORDED), SOUND)
+    await rig.post(parts, message_id="m2", content_type=content_type)
+    (stored,) = await rig.storage.recordings.list()
+    entry = await rig.storage.ledger.get(stored.path)
+    assert entry is not None
+    assert (entry.consent, entry.keep, entry.caller, entry.state) == ("given", "complaint", "8:nora", "stored")
+    assert (stored.consent, stored.keep) == ("given", "complaint")

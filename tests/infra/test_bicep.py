@@ -15,6 +15,8 @@ import yaml
 
 from dialtone import storage
 from dialtone.errors import ConfigurationError
+from dialtone.storage.keeper import retention
+from dialtone.storage.ledger import STANDARD
 from functions.acs_settings import AcsSettings
 from functions.settings import Settings as FunctionSettings
 from media_worker.server import PING_SECONDS
@@ -28,6 +30,7 @@ LEFT_ALONE = {
     "DIALTONE_ACS_KEY": "the identity has a role, and an access key is a key to keep",
     "DIALTONE_ACS_METADATA": "the default is the platform's",
     "DIALTONE_CERTIFICATE_NAMES": "the default is the platform's",
+    "DIALTONE_EVENTS_KEY": "events go to the queue, which needs none",
     "DIALTONE_FUNCTION_KEY": "auth has no function-key here: a key of the host is a key to keep",
     "DIALTONE_JWT_ISSUERS": "the default is the platform's",
     "DIALTONE_JWT_METADATA": "the default is the platform's",
@@ -60,6 +63,7 @@ NOT_ON_FLEX = re.compile(
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 ROLES = {
     "storageBlobDataOwner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+    "storageQueueDataMessageSender": "c6a89b2d-59bc-44d0-9896-0f6e12d7b80a",
     "storageTableDataContributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
     "keyVaultSecretsUser": "4633458b-17de-408a-b874-0445c86b69e6",
     "acrPull": "7f951dda-4ed3-4680-a7ca-43fe172d538d",
@@ -70,6 +74,7 @@ ROLES = {
 # Where each role is needed: a file, and what is in it that no lesser role allows.
 NEEDED_BY = {
     "storageBlobDataOwner": ("dialtone/storage/account.py", "get_user_delegation_key"),
+    "storageQueueDataMessageSender": ("dialtone/storage/queues.py", "<QueueMessage>"),
     "storageTableDataContributor": ("dialtone/storage/tables.py", "create_table"),
     "keyVaultSecretsUser": ("infra/functions.bicep", "@Microsoft.KeyVault"),
     "acrPull": ("infra/worker.bicep", "registries: [{ server: registryServer, identity: identityId }]"),
@@ -112,6 +117,8 @@ TYPES = {
     "Microsoft.Storage/storageAccounts/blobServices": "2025-06-01",
     "Microsoft.Storage/storageAccounts/blobServices/containers": "2025-06-01",
     "Microsoft.Storage/storageAccounts/managementPolicies": "2025-06-01",
+    "Microsoft.Storage/storageAccounts/queueServices": "2025-06-01",
+    "Microsoft.Storage/storageAccounts/queueServices/queues": "2025-06-01",
     "Microsoft.Storage/storageAccounts/tableServices": "2025-06-01",
     "Microsoft.Storage/storageAccounts/tableServices/tables": "2025-06-01",
     "Microsoft.Web/serverfarms": "2024-11-01",
@@ -398,7 +405,9 @@ def test_the_functions_run_on_flex_consumption(infra: Templates) -> None:
 def test_containers_and_tables_are_those_of_the_code(infra: Templates) -> None:
     containers = {storage.PROMPTS_CONTAINER, storage.RECORDINGS_CONTAINER}
     assert set(infra.body("storage.bicep", "variable", "containers")) == containers | {"deployments"}
-    tables = [storage.CALLS_TABLE, storage.INDEX_TABLE, storage.DATA_TABLE]
+    tables = [storage.CALLS_TABLE, storage.INDEX_TABLE, storage.DATA_TABLE, storage.LEDGER_TABLE]
+    assert infra.body("storage.bicep", "variable", "queues") == [storage.EVENTS_QUEUE]
+    assert text(infra.root("storage.bicep")).count("in queues:") == 1
     assert infra.body("storage.bicep", "variable", "tables") == tables
     assert text(infra.root("storage.bicep")).count("in containers:") == 1
     assert text(infra.root("storage.bicep")).count("in tables:") == 1
@@ -425,8 +434,18 @@ def test_recordings_are_deleted_by_rule_with_their_versions(infra: Templates) ->
     rules = infra.body("storage.bicep", "resource", "lifecycle")["properties"]["policy"]["rules"]
     recordings, former = (rule["definition"] for rule in rules)
     assert recordings["filters"]["prefixMatch"] == [f"{storage.RECORDINGS_CONTAINER}/"]
-    delete = {"delete": {"daysAfterCreationGreaterThan": "recordingRetentionDays"}}
-    assert recordings["actions"] == {"baseBlob": delete, "version": delete}
+    # The functions delete what its retention has ended for; a rule would not know of a legal hold.
+    days = {"baseBlob": "recordingLastDays", "version": "recordingRetentionDays"}
+    assert recordings["actions"] == {
+        kind: {"delete": {"daysAfterCreationGreaterThan": each}} for kind, each in days.items()
+    }
+    assert infra.default("recordingLastDays") >= 3650
+    passed = infra.body("main.bicep", "module", "functions")["params"]
+    assert passed["retention"] == (
+        "'standard=${recordingRetentionDays}${empty(recordingClasses) ? '' : ','}${recordingClasses}'"
+    )
+    assert function_settings(infra)["DIALTONE_RETENTION"] == "retention"
+    assert retention("standard=30") == {STANDARD: infra.default("recordingRetentionDays")}
     assert former["filters"]["prefixMatch"] == [f"{storage.PROMPTS_CONTAINER}/", "deployments/"]
     assert former["actions"] == {"version": {"delete": {"daysAfterCreationGreaterThan": "promptVersionDays"}}}
 
@@ -478,6 +497,7 @@ def test_private_networking_closes_the_doors_and_opens_the_ways(infra: Templates
     endpoints = infra.body("network.bicep", "variable", "endpoints")
     assert [(each["group"], each["resourceId"]) for each in endpoints] == [
         ("blob", "storageId"),
+        ("queue", "storageId"),
         ("table", "storageId"),
         ("vault", "vaultId"),
     ]

@@ -270,7 +270,11 @@ async def test_managed_identity(secure_azurite: Azurite, certificate: tuple[Path
     """Without a key: tokens of the managed identity, and links signed with a user delegation key."""
     account = secure_azurite.new_account()
     address = Address(
-        account, secure_azurite.table_endpoint(account), secure_azurite.blob_endpoint(account), client_id="client-1"
+        account,
+        secure_azurite.table_endpoint(account),
+        secure_azurite.blob_endpoint(account),
+        secure_azurite.queue_endpoint(account),
+        client_id="client-1",
     )
     backend = AzureAccount(address, connection_verify=str(certificate[0]))
     storage = Storage.on(backend)
@@ -289,6 +293,7 @@ async def test_managed_identity(secure_azurite: Azurite, certificate: tuple[Path
     backend._clients.delegation = datetime.now(UTC) + timedelta(seconds=599), delegation[1]
     await storage.prompts.resolve(["one", "two"])
     assert backend._clients.delegation[1] is not delegation[1]
+    await backend.queue("events").send("one")
     await storage.close()
 
     assert asked_for(identity, "client_id") == {"client-1"}

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from dialtone.errors import BotError, StorageUnavailable
-from dialtone.storage import RECORDINGS_CONTAINER, Recording, RecordingStore, Storage
-from dialtone.storage.memory import MemoryContainer
+from dialtone.storage import RECORDINGS_CONTAINER, Ledger, Recording, RecordingStore, Storage
+from dialtone.storage.memory import MemoryContainer, MemoryTable
 
 from .conftest import DeleteBlob, follow
 
@@ -127,7 +127,7 @@ class RefusingContainer(MemoryContainer):
 
 async def test_blob_refused_but_not_there_is_unavailable() -> None:
     with pytest.raises(StorageUnavailable, match=RECORDINGS_CONTAINER):
-        await RecordingStore(RefusingContainer()).save(MESSAGE, AUDIO)
+        await RecordingStore(RefusingContainer(), Ledger(MemoryTable())).save(MESSAGE, AUDIO)
 
 
 async def test_ten_minutes_of_sound(storage: Storage) -> None:

@@ -1,0 +1,60 @@
+"""The keeper's timers: recordings that are not finished, days that do not fit, retention that has ended."""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+import azure.functions as func
+
+from dialtone.dialogs import History
+from dialtone.storage import RECORDINGS_CONTAINER
+from dialtone.storage.keeper import Keeper, Report
+from functions.events import teller
+from functions.http import log
+from functions.turn import turns
+
+blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
+
+
+@blueprint.timer_trigger(schedule="30 * * * * *", arg_name="timer", run_on_startup=False)
+async def keep_recordings(timer: func.TimerRequest) -> None:
+    """Each minute: go on with recordings that are not finished, and delete those whose retention has ended."""
+    _tell("kept", await keeper().work())
+    _tell("expired", await keeper().expire())
+
+
+@blueprint.timer_trigger(schedule="0 17 * * * *", arg_name="timer", run_on_startup=False)
+async def reconcile_recordings(timer: func.TimerRequest) -> None:
+    """Each hour: compare the ledger of today and yesterday with what is stored."""
+    now = datetime.fromtimestamp(turns().clock(), UTC)
+    for day in (now - timedelta(days=1), now):
+        _tell("reconciled", await keeper().reconcile(day.strftime("%Y%m%d")))
+
+
+@cache
+def keeper() -> Keeper:
+    """The keeper of this process's recordings."""
+    there = turns()
+    current, storage = there.settings, there.storage
+    return Keeper(
+        storage.backend.container(RECORDINGS_CONTAINER),
+        storage.ledger,
+        classes=current.retention,
+        tell=teller(current.events, current.events_key, storage.backend),
+        caller_of=_caller_of,
+        written=current.callers.write,
+        clock=there.clock,
+    )
+
+
+async def _caller_of(call_id: str) -> str:
+    """Who rang, by the first turn of the journal."""
+    first = await turns().storage.calls.get(call_id, 0)
+    if first is None:
+        return ""
+    caller = History.from_json(first.entries, call_id=call_id, sequence=0).facts.caller
+    return caller.identity if caller else ""
+
+
+def _tell(what: str, report: Report) -> None:
+    if report.looked_at:
+        log.info("recordings %s: %s", what, report)
