@@ -9,14 +9,14 @@
 4. The media worker's replicas are always on and billed as active, which is the upper bound: Container Apps bills a
    replica less while hardly anything reaches it.
 
-Not in it: telephone numbers and minutes (Communication Services, or the Teams licence), speech services, data leaving
-the region, alerts, private networking, support, taxes.
+Not in the sum: what NOT_IN_IT names. Of telephone minutes, which are often more than all the rest, an example is shown
+beside it.
 """
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,12 @@ from dialtone.errors import ConfigurationError
 
 DAYS: Final = 30
 PEAK: Final = 3.0
+NOT_IN_IT: Final = (
+    "Not in the sum: telephone numbers, minutes and the recording of calls at Communication Services (or the Teams",
+    "licence), speech services, data leaving the region, alerts, Event Grid, the key vault (some hundred operations a",
+    "month), versions of blobs, private networking, support, taxes. Prices differ by region: prices.json says whose",
+    "each of them is.",
+)
 MOST_REPLICAS: Final = 10
 """As infra/main.bicep says; more calls need a higher workerMaximumReplicas."""
 
@@ -95,11 +101,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A month: its lines, and how many instances and replicas the peak needs."""
+    """A month: its lines, how many instances and replicas the peak needs, and what is beside the sum."""
 
     lines: list[Line]
     instances: int
     replicas: int
+    asides: list[Line]
 
     @property
     def dollars(self) -> float:
@@ -118,6 +125,8 @@ class Prices:
 
     as_of: str
     prices: Mapping[str, Mapping[str, Any]]
+    asides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Prices of what is shown beside the sum."""
 
     @classmethod
     def read(cls, path: Path | None = None) -> "Prices":
@@ -125,8 +134,8 @@ class Prices:
         try:
             text = path.read_text(encoding="utf-8") if path else files("dialtone").joinpath("prices.json").read_text()
             document = json.loads(text)
-            prices = cls(document["as_of"], document["prices"])
-            for name, entry in prices.prices.items():
+            prices = cls(document["as_of"], document["prices"], document.get("asides", {}))
+            for name, entry in [*prices.prices.items(), *prices.asides.items()]:
                 known = entry["price"] is None or (isinstance(entry["price"], int | float) and entry["price"] >= 0)
                 if not known or entry["free"] < 0:
                     raise ValueError(f"{name} has no price that is a number of 0 or more, or null")
@@ -138,7 +147,7 @@ class Prices:
 
     def line(self, name: str, amount: float) -> Line:
         """The line for an amount. Raises ConfigurationError when the file does not have it."""
-        entry = self.prices.get(name)
+        entry = self.prices.get(name) or self.asides.get(name)
         if entry is None:
             raise ConfigurationError(f"the file of prices has no {name}", field=name, fix="copy it from prices.json")
         billed = max(0.0, amount - entry["free"])
@@ -176,7 +185,8 @@ def estimate(load: Load, prices: Prices, figures: Figures = Figures()) -> Estima
         "logs.ingested": turns * figures.log_kb_per_turn / 1e6,
         "registry": float(DAYS),
     }
-    return Estimate([prices.line(name, amount) for name, amount in amounts.items()], instances, replicas)
+    lines = [prices.line(name, amount) for name, amount in amounts.items()]
+    return Estimate(lines, instances, replicas, [prices.line(name, minutes) for name in prices.asides])
 
 
 def sensitivity(load: Load, prices: Prices) -> list[tuple[str, Estimate]]:
@@ -217,11 +227,14 @@ def report(load: Load, prices: Prices) -> str:
     lines += ["", f"  {'if':30} {'$ a month':>10}  {'instances':>9}  {'replicas':>8}"]
     for name, case in sensitivity(load, prices):
         lines.append(f"  {name:30} {case.dollars:>10,.2f}  {case.instances:>9}  {case.replicas:>8}")
-    lines += [
-        "",
-        "Not in it: telephone numbers and minutes, speech services, data leaving the region, alerts, private",
-        "networking, support, taxes.",
-    ]
+    lines += ["", *NOT_IN_IT]
+    for aside in found.asides:
+        if aside.dollars:
+            example = aside.dollars / aside.amount
+            lines += [
+                f"If all calls come by telephone: {aside.amount:,.0f} {aside.name}, about ${aside.dollars:,.0f} more",
+                f"at an example's ${example:g}. Look at {aside.where}.",
+            ]
     if found.unknown:
         lines += ["", "Prices to fill in, in a copy of dialtone/prices.json (--prices):"]
         lines += [f"  {line.name:24} {line.where}" for line in found.unknown]

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from dialtone.costs import MOST_REPLICAS, Estimate, Figures, Load, Prices, estimate, report, sensitivity
+from dialtone.costs import MOST_REPLICAS, NOT_IN_IT, Estimate, Figures, Load, Prices, estimate, report, sensitivity
 from dialtone.errors import ConfigurationError
 from tests.fakes import COMMAND, ROOT, environment
 from tests.infra.bicep import Templates
 
 KIT = Prices.read()
+LACKING = Prices("2026-01-01", {name: dict(entry, price=None) for name, entry in KIT.prices.items()})
 DOLLAR = Prices("2026-01-01", {name: dict(entry, price=1.0, free=0.0) for name, entry in KIT.prices.items()})
 SWEEPS = 30 * 24 * 60
 MONTH = 30 * 24 * 3600
@@ -82,20 +83,65 @@ def test_a_free_grant_is_taken_off_and_costs_nothing_alone() -> None:
 
 
 def test_a_price_that_is_not_known_is_said_to_be_so() -> None:
-    text = report(Load(1000, 3), KIT)
-    unknown = estimate(Load(1000, 3), KIT).unknown
-    assert unknown
+    text = report(Load(1000, 3), LACKING)
+    unknown = estimate(Load(1000, 3), LACKING).unknown
+    # Of all but what is free of charge, or not there.
+    assert len(unknown) == len(KIT.prices) - 3
     assert f"and {len(unknown)} lines whose price is not known" in text
     for line in unknown:
         assert f"{line.name:24} {line.where}" in text
     assert "not known" not in report(Load(1000, 3), DOLLAR)
-    assert "Not in it: telephone numbers and minutes" in text
+
+
+def test_what_is_not_in_the_sum_is_said() -> None:
+    """90,000 minutes at an example's $0.022."""
+    text = report(Load(1000, 3), KIT)
+    assert "\n".join(NOT_IN_IT) in text
+    assert "If all calls come by telephone: 90,000 telephone minutes, about $1,980 more" in text
+    found = estimate(Load(1000, 3), KIT)
+    assert found.dollars == sum(line.dollars or 0 for line in found.lines)
+    assert "telephone" not in report(Load(0, 3), KIT).replace("\n".join(NOT_IN_IT), "")
+
+
+def test_the_bill_of_nobody_and_of_a_thousand_calls() -> None:
+    """By hand, with the kit's prices: a month of 2,592,000 s.
+
+    Nobody calls: 5,184,000 GB-s of one warm instance at 0.000004, 43,200 sweeps of 2 GB-s (86,400 of 100,000 free) at
+    0.0000004 each, a replica's 2,592,000 vCPU-s less 180,000 at 0.000034 and 5,184,000 GiB-s less 360,000 at 0.000004,
+    345,600 transactions at 0.000000036, 30 days of the registry at 0.1667.
+    """
+    nobody = {line.name: line.dollars for line in estimate(Load(0, 3), KIT).lines}
+    assert nobody == {
+        "functions.baseline": pytest.approx(20.736),
+        "functions.always_ready": 0,
+        "functions.on_demand": 0,
+        "functions.executions": pytest.approx(0.01728),
+        "worker.cpu": pytest.approx(82.008),
+        "worker.memory": pytest.approx(19.296),
+        "tables.transactions": pytest.approx(0.0124416),
+        "blobs.lists_and_writes": 0,
+        "blobs.stored": 0,
+        "logs.ingested": 0,
+        "registry": pytest.approx(5.001),
+    }
+    busy = estimate(Load(1000, 3, recording=True), KIT)
+    got = {line.name: line.dollars for line in busy.lines}
+    # 180,000 turns: a turn each 6 s of 300 hours, 1 s each at least; 172.8 GB of recordings; 0.54 GB of logs are free.
+    assert got["functions.always_ready"] == pytest.approx(2 * 1_080_000 * (1 - math.exp(-1 / 6)) * 0.000016)
+    assert got["functions.executions"] == pytest.approx(223_200 * 0.0000004)
+    assert got["blobs.lists_and_writes"] == pytest.approx(240_000 * 0.0000054)
+    assert got["blobs.stored"] == pytest.approx(172.8 * 0.0196)
+    assert got["tables.transactions"] == pytest.approx((180_000 + 120_000 + 345_600) * 0.000000036)
+    assert got["logs.ingested"] == 0
+    assert busy.dollars == pytest.approx(137.14, abs=0.01)
+    assert busy.unknown == []
 
 
 def test_each_price_of_the_kit_says_where_it_is_from() -> None:
     document = json.loads((ROOT / "dialtone/prices.json").read_text())
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", document["as_of"])
-    for entry in document["prices"].values():
+    for entry in [*document["prices"].values(), *document["asides"].values()]:
+        assert entry["region"] in entry.get("seen", entry["region"]) or entry["region"] == "an example"
         assert entry["where"].startswith("azure.microsoft.com/pricing/")
         assert (entry["price"] is not None) == ("seen" in entry)
         assert re.search(r"\d{4}-\d\d-\d\d", entry.get("seen", "2026-01-01"))
