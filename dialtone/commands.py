@@ -341,6 +341,7 @@ def _addresses(stack: Stack) -> str:
     return f"""
 The stack is up; Ctrl-C stops it.
 
+  phone      {stack.simulator_url}/phone/   open it in a browser and call the bot
   functions  {stack.functions_url}   calls: POST {stack.calls_url}
   worker     {stack.worker_url}
   simulator  {stack.simulator_url}

@@ -5,16 +5,16 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from simulator.callers import ScriptedCaller
+from simulator.callers import Caller, ScriptedCaller
 from simulator.clock import Clock
 from simulator.faults import NEEDS_HOUSE, NEEDS_TOKENS, Plan
 from simulator.house import House
 from simulator.ledger import Event, Ledger
 from simulator.line import Line
-from simulator.platform import Platform, Recording, Ringing
+from simulator.platform import Platform, PlatformCall, Recording, Ringing
 from simulator.platforms.skype import Skype
 from simulator.script import Script, ScriptError
-from simulator.verdict import judge
+from simulator.verdict import give, judge
 from simulator.wire import Wire
 
 
@@ -65,13 +65,7 @@ async def place_call(
     script = script.seeded(seed)
     call = platform.new_call(script, line, Ringing(bot_url, wire, seed, house))
     caller = ScriptedCaller(script, call.send)
-    ends = [clock.start(call.run()), clock.start(caller.run(line))]
-    try:
-        await asyncio.gather(*ends)
-    finally:
-        for end in ends:
-            end.cancel()
-        await asyncio.gather(*ends, return_exceptions=True)
+    await _together(call, caller, line)
     delivery = call.delivery
     for fault in Plan(script.faults).beyond(delivery.requests):
         delivery.problems.append(f"the fault {fault} did not happen: the call had {delivery.requests} requests")
@@ -84,6 +78,25 @@ async def place_call(
         replied_in=[real_s for _, real_s in delivery.waits],
         waited=[call_s + real_s for call_s, real_s in delivery.waits],
     )
+
+
+async def talk(call: PlatformCall, caller: Caller, line: Line) -> None:
+    """Let a caller who follows no script take part in a call; all that is expected is that the contract is kept.
+
+    Raises `simulator.speech.SpeechUnavailable`.
+    """
+    await _together(call, caller, line)
+    give(line.ledger, [], call.delivery.problems)
+
+
+async def _together(call: PlatformCall, caller: Caller, line: Line) -> None:
+    ends = [line.clock.start(call.run()), line.clock.start(caller.run(line))]
+    try:
+        await asyncio.gather(*ends)
+    finally:
+        for end in ends:
+            end.cancel()
+        await asyncio.gather(*ends, return_exceptions=True)
 
 
 def check_faults(script: Script, *, tokens: bool = False, house: House | None = None) -> None:

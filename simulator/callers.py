@@ -1,8 +1,8 @@
-"""A caller who follows a script."""
+"""Who is at the caller's end of a line: the caller who follows a script. A person is in `simulator.phone`."""
 
 from collections.abc import Awaitable, Callable
 from math import inf
-from typing import Final
+from typing import Final, Protocol
 
 from simulator.line import CallOver, Line
 from simulator.media.likeness import likeness
@@ -29,6 +29,13 @@ OWN_VOICE: Final = 0.8
 LOOK_FRAMES: Final = 10
 STREAM_S: Final = 30.0
 """How long a caller waits for something of a media stream before hanging up: it lasts for hours if nobody ends it."""
+
+
+class Caller(Protocol):
+    """Whoever takes part in a call."""
+
+    async def run(self, line: Line) -> None:
+        """Take part, until there is nothing more to do or the call is over."""
 
 
 class ScriptedCaller:

@@ -4,6 +4,7 @@
 
 kind            members besides t, who, kind
 call.started    call_id, chain_id, seed, bot, caller (its identity), to (where a bot has several), script (its name)
+answered        (nothing more)
 http.request    attempt (from 1), message_id, chain_id, url, json, bytes (of audio), fault when a fault sent or lost it
 http.reply      status, json, or text when it is not JSON; status null and error when there was no reply; ms in real
                 time; fault when it is the reply to what a fault sent, or a fault lost it

@@ -3,6 +3,8 @@
 1. What the caller sends (keys, speech) reaches the platform as signals, in order. A signal that comes while nothing
    listens is lost: whether the real platform kept keys typed ahead is not documented.
 2. What the caller says is kept as sound on the line's own time, so a recording holds exactly what was on the line.
+   A script's caller says a whole utterance; a microphone's sound comes in pieces as it is picked up, and whoever has
+   the microphone says when speech begins and ends.
 3. Either side ends the call with `hang_up`, and the line does at its maximum length. From then on every wait on
    either side raises `CallOver`.
 """
@@ -11,7 +13,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+import numpy as np
 
 from simulator import audio
 from simulator.clock import Bell, Clock
@@ -21,6 +25,11 @@ if TYPE_CHECKING:
     from simulator.media.stream import MediaStream
 
 Party = Literal["bot", "caller", "platform"]
+
+LIVE_KEPT_S: Final = 900.0
+"""How much of a microphone's sound is kept: longer than the longest recording."""
+LIVE_GAP_S: Final = 1.0
+"""A piece of sound that comes so much too late does not go on where the last one ended: the microphone was off."""
 
 
 class CallOver(Exception):
@@ -75,6 +84,34 @@ class Heard:
     cut: bool = False
 
 
+@dataclass(frozen=True)
+class Listening:
+    """What the platform listens for: keys, and words that would be understood; or what it records."""
+
+    keys: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    recording: bool = False
+
+
+class Ear(Protocol):
+    """Who hears a line as it sounds, and not only what was heard."""
+
+    def answered(self) -> None:
+        """The call is answered."""
+
+    def sounds(self, sound: Sound) -> None:
+        """A sound begins."""
+
+    def silenced(self, *, cut: bool) -> None:
+        """The sound has ended, or was cut off."""
+
+    def listening(self, what: Listening) -> None:
+        """The platform listens for something else from now on."""
+
+    def over(self) -> None:
+        """Somebody hung up."""
+
+
 class Line:
     """One call's line. `max_seconds` is how long a call may last."""
 
@@ -91,18 +128,34 @@ class Line:
         self._utterances: list[tuple[float, bytes]] = []
         self._platform_bell = Bell()
         self._caller_bell = Bell()
+        self._live: deque[tuple[float, bytes]] = deque()
+        self._live_end = -inf
         self.taps: list[Callable[[Signal], None]] = []
         """Told each signal of the caller as it comes, whoever listens."""
+        self.ear: Ear | None = None
 
     def hang_up(self, by: Party) -> None:
         """End the call. The first to hang up has ended it."""
         if self.over_by is None:
             self.over_by = by
             self.ledger.add(by, "hung_up", by=by)
+            if self.ear is not None:
+                self.ear.over()
             self._platform_bell.ring()
             self._caller_bell.ring()
 
     # The platform's side.
+
+    def answer(self) -> None:
+        """The bot takes the call."""
+        self.ledger.add("platform", "answered")
+        if self.ear is not None:
+            self.ear.answered()
+
+    def listen_for(self, what: Listening) -> None:
+        """Say what the platform listens for from now on."""
+        if self.ear is not None:
+            self.ear.listening(what)
 
     async def next_signal(self, until: float = inf) -> Signal | None:
         """The caller's next signal, or None when there is none `until` that time."""
@@ -138,6 +191,8 @@ class Line:
         self._check_open()
         heard = Heard(sound, self.clock.now())
         self.heard.append(heard)
+        if self.ear is not None:
+            self.ear.sounds(sound)
         self._caller_bell.ring()
         until = heard.start + sound.seconds
         try:
@@ -148,6 +203,8 @@ class Line:
         finally:
             heard.end = self.clock.now()
             heard.cut = heard.end < until
+            if self.ear is not None:
+                self.ear.silenced(cut=heard.cut)
             what = {"text": sound.text, "file": sound.file, "silence_ms": sound.silence_ms}
             self.ledger.add(
                 "caller",
@@ -162,17 +219,18 @@ class Line:
     async def beep(self, seconds: float) -> None:
         """Sound the beep before a recording."""
         self.ledger.add("platform", "beep", seconds=seconds)
+        if self.ear is not None:
+            self.ear.sounds(Sound(audio.tone(seconds)))
         await self.quiet(seconds)
 
     def caller_sound(self, start: float, end: float) -> bytes:
         """What came from the caller between two times: speech, and digital silence between."""
-        samples = bytearray(audio.silence(end - start))
-        for at, pcm in self._utterances:
-            offset = 2 * round((at - start) * audio.RATE)
-            said = pcm[max(0, -offset) : max(0, len(samples) - offset)]
-            offset = max(0, offset)
-            samples[offset : offset + len(said)] = said
-        return bytes(samples)
+        mixed = np.zeros(round((end - start) * audio.RATE), dtype=np.int32)
+        for at, pcm in (*self._utterances, *self._live):
+            offset = round((at - start) * audio.RATE)
+            said = np.frombuffer(pcm, dtype="<i2")[max(0, -offset) : max(0, len(mixed) - offset)]
+            mixed[max(0, offset) : max(0, offset) + len(said)] += said
+        return mixed.clip(-32768, 32767).astype("<i2").tobytes()
 
     # The caller's side.
 
@@ -203,26 +261,50 @@ class Line:
 
     async def speak(self, pcm: bytes, text: str, who: str | None = None) -> None:
         """Say something; returns when it is said. `who` speaks in a group call, if it is not the caller."""
-        self._check_open()
-        start = self.clock.now()
+        start = self.begin_speech()
         if self.stream is not None:
             self.stream.say(pcm, who)
         self._utterances.append((start, pcm))
-        self.speaking = True
-        self._send(SpeechStarted())
         try:
             await self.pause(audio.seconds_of(pcm))
         finally:
-            self.speaking = False
-            self.ledger.add(
-                "caller",
-                "spoke",
-                text=text,
-                start=self.ledger.since_start(start),
-                seconds=round(self.clock.now() - start, 3),
-                **({} if who is None else {"participant": who}),
-            )
+            self._spoke(start, text, who)
         self._send(SpeechEnded(text))
+
+    def begin_speech(self) -> float:
+        """The caller begins to speak: when that is. What is said comes by `carry`; `end_speech` ends it."""
+        self._check_open()
+        self.speaking = True
+        self._send(SpeechStarted())
+        return self.clock.now()
+
+    def end_speech(self, start: float, text: str) -> None:
+        """The caller has said `text`, which began at `start`; empty when nobody knows what it was."""
+        self._spoke(start, text)
+        self._send(SpeechEnded(text))
+
+    def carry(self, pcm: bytes) -> None:
+        """A piece of a microphone's sound, which has just ended."""
+        now = self.clock.now()
+        start = now - audio.seconds_of(pcm)
+        # Pieces come late when a machine is busy, and then too many at once; a microphone has no gaps.
+        if start - self._live_end < LIVE_GAP_S:
+            start = self._live_end
+        self._live.append((start, pcm))
+        self._live_end = start + audio.seconds_of(pcm)
+        while self._live[0][0] < now - LIVE_KEPT_S:
+            self._live.popleft()
+
+    def _spoke(self, start: float, text: str, who: str | None = None) -> None:
+        self.speaking = False
+        self.ledger.add(
+            "caller",
+            "spoke",
+            text=text,
+            start=self.ledger.since_start(start),
+            seconds=round(self.clock.now() - start, 3),
+            **({} if who is None else {"participant": who}),
+        )
 
     def _send(self, signal: Signal) -> None:
         self._signals.append(signal)

@@ -12,7 +12,7 @@ from dialtone.protocol import RecordingFormat
 from simulator.delivery import Delivery
 from simulator.house import House
 from simulator.line import Line
-from simulator.script import Script, Send
+from simulator.script import CallSetup, Send
 from simulator.wire import Response, Wire
 
 
@@ -37,7 +37,7 @@ class Ringing:
 
 
 class PlatformCall(Protocol):
-    """One call of a script's caller. The `problems` of its delivery say why the bot ended or broke the call."""
+    """One call. The `problems` of its delivery say why the bot ended or broke the call."""
 
     @property
     def delivery(self) -> Delivery:
@@ -65,5 +65,5 @@ class Platform(Protocol):
     def max_call_s(self) -> float:
         """How long a call may last."""
 
-    def new_call(self, script: Script, line: Line, ringing: Ringing) -> PlatformCall:
-        """A call of the script's caller, which has not begun."""
+    def new_call(self, setup: CallSetup, line: Line, ringing: Ringing) -> PlatformCall:
+        """A call, which has not begun."""

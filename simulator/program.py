@@ -27,6 +27,7 @@ from simulator.issuer import IssuerError
 from simulator.lab import JOBS, Placed, place_calls
 from simulator.ledger import Event, to_line
 from simulator.opening import add_options, add_tls_options, open_bot, tls_of
+from simulator.phone.session import SOUND_MAX_BYTES
 from simulator.platform import Recording
 from simulator.platforms.settings import PlatformSettings
 from simulator.platforms.skype import Skype
@@ -128,7 +129,9 @@ async def _serve(options: argparse.Namespace) -> bool:
                 log_level="warning",
                 access_log=False,
                 lifespan="off",
-                ws="none",
+                ws="websockets-sansio",
+                ws_max_size=SOUND_MAX_BYTES,
+                ws_per_message_deflate=False,
                 timeout_graceful_shutdown=1,
             )
             print(f"simulator: ready http://127.0.0.1:{listening.getsockname()[1]}", flush=True)

@@ -38,7 +38,7 @@ expect:                                # each may be left out
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Protocol
 
 import yaml
 from pydantic import (
@@ -243,6 +243,33 @@ class Media(_Part):
     away: Annotated[float, Field(ge=0, le=60)] = 0.5
     casing: Literal["camel", "pascal", "lower", "upper", "preview"] = "camel"
     garbage: Annotated[int, Field(ge=0, le=1000)] = 0
+
+
+class CallSetup(Protocol):
+    """What a platform has to know of a call before it rings: of a script's, or of a person's (simulator.phone)."""
+
+    @property
+    def name(self) -> str:
+        """What the ledger calls it."""
+
+    @property
+    def caller(self) -> Identity:
+        """Who calls."""
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Who else is in the call."""
+
+    @property
+    def transfer_fails(self) -> bool:
+        """Whether the platform fails to transfer the caller."""
+
+    @property
+    def faults(self) -> tuple[AnyFault, ...]:
+        """What goes wrong on the way."""
+
+    def media_faults(self, seed: int) -> MediaFaults:
+        """What goes wrong with the streams of a call, the same for the same seed."""
 
 
 class Script(_Part):

@@ -2,6 +2,7 @@
 
 GET  /         what this is
 GET  /healthz  200
+GET  /phone/   the page of a phone (simulator/phone)
 POST /calls    the body is a script (YAML or JSON); the reply is the call's ledger, one event per line, as it happens.
                ?time=virtual for virtual time, ?seed=N for a seed, ?bot=URL to make sure which bot is rung
 
@@ -15,12 +16,13 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
-from dialtone.protocol.rules import LOOPBACK
 from simulator.call import check_faults
+from simulator.guard import Refused, own_host
 from simulator.lab import Bot
 from simulator.ledger import Event, to_line
+from simulator.phone.exchange import Exchange
 from simulator.script import Script, ScriptError, read_script
 
 SCRIPT_MAX_BYTES: Final = 64 * 1024
@@ -32,20 +34,13 @@ Send = Callable[[Message], Awaitable[None]]
 _ABOUT: Final = """\
 Dialtone call simulator. It rings {bot}
 
+  a phone in the browser: {here}/phone/
+
   curl --data-binary @simulator/scripts/reception/leave-a-message.yaml {here}/calls
   curl --data-binary @simulator/scripts/reception/leave-a-message.yaml "{here}/calls?time=virtual&seed=1"
 
 The reply is the call's ledger, one event per line; the last is the verdict.
 """
-
-
-class Refused(Exception):
-    """A request that is not served, and the status that says so."""
-
-    def __init__(self, status: int, code: str, message: str, field: str, fix: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.error = {"code": code, "message": message, "field": field, "fix": fix}
 
 
 class Service:
@@ -54,16 +49,22 @@ class Service:
     def __init__(self, bot: Bot) -> None:
         self._bot = bot
         self._bot_url = bot.url
+        self._exchange = Exchange(bot)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if scope.get("type") == "websocket":
+            await self._exchange.connect(scope, receive, send)
+            return
         try:
-            host = _own_host(scope)
+            host = own_host(scope)
             request = (scope["method"], scope["path"])
             if request == ("GET", "/"):
                 await _reply(send, 200, _ABOUT.format(bot=self._bot_url, here=f"http://{host}"), "text/plain")
             elif request == ("GET", "/healthz"):
                 await _reply(send, 200, "ok\n", "text/plain")
+            elif scope["path"].startswith("/phone"):
+                await self._exchange.page(scope, host, send)
             elif request == ("POST", "/calls"):
                 await self._call(scope, receive, send)
             else:
@@ -106,16 +107,6 @@ class Service:
         if query.get("bot", [self._bot_url])[-1] != self._bot_url:
             raise Refused(403, "BOT", f"this simulator rings {self._bot_url} only", "bot", "start one for that bot")
         return time == "virtual", int(seed) if seed else None
-
-
-def _own_host(scope: Message) -> str:
-    headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    host: str = headers.get(b"host", "")
-    if urlsplit(f"//{host}").hostname not in LOOPBACK:
-        raise Refused(403, "HOST", "the host is not this machine", "Host", "use http://127.0.0.1 and the port")
-    if headers.get(b"origin", f"http://{host}") != f"http://{host}":
-        raise Refused(403, "ORIGIN", "the request comes from another site", "Origin", "call from this machine")
-    return host
 
 
 async def _body(receive: Receive) -> bytes:

@@ -77,14 +77,18 @@ def judge(caller: ScriptedCaller, ledger: Ledger, faults: list[str], waits: Sequ
     if expect.transcript:
         _compare_transcript(expect, _lines(ledger), compare)
 
+    give(ledger, reasons, [] if expect.ended_by == "platform" else faults)
+    return not reasons
+
+
+def give(ledger: Ledger, reasons: list[str], faults: Sequence[str]) -> None:
+    """Rule 5: add to `reasons` what the bot did against the contract, and `faults`; add the verdict to the ledger."""
     reasons += [
         f"the bot broke the contract at {event['t']:.1f} s: {event['code']} {event['field']}: {event['message']}"
         for event in ledger.of_kind("violation")
     ]
-    if expect.ended_by != "platform":
-        reasons += faults
+    reasons += faults
     ledger.add("caller", "verdict", ok=not reasons, reasons=reasons)
-    return not reasons
 
 
 @dataclass(frozen=True)

@@ -116,6 +116,7 @@ class AcsCall:
     def connect(self, context: str | None) -> None:
         """Rule 3."""
         self.state = "connected"
+        self.line.answer()
         self.participants = {raw: {"isMuted": False, "isOnHold": False} for raw in (self.caller, self.to)}
         order: list[Callable[[], None]] = [lambda: self.tell("CallConnected", context), self.tell_roster]
         self._random.shuffle(order)

@@ -15,7 +15,7 @@ from simulator.line import Line
 from simulator.platform import Recording, Ringing
 from simulator.platforms.acs import AcsResource
 from simulator.platforms.acs_post import GridSecret
-from simulator.script import Script, Send
+from simulator.script import CallSetup, Send
 from simulator.wire import Response
 
 CALLER: Final = "4:+15550100"
@@ -40,17 +40,17 @@ class Acs:
         """How long a call may last."""
         return self.resource.settings.max_call_duration_s
 
-    def new_call(self, script: Script, line: Line, ringing: Ringing) -> "AcsIncoming":
-        """A call of the script's caller."""
-        return AcsIncoming(script, line, ringing, self.resource)
+    def new_call(self, setup: CallSetup, line: Line, ringing: Ringing) -> "AcsIncoming":
+        """A call, which has not begun."""
+        return AcsIncoming(setup, line, ringing, self.resource)
 
 
 class AcsIncoming:
-    """One call of a script's caller."""
+    """One call."""
 
-    def __init__(self, script: Script, line: Line, ringing: Ringing, resource: AcsResource) -> None:
-        settings, identity = resource.settings, script.caller.identity
-        self._random = Random(f"acs {ringing.seed} {script.name}")  # noqa: S311
+    def __init__(self, setup: CallSetup, line: Line, ringing: Ringing, resource: AcsResource) -> None:
+        settings, identity = resource.settings, setup.caller.identity
+        self._random = Random(f"acs {ringing.seed} {setup.name}")  # noqa: S311
         to = f"28:orgid:{settings.teams_account}" if settings.teams_account else f"4:{settings.number}"
         self.call = resource.new_call(
             line,
@@ -58,12 +58,12 @@ class AcsIncoming:
             to=to,
             bot_url=ringing.bot_url,
             random=self._random,
-            plan=Plan(script.faults),
+            plan=Plan(setup.faults),
             house=ringing.house,
         )
-        self.call.transfer_fails = script.transfer_fails
+        self.call.transfer_fails = setup.transfer_fails
         self.delivery = self.call.delivery
-        self._script, self._seed, self._resource = script, ringing.seed, resource
+        self._setup, self._seed, self._resource = setup, ringing.seed, resource
         self._bot_url = GridSecret(ringing.bot_url).url
 
     @property
@@ -84,9 +84,9 @@ class AcsIncoming:
             bot=call.notation.address(self._bot_url),
             caller=call.caller,
             to=call.to,
-            script=self._script.name,
+            script=self._setup.name,
         )
-        outcome = await self._resource.rings.ring(call, self._random, name=self._script.caller.name)
+        outcome = await self._resource.rings.ring(call, self._random, name=self._setup.caller.name)
         if outcome == "answered":
             await call.run()
         elif outcome:

@@ -61,7 +61,7 @@ from simulator.platform import Recording, Ringing
 from simulator.platforms.settings import PlatformSettings
 from simulator.platforms.skype_actions import Done, SkypeActions
 from simulator.platforms.skype_media import SkypeMedia
-from simulator.script import Script, Send
+from simulator.script import CallSetup, Send
 from simulator.wire import Response
 
 USER_AGENT: Final = "Microsoft-Skype/3.0,(Calling/1.0)"
@@ -70,7 +70,7 @@ JSON_TYPE: Final = "application/json; charset=utf-8"
 
 @dataclass(frozen=True)
 class Ids:
-    """The ids of a call, all derived from its seed and its script."""
+    """The ids of a call, all derived from its seed and its setup."""
 
     chain: str
     call: str
@@ -105,27 +105,27 @@ class Skype:
         """How long a call may last."""
         return self.settings.max_call_duration_s
 
-    def new_call(self, script: Script, line: Line, ringing: Ringing) -> "SkypeCall":
-        """A call of the script's caller."""
-        return SkypeCall(script, line, ringing, self.settings, self.issuer)
+    def new_call(self, setup: CallSetup, line: Line, ringing: Ringing) -> "SkypeCall":
+        """A call, which has not begun."""
+        return SkypeCall(setup, line, ringing, self.settings, self.issuer)
 
 
 class SkypeCall:
-    """One call of a script's caller.
+    """One call.
 
     `recordings` keeps what was recorded; `problems` says, in sentences, what the bot did that ended or broke the call.
     """
 
     def __init__(
-        self, script: Script, line: Line, ringing: Ringing, settings: PlatformSettings, issuer: Issuer | None = None
+        self, setup: CallSetup, line: Line, ringing: Ringing, settings: PlatformSettings, issuer: Issuer | None = None
     ) -> None:
         self.recordings: list[Recording] = []
         self.turns = 0
         self._notation = Notation(ringing.bot_url, names=line.clock.virtual)
-        plan = Plan(script.faults)
+        plan = Plan(setup.faults)
         self.delivery = Delivery(line, ringing.wire, self._notation, plan=plan, house=ringing.house)
         self.problems = self.delivery.problems
-        self._script = script
+        self._setup = setup
         self._bot_url = ringing.bot_url
         self._line = line
         self._ledger: Ledger = line.ledger
@@ -137,14 +137,14 @@ class SkypeCall:
             lost_s=settings.request_timeout_s,
         )
         self._proof = Bearer(issuer) if issuer is not None else None
-        self._ids = Ids.from_seed(ringing.seed, script.name, settings.call_prefix)
-        self._actions = SkypeActions(line, settings, ringing.wire, transfer_fails=script.transfer_fails)
+        self._ids = Ids.from_seed(ringing.seed, setup.name, settings.call_prefix)
+        self._actions = SkypeActions(line, settings, ringing.wire, transfer_fails=setup.transfer_fails)
         leg = MediaLeg(
             line,
             call_id=self._ids.call,
-            participants=(script.caller.identity, *script.others),
+            participants=(setup.caller.identity, *setup.others),
             token=issuer.token if issuer is not None else None,
-            faults=script.media_faults(ringing.seed),
+            faults=setup.media_faults(ringing.seed),
         )
         self._media = SkypeMedia(line, leg, self._ids.call, self.problems)
         self._callback: str | None = None
@@ -171,8 +171,8 @@ class SkypeCall:
             chain_id=self._ids.chain,
             seed=self._seed,
             bot=self._notation.address(self._bot_url),
-            caller=self._script.caller.identity,
-            script=self._script.name,
+            caller=self._setup.caller.identity,
+            script=self._setup.name,
         )
         reply = await self._post(self._bot_url, self._conversation().to_wire())
         while reply is not None:
@@ -191,7 +191,7 @@ class SkypeCall:
         )
 
     def _conversation(self) -> Conversation:
-        caller, others = self._script.caller, self._script.others
+        caller, others = self._setup.caller, self._setup.others
         return Conversation(
             id=self._ids.call,
             participants=[
@@ -284,10 +284,10 @@ class SkypeCall:
 
     async def _tell_roster(self) -> None:
         """Rule 8."""
-        script = self._script
-        if self._notification is None or ROSTER_UPDATE not in self._subscriptions or not script.others:
+        setup = self._setup
+        if self._notification is None or ROSTER_UPDATE not in self._subscriptions or not setup.others:
             return
-        identities = (script.caller.identity, *script.others, self._settings.bot_identity)
+        identities = (setup.caller.identity, *setup.others, self._settings.bot_identity)
         participants = [
             RosterParticipant(
                 identity=identity,

@@ -49,7 +49,7 @@ from dialtone.protocol import (
 )
 from dialtone.protocol import DigitCollectionCompletionReason as Digits
 from simulator import audio, speech
-from simulator.line import CallOver, Cuts, Key, Line, Signal, Sound, SpeechEnded, SpeechStarted
+from simulator.line import CallOver, Cuts, Key, Line, Listening, Signal, Sound, SpeechEnded, SpeechStarted
 from simulator.platform import Recording
 from simulator.platforms.settings import PlatformSettings
 from simulator.wire import TooLarge, Wire
@@ -107,6 +107,7 @@ class SkypeActions:
             return Done(_failed(action, "the call is answered already"))
         await self._line.quiet(0)
         self.answered = True
+        self._line.answer()
         return Done(_plain(action))
 
     async def _transfer(self, action: Transfer) -> Done:
@@ -166,7 +167,17 @@ class SkypeActions:
         def cuts(signal: Signal) -> bool:
             return isinstance(signal, Key) or (hears_words and isinstance(signal, SpeechStarted))
 
-        first = await self._play(action.play_prompt, cuts if action.barge_in_allowed is not False else None)
+        barge_in = action.barge_in_allowed is not False
+        if barge_in:
+            self._line.listen_for(_listening(action))
+        try:
+            first = await self._play(action.play_prompt, cuts if barge_in else None)
+            self._line.listen_for(_listening(action))
+            return await self._hear(action, first)
+        finally:
+            self._line.listen_for(Listening())
+
+    async def _hear(self, action: Recognize, first: Signal | None) -> RecognizeOutcome:
         silence_s = _or(action.initial_silence_timeout_in_seconds, self._settings.initial_silence_s)
         until = self._line.clock.now() + silence_s
         if first is None:
@@ -241,10 +252,13 @@ class SkypeActions:
         clock = self._line.clock
         start = clock.now()
         state = CallState.ESTABLISHED
+        self._line.listen_for(Listening(tuple(action.stop_tones or ()), recording=True))
         try:
             reason = await self._until_recorded(action, start)
         except CallOver:
             reason, state = RecordingCompletionReason.CALL_TERMINATED, CallState.TERMINATED
+        finally:
+            self._line.listen_for(Listening())
         recording_format = action.recording_format or self._settings.recording_format
         recording = None
         pcm = self._line.caller_sound(start, clock.now())
@@ -294,6 +308,14 @@ class SkypeActions:
         """Note an event of an operation, without the members that have no value."""
         kept = {name: value for name, value in members.items() if value is not None}
         self._line.ledger.add("platform", kind, operation_id=action.operation_id, **kept)
+
+
+def _listening(action: Recognize) -> Listening:
+    if action.collect_digits is not None:
+        return Listening(tuple("0123456789*#"))
+    choices = action.choices or []
+    keys = tuple(choice.dtmf_variation for choice in choices if choice.dtmf_variation)
+    return Listening(keys, tuple(words for choice in choices for words in choice.speech_variation or []))
 
 
 def _or(value: float | None, default: float) -> float:

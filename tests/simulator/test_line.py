@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from math import inf
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,3 +150,43 @@ async def test_a_hang_up_cuts_what_is_said() -> None:
     _, events = await on_a_line(platform, caller)
     spoke = next(event for event in events if event["kind"] == "spoke")
     assert (spoke["start"], spoke["seconds"], spoke["text"]) == (0, 1, "a long story")
+
+
+async def test_a_microphone_has_no_gaps_though_its_pieces_come_unevenly() -> None:
+    pieces = [audio.tone(0.02, hertz) for hertz in range(300, 1300, 50)]
+
+    async def platform(line: Line) -> None:
+        await line.quiet(5)
+
+    async def caller(line: Line) -> None:
+        began = line.begin_speech()
+        for number, piece in enumerate(pieces):
+            # It stalls for half a second, and then catches up.
+            await line.pause(0.5 if number == 5 else 0 if 5 < number < 20 else 0.02)
+            line.carry(piece)
+        line.end_speech(began, "")
+        await line.pause(2)
+        line.carry(audio.tone(0.02))
+
+    line, events = await on_a_line(platform, caller)
+    assert line.caller_sound(0, 0.4) == b"".join(pieces)
+    assert line.caller_sound(0.4, 2.5) == audio.silence(2.1)
+    assert not line.speaking
+    (spoke,) = [event for event in events if event["kind"] == "spoke"]
+    assert (spoke["text"], spoke["start"]) == ("", 0)
+
+
+async def test_what_is_typed_and_what_a_microphone_picks_up_are_mixed() -> None:
+    async def platform(line: Line) -> None:
+        await line.quiet(3)
+
+    async def caller(line: Line) -> None:
+        await line.speak(audio.tone(1), "tone")
+        line.carry(audio.tone(1))
+
+    line, _ = await on_a_line(platform, caller)
+    once = np.frombuffer(audio.tone(1), "<i2")
+    assert line.caller_sound(0, 1) == (2 * once).tobytes()
+    line.carry(np.full(audio.RATE, 32767, "<i2").tobytes())
+    line.carry(np.full(audio.RATE, 32767, "<i2").tobytes())
+    assert max(np.frombuffer(line.caller_sound(0, 4), "<i2")) == 32767

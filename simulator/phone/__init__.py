@@ -1,0 +1,28 @@
+"""The phone: a person's end of a line, on a web page.
+
+The page and the simulator speak over one WebSocket, `/phone/line`, on this machine only (`exchange.py` says who may).
+
+From the page, JSON, or sound as binary messages, 16-bit little-endian PCM, mono, 16 kHz:
+
+| type        | members | what                                                                                     |
+|-------------|---------|------------------------------------------------------------------------------------------|
+| `call`      |         | ring the bot                                                                             |
+| `press`     | key     | one of 0-9 * # A B C D                                                                   |
+| `say`       | text    | say it in a synthetic voice, 1 to 500 characters                                         |
+| `understood`| ok      | whether the recognised words are what was said                                           |
+| `hang_up`   |         | end the call                                                                             |
+
+To the page, JSON, or sound in the same format:
+
+| type        | members                            | what                                                          |
+|-------------|------------------------------------|---------------------------------------------------------------|
+| `ready`     | bot, ears                          | the address that is rung; whether speech is recognised        |
+| `event`     | event                              | an event of the call's ledger (simulator/ledger.py)           |
+| `answered`  |                                    | the bot took the call                                         |
+| `sounds`    | text, file or neither, seconds     | a prompt begins; its sound comes ahead of time                |
+| `silenced`  | cut                                | it has ended; when it was cut, drop the sound that came ahead |
+| `listening` | keys, words, recording             | what the platform listens for, or that it records             |
+| `confirm`   | text                               | words were recognised: were they said?                        |
+| `over`      |                                    | the call is over, and all its events have come                |
+| `problem`   | message                            | something was not done, and why                               |
+"""

@@ -1,0 +1,45 @@
+// Plays what comes, in order. After silence it waits until a little is there, so that what comes unevenly plays evenly.
+
+const PREFILL = 960; // samples: 60 ms at 16 kHz
+
+class Loudspeaker extends AudioWorkletProcessor {
+  #pieces = [];
+  #at = 0;
+  #there = 0;
+  #playing = false;
+
+  constructor() {
+    super();
+    this.port.onmessage = ({ data }) => {
+      if (data === "drop") {
+        this.#pieces = [];
+        this.#at = this.#there = 0;
+        this.#playing = false;
+      } else {
+        const piece = new Int16Array(data);
+        this.#pieces.push(piece);
+        this.#there += piece.length;
+      }
+    };
+  }
+
+  process(_inputs, [output]) {
+    const samples = output[0];
+    this.#playing ||= this.#there >= PREFILL;
+    for (let i = 0; this.#playing && i < samples.length; i++) {
+      if (this.#there === 0) {
+        this.#playing = false;
+        break;
+      }
+      samples[i] = this.#pieces[0][this.#at++] / 32768;
+      this.#there--;
+      if (this.#at === this.#pieces[0].length) {
+        this.#pieces.shift();
+        this.#at = 0;
+      }
+    }
+    return true;
+  }
+}
+
+registerProcessor("loudspeaker", Loudspeaker);

@@ -1,0 +1,134 @@
+"""One open page: what it asks for, and the call that it is in."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from simulator import audio
+from simulator.call import talk
+from simulator.clock import RealClock
+from simulator.faults import AnyFault
+from simulator.lab import Bot
+from simulator.ledger import Ledger
+from simulator.line import Line
+from simulator.media.options import MediaFaults
+from simulator.phone.caller import Ears, PhoneCaller
+from simulator.phone.loudspeaker import Loudspeaker
+from simulator.platform import Ringing
+from simulator.script import Identity
+
+SOUND_MAX_BYTES: Final = audio.BYTES_PER_SECOND
+"""The largest message: a second of sound."""
+TEXT_MAX: Final = 500
+KEYS: Final = frozenset("0123456789*#ABCD")
+YOU: Final = Identity(identity="8:you", name="You")
+_UNSENT_MAX: Final = 100
+"""Pieces of sound that wait for a page which does not take them; what comes then is lost, as on any phone."""
+
+Message = dict[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who is at the phone (`simulator.script.CallSetup`)."""
+
+    name: str = "phone"
+    caller: Identity = YOU
+    others: tuple[str, ...] = ()
+    transfer_fails: bool = False
+    faults: tuple[AnyFault, ...] = ()
+
+    def media_faults(self, seed: int) -> MediaFaults:
+        """None."""
+        return MediaFaults(seed=seed)
+
+
+class Session:
+    """An open page, which rings `bot`."""
+
+    def __init__(self, bot: Bot, ears: Ears | None) -> None:
+        self.calls: set[asyncio.Task[None]] = set()
+        """The call, and calls before it that are not quite over."""
+        self._bot = bot
+        self._ears = ears
+        self._unsent: asyncio.Queue[str | bytes] = asyncio.Queue()
+        self._loudspeaker = Loudspeaker(self._play)
+        self._caller: PhoneCaller | None = None
+
+    async def serve(self, receive: Receive, send: Send) -> None:
+        """Talk with the page until it is closed, which hangs up."""
+        self._show("ready", bot=self._bot.url, ears=self._ears is not None)
+        writing = asyncio.create_task(self._write(send))
+        try:
+            while (message := await receive())["type"] == "websocket.receive":
+                if message.get("bytes") is not None:
+                    self._hear(message["bytes"])
+                else:
+                    self._do(message["text"])
+        finally:
+            writing.cancel()
+            self._loudspeaker.close()
+            if self._caller is not None:
+                self._caller.hang_up()
+
+    def _do(self, text: str) -> None:
+        """Do what the page asks for."""
+        try:
+            asked = json.loads(text)
+            kind = asked["type"]
+        except (ValueError, RecursionError, TypeError, KeyError):
+            self._show("problem", message="The page sent something that is no message: load it again.")
+            return
+        caller = self._caller
+        if kind == "call" and caller is None:
+            self._start()
+        elif kind == "press" and caller is not None and asked.get("key") in KEYS:
+            caller.press(asked["key"])
+        elif kind == "say" and caller is not None and isinstance(said := asked.get("text"), str) and said.strip():
+            caller.say(said.strip()[:TEXT_MAX])
+        elif kind == "understood" and caller is not None:
+            caller.understood(ok=asked.get("ok") is True)
+        elif kind == "hang_up" and caller is not None:
+            caller.hang_up()
+
+    def _hear(self, pcm: bytes) -> None:
+        if self._caller is not None and len(pcm) % 2 == 0:
+            self._caller.microphone(pcm)
+
+    def _start(self) -> None:
+        caller = self._caller = PhoneCaller(self._show, self._loudspeaker, self._ears)
+        task = asyncio.create_task(self._call(caller))
+        self.calls.add(task)
+        task.add_done_callback(self.calls.discard)
+
+    async def _call(self, caller: PhoneCaller) -> None:
+        clock = RealClock()
+        ledger = Ledger(clock, lambda event: self._show("event", event=event))
+        line = Line(clock, ledger, self._bot.platform.max_call_s)
+        caller.join(line)
+        ringing = Ringing(self._bot.url, self._bot.wire, secrets.randbits(32), self._bot.house)
+        try:
+            await talk(self._bot.platform.new_call(Person(), line, ringing), caller, line)
+        finally:
+            self._caller = None
+            self._show("over")
+
+    # To the page.
+
+    def _show(self, kind: str, **members: Any) -> None:
+        self._unsent.put_nowait(json.dumps({"type": kind, **members}, ensure_ascii=False))
+
+    def _play(self, pcm: bytes) -> None:
+        if self._unsent.qsize() < _UNSENT_MAX:
+            self._unsent.put_nowait(pcm)
+
+    async def _write(self, send: Send) -> None:
+        while True:
+            message = await self._unsent.get()
+            name = "text" if isinstance(message, str) else "bytes"
+            await send({"type": "websocket.send", name: message})
