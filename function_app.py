@@ -2,13 +2,14 @@
 
 import azure.functions as func
 
-from functions import acs, calls, canary, health, recordings, signals, sweeper
+from functions import acs, calls, canary, health, prompts, recordings, signals, sweeper
 
 app = func.FunctionApp()
 app.register_functions(acs.blueprint)
 app.register_functions(calls.blueprint)
 app.register_functions(canary.blueprint)
 app.register_functions(health.blueprint)
+app.register_functions(prompts.blueprint)
 app.register_functions(recordings.blueprint)
 app.register_functions(signals.blueprint)
 app.register_functions(sweeper.blueprint)

@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import acs, callbacks, dialogs, explore, imports, jwt, lab, media, turn
+from bench import acs, callbacks, dialogs, explore, imports, jwt, lab, media, prompts, turn
 
 TABLES = {
     "turn": turn.run,
@@ -14,6 +14,7 @@ TABLES = {
     "lab": lab.run,
     "media": media.run,
     "acs": acs.run,
+    "prompts": prompts.run,
 }
 
 unknown = [name for name in sys.argv[1:] if name not in TABLES]

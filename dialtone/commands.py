@@ -19,17 +19,18 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from dialtone import __version__, call_report, costs, doctor, lab_commands, running
+from dialtone import __version__, call_report, costs, doctor, lab_commands, prompt_commands, running
 from dialtone.canary import place_canary
 from dialtone.errors import ConfigurationError
 from dialtone.exploring import explore_bot
+from dialtone.gate import CHANNELS
 from dialtone.lab import household
 from dialtone.platforms import Name, arrange, refuse_running
 from dialtone.program import Interrupted
 from dialtone.ringing import Event, Result, Time, call_id_of, judge, ring, ring_through
 from dialtone.scripts import scripts_for, scripts_of
 from dialtone.stack import DEFAULT_BOT, HOME, Host, Stack
-from dialtone.storage import PROMPTS_CONTAINER, Storage, open_storage
+from dialtone.storage import Storage, open_storage
 from dialtone.stored import read
 from dialtone.timeline import ledger_of, lines
 from dialtone.transcript import report, show
@@ -41,8 +42,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-prompts = typer.Typer(help="The prompts that operators upload.", no_args_is_help=True)
-app.add_typer(prompts, name="prompts")
 app.command(name="explore")(explore_bot)
 app.command(name="canary")(place_canary)
 app.command()(lab_commands.storm)
@@ -264,37 +263,6 @@ def examine(
     raise typer.Exit(int(any(finding.wrong for finding in findings)))
 
 
-@prompts.command()
-def push(
-    files: Annotated[list[Path], typer.Argument(help="NAME[.CULTURE].wav, .wma or .txt", exists=True, dir_okay=False)],
-) -> None:
-    """Upload prompts; each is heard by the next turn of every call."""
-
-    async def upload(storage: Storage) -> None:
-        for file in files:
-            await storage.prompts.put(file.name, file.read_bytes())
-            _out.print(f"{PROMPTS_CONTAINER}/{file.name}", soft_wrap=True)
-
-    _with_storage(upload)
-
-
-@prompts.command(name="list")
-def list_prompts(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
-) -> None:
-    """List the prompts that are uploaded."""
-
-    async def fetch(storage: Storage) -> None:
-        blobs = await storage.backend.container(PROMPTS_CONTAINER).blobs()
-        if as_json:
-            print(json.dumps([{"name": blob.name, "bytes": blob.size} for blob in blobs]))
-            return
-        for blob in blobs:
-            _out.print(f"{blob.size:>10,}  {PROMPTS_CONTAINER}/{blob.name}", soft_wrap=True)
-
-    _with_storage(fetch)
-
-
 def _follow(
     events: Generator[Event, None, None], storage: str | None, platform: Name, *, quiet: bool = False
 ) -> Result:
@@ -326,13 +294,21 @@ def _with_storage(work: Callable[[Storage], Coroutine[Any, Any, None]]) -> None:
         )
 
     async def main() -> None:
-        storage = open_storage(connection)
+        storage = open_storage(connection, prompt_channels=_prompt_channels())
         try:
             await work(storage)
         finally:
             await storage.close()
 
     asyncio.run(main())
+
+
+def _prompt_channels() -> tuple[str, ...]:
+    named = os.environ.get("DIALTONE_PROMPT_CHANNELS", "").split(",")
+    return tuple(each.strip() for each in named if each.strip() in CHANNELS) or tuple(CHANNELS)
+
+
+app.add_typer(prompt_commands.commands(_with_storage), name="prompts")
 
 
 def _addresses(stack: Stack) -> str:

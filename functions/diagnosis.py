@@ -15,7 +15,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from dialtone.appstate import AppStateCodec, keys_from_setting
-from dialtone.errors import BotError, ConfigurationError, DialtoneError
+from dialtone.errors import ConfigurationError, DialtoneError
+from dialtone.gate import ENDINGS
 from dialtone.protocol.rules import LOOPBACK
 from dialtone.storage import PROMPTS_CONTAINER, Storage, open_storage
 from functions.canary import keys_of
@@ -124,7 +125,12 @@ async def _canary_keys(settings: Settings) -> None:
 
 async def _storage(settings: Settings) -> AsyncIterator[Finding]:
     try:
-        storage = open_storage(settings.storage, account=settings.storage_account, client_id=settings.client_id)
+        storage = open_storage(
+            settings.storage,
+            account=settings.storage_account,
+            client_id=settings.client_id,
+            prompt_channels=settings.prompt_channels,
+        )
     except ConfigurationError as error:
         yield _found("storage", error)
         return
@@ -144,20 +150,17 @@ async def _storage(settings: Settings) -> AsyncIterator[Finding]:
 
 async def _prompts(storage: Storage) -> AsyncIterator[Finding]:
     """What is wrong with the prompts that are uploaded."""
-    container = storage.backend.container(PROMPTS_CONTAINER)
-    # It refuses what it could not use.
-    judge = open_storage("memory").prompts
-    for blob in await container.blobs():
-        content = await container.read(blob.name)
-        data = content[0] if content else b""
-        where = f"{PROMPTS_CONTAINER}/{blob.name} is not heard"
-        try:
-            await judge.put(blob.name, data)
-        except BotError as error:
-            yield Finding("prompts", f"{where}: {error.message}", error.fix)
-        else:
-            if blob.name.lower().endswith(".wav") and not (data[:4] == b"RIFF" and data[8:12] == b"WAVE"):
-                yield Finding("prompts", f"{where}: it is no WAV file", "save it as WAV, PCM of 16 bits, 16 kHz, mono")
+    for status in await storage.prompts.statuses():
+        heard = "an earlier version goes on" if status.playing else "it is not heard"
+        for file in status.files:
+            if file.reason:
+                yield Finding("prompts", f"{PROMPTS_CONTAINER}/{file.file}: {file.reason}; {heard}", file.fix)
+    for name in await storage.prompts.strangers():
+        yield Finding(
+            "prompts",
+            f"{PROMPTS_CONTAINER}/{name} is not heard: its name is none of a prompt",
+            f"name it <name>.<ending> or <name>.<culture>.<ending>, with {', '.join(ENDINGS)}",
+        )
 
 
 def _found(check: str, error: DialtoneError) -> Finding:

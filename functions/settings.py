@@ -22,6 +22,8 @@
 | AZURE_CLIENT_ID                    | client id of the user-assigned identity                     | system-assigned   |
 | DIALTONE_SWEEP_AFTER               | seconds without a callback until a call is taken for lost   | 900               |
 | DIALTONE_PROMPT_REFRESH            | seconds for which a listing of the prompts is trusted       | 0: each turn asks |
+| DIALTONE_PROMPT_CHANNELS           | channels that a prompt has to fit, by commas                | skype,acs,teams   |
+| DIALTONE_PROMPT_EVENTS_KEY         | secret of Event Grid's address for uploads, as `?key=`      | none: no events   |
 | DIALTONE_MAX_BODY                  | bytes that a request may have                               | 52428800          |
 | DIALTONE_CALLERS                   | callers in recordings: `shown`, `masked` or `hashed`        | shown             |
 | DIALTONE_RETENTION                 | days that recordings are kept, by class: `standard=30,...`  | for ever          |
@@ -44,6 +46,7 @@ from typing import Final, Literal, Self, get_args
 from urllib.parse import quote, urlsplit
 
 from dialtone.errors import ConfigurationError
+from dialtone.gate import CHANNELS
 from dialtone.privacy import Callers
 from dialtone.protocol.rules import LOOPBACK
 from dialtone.storage.keeper import retention
@@ -78,6 +81,8 @@ class Settings:
     client_id: str | None = None
     sweep_after: float = 900.0
     prompt_refresh: float = 0.0
+    prompt_channels: tuple[str, ...] = tuple(CHANNELS)
+    prompt_events_key: str = ""
     max_body: int = 50 * 1024 * 1024
     callers: Callers = Callers.SHOWN
     retention: Mapping[str, int] = field(default_factory=dict)
@@ -113,6 +118,8 @@ class Settings:
             client_id=environment.get("AZURE_CLIENT_ID") or None,
             sweep_after=_number(environment, "DIALTONE_SWEEP_AFTER", 900),
             prompt_refresh=_number(environment, "DIALTONE_PROMPT_REFRESH", 0),
+            prompt_channels=prompt_channels(environment),
+            prompt_events_key=environment.get("DIALTONE_PROMPT_EVENTS_KEY", ""),
             max_body=int(_number(environment, "DIALTONE_MAX_BODY", 50 * 1024 * 1024)),
             callers=_callers(environment),
             retention=retention(environment.get("DIALTONE_RETENTION", "")),
@@ -155,6 +162,17 @@ def ways_of(environment: Mapping[str, str]) -> tuple[Way, ...]:
             "loopback verifies nothing and stands alone", field="DIALTONE_AUTH", fix="leave it out, or the others"
         )
     return ways
+
+
+def prompt_channels(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The channels that DIALTONE_PROMPT_CHANNELS names, all without it. Raises `ConfigurationError`."""
+    named = _list(environment, "DIALTONE_PROMPT_CHANNELS") or tuple(CHANNELS)
+    for name in named:
+        if name not in CHANNELS:
+            raise ConfigurationError(
+                f"{name!r} is no channel", field="DIALTONE_PROMPT_CHANNELS", fix=f"use some of {', '.join(CHANNELS)}"
+            )
+    return named
 
 
 def is_private(url: str) -> bool:

@@ -272,7 +272,7 @@ class Turns:
         actions = await self.bot.sent(history.facts.call_id, turn.actions)
         if not actions:
             return b""
-        await self._put_prompts(actions)
+        await self._put_prompts(actions, history.facts.started)
         await self._put_recordings(actions)
         return self._written(history, actions, whole)
 
@@ -286,12 +286,13 @@ class Turns:
             loopback_http=self.settings.auth == "loopback",
         )
 
-    async def _put_prompts(self, actions: list[Action]) -> None:
-        """Replace the texts of named prompts by what operators have uploaded, each in its language."""
+    async def _put_prompts(self, actions: list[Action], began: float) -> None:
+        """Replace the texts of named prompts by what operators had uploaded when the call began, in its language."""
         prompts = [prompt for action in actions for prompt in skype.prompts_of(action) if prompt.blob_name]
         for culture in {prompt.blob_culture for prompt in prompts}:
             spoken = [prompt for prompt in prompts if prompt.blob_culture == culture]
-            found = await self.storage.prompts.resolve({prompt.blob_name or "" for prompt in spoken}, culture)
+            names = {prompt.blob_name or "" for prompt in spoken}
+            found = await self.storage.prompts.resolve(names, culture, channel=self.channel, as_of=began)
             for prompt in spoken:
                 if (uploaded := found.get(prompt.blob_name or "")) is not None:
                     prompt.value, prompt.file_uri = uploaded.text, uploaded.file_uri
@@ -411,6 +412,7 @@ def turns() -> Turns:
         client_id=current.client_id,
         prompt_refresh=current.prompt_refresh,
         callers=current.callers,
+        prompt_channels=current.prompt_channels,
     )
     return Turns(
         bot=load_bot(current.bot),

@@ -29,8 +29,8 @@ param promptVersionDays int
 @description('Whether only private endpoints reach the account.')
 param privateNetworking bool
 
-var containers = ['prompts', 'recordings', 'deployments']
-var tables = ['calls', 'callindex', 'calldata', 'recordings']
+var containers = ['prompts', 'promptversions', 'recordings', 'deployments']
+var tables = ['calls', 'callindex', 'calldata', 'recordings', 'prompts']
 var queues = ['dialtone-events']
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {

@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 
 from dialtone import __version__
+from simulator.audio import encode
 from tests.azurite import find_azurite
 from tests.fakes import COMMAND, ROOT, environment, gone, make_app, noted
+from tests.gate import uploads
 from tests.ledgers import BAD, GOOD
+from tests.sounds import pcm
 
 BOT = ("--bot", "http://127.0.0.1:1/api/calls")
 PROGRAMS = ("azurite", "devhost", "media_worker")
@@ -206,13 +209,40 @@ def test_prompts_are_pushed_and_listed(tmp_path: Path, azurite_connection: str) 
     (tmp_path / "bad name.txt").write_text("Good morning.")
     storage = {"DIALTONE_STORAGE": azurite_connection}
     pushed = dialtone(tmp_path, "prompts", "push", "welcome.en-US.txt", **storage)
-    assert (pushed.returncode, pushed.stdout) == (0, "prompts/welcome.en-US.txt\n"), pushed.stderr
+    assert (pushed.returncode, pushed.stdout) == (
+        0,
+        "prompts/welcome.en-us.txt  text: Good morning.\n",
+    ), pushed.stderr
     listed = dialtone(tmp_path, "prompts", "list", "--json", **storage)
-    assert json.loads(listed.stdout) == [{"name": "welcome.en-US.txt", "bytes": 13}]
-    assert dialtone(tmp_path, "prompts", "list", **storage).stdout == "        13  prompts/welcome.en-US.txt\n"
+    (prompt,) = json.loads(listed.stdout)["prompts"]
+    assert (prompt["slot"], prompt["playing"]["text"]) == ("welcome.en-us", "Good morning.")
+    told = dialtone(tmp_path, "prompts", "list", "--bot", "bots.reception:bot", **storage)
+    assert "plays    welcome.en-us: text: Good morning.\n" in told.stdout
+    assert "text     main-menu: not uploaded, the bot's own text is spoken\n" in told.stdout
     refused = dialtone(tmp_path, "prompts", "push", "bad name.txt", **storage)
-    assert refused.returncode == 2
-    assert "problem: 'bad name.txt' is not the name of a prompt" in refused.stderr
+    assert refused.returncode == 1
+    assert "problem: bad name.txt: 'bad name.txt' is not the name of a prompt\n    fix: use" in refused.stderr
+
+
+@pytest.mark.azurite
+def test_prompts_are_converted_and_brought_back(tmp_path: Path, azurite_connection: str) -> None:
+    (tmp_path / "menu.mp3").write_bytes(encode(pcm(), "mp3"))
+    (tmp_path / "menu.txt").write_text("Press 1.")
+    (tmp_path / "loud.wav").write_bytes(uploads.BAD["clipped"][1])
+    storage = {"DIALTONE_STORAGE": azurite_connection}
+    checked = dialtone(tmp_path, "prompts", "check", "menu.mp3", "loud.wav")
+    assert (checked.returncode, checked.stdout.count("fine ")) == (1, 1)
+    assert "fix: record it again with less gain" in checked.stderr
+    assert dialtone(tmp_path, "prompts", "push", "menu.mp3", **storage).stdout.startswith(
+        "prompts/menu.wav  sound, 1.0"
+    )
+    assert dialtone(tmp_path, "prompts", "push", "menu.txt", **storage).returncode == 0
+    listed = dialtone(tmp_path, "prompts", "versions", "menu", "--json", **storage)
+    newest, oldest = json.loads(listed.stdout)
+    assert (newest["text"], oldest["file"]) == ("Press 1.", "menu.mp3")
+    back = dialtone(tmp_path, "prompts", "rollback", "menu", oldest["id"], **storage)
+    assert back.stdout.startswith("menu  sound"), back.stderr
+    assert dialtone(tmp_path, "prompts", "remove", "menu", **storage).stdout == "menu is removed\n"
 
 
 @pytest.fixture

@@ -155,9 +155,9 @@ def test_there_are_seeds_enough() -> None:
 
 
 BAD_PROMPTS = {
-    "empty.txt": (b" \n", "the text is empty"),
-    "noise.wav": (b"MP3 in disguise", "it is no WAV file"),
-    "wel come.txt": (b"Welcome", "is not the name of a prompt"),
+    "empty.txt": (b" \n", "the file is empty"),
+    "noise.wav": (b"MP3 in disguise", "its name says wav, and it is"),
+    "wel come.txt": (b"Welcome", "its name is none of a prompt"),
 }
 
 

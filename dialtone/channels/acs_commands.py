@@ -186,6 +186,9 @@ def file_source(uri: str) -> dict[str, Any]:
 
 
 def _spoken(prompt: Prompt, text: str) -> dict[str, Any]:
+    if text.startswith("<speak"):
+        # An operator's upload (dialtone/gate/texts.py), with a voice of its own.
+        return {"kind": "ssml", "ssml": {"ssmlText": text}}
     if needs_ssml(prompt):
         return {"kind": "ssml", "ssml": {"ssmlText": ssml_of(prompt, text)}}
     voice = {"text": text, "sourceLocale": locale_of(prompt), "voiceKind": str(gender_of(prompt))}

@@ -4,9 +4,12 @@ prompts and recordings in Blob Storage.
 Importing this imports nothing of the Azure SDK; the first request does.
 """
 
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from dialtone.errors import ConfigurationError
+from dialtone.gate import CHANNELS
 from dialtone.privacy import Callers
 from dialtone.storage.backend import Backend
 from dialtone.storage.calls import CALLS_TABLE, INDEX_TABLE, CallRecord, CallStore, NoteRow, SignalRow, TurnRow
@@ -14,7 +17,15 @@ from dialtone.storage.data import DATA_TABLE, DataStore
 from dialtone.storage.failures import SETTING
 from dialtone.storage.keys import call_key
 from dialtone.storage.ledger import LEDGER_TABLE, Entry, Ledger, Receipt, State
-from dialtone.storage.prompts import PROMPTS_CONTAINER, PromptStore, ResolvedPrompt
+from dialtone.storage.prompt_slots import FileState, PromptVersion
+from dialtone.storage.prompts import (
+    PROMPTS_CONTAINER,
+    PROMPTS_TABLE,
+    VERSIONS_CONTAINER,
+    PromptStatus,
+    PromptStore,
+    ResolvedPrompt,
+)
 from dialtone.storage.recordings import RECORDINGS_CONTAINER, Recording, RecordingStore
 
 __all__ = [
@@ -24,14 +35,19 @@ __all__ = [
     "INDEX_TABLE",
     "LEDGER_TABLE",
     "PROMPTS_CONTAINER",
+    "PROMPTS_TABLE",
     "RECORDINGS_CONTAINER",
+    "VERSIONS_CONTAINER",
     "CallRecord",
     "CallStore",
     "DataStore",
     "Entry",
+    "FileState",
     "Ledger",
     "NoteRow",
+    "PromptStatus",
     "PromptStore",
+    "PromptVersion",
     "Receipt",
     "Recording",
     "RecordingStore",
@@ -66,25 +82,34 @@ class Storage:
         *,
         prompt_refresh: float = 0.0,
         link_seconds: float = 600,
+        prompt_channels: Collection[str] = tuple(CHANNELS),
         callers: Callers = Callers.SHOWN,
+        now: Callable[[], float] = time.time,
     ) -> "Storage":
-        """The stores on a backend; see `open_storage`."""
+        """The stores on a backend; see `open_storage`. `now` gives seconds since 1970, UTC."""
         ledger = Ledger(backend.table(LEDGER_TABLE))
-        prompts = backend.container(PROMPTS_CONTAINER)
         return cls(
             calls=CallStore(backend.table(CALLS_TABLE), backend.table(INDEX_TABLE)),
             data=DataStore(backend.table(DATA_TABLE)),
             ledger=ledger,
             recordings=RecordingStore(backend.container(RECORDINGS_CONTAINER), ledger, callers),
-            prompts=PromptStore(prompts, refresh=prompt_refresh, link_seconds=link_seconds),
+            prompts=PromptStore(
+                backend.container(PROMPTS_CONTAINER),
+                backend.container(VERSIONS_CONTAINER),
+                backend.table(PROMPTS_TABLE),
+                refresh=prompt_refresh,
+                link_seconds=link_seconds,
+                channels=prompt_channels,
+                now=now,
+            ),
             backend=backend,
         )
 
     async def ensure(self) -> None:
         """Create the tables and containers that are not there. Raises StorageUnavailable."""
-        for table in (CALLS_TABLE, INDEX_TABLE, DATA_TABLE, LEDGER_TABLE):
+        for table in (CALLS_TABLE, INDEX_TABLE, DATA_TABLE, LEDGER_TABLE, PROMPTS_TABLE):
             await self.backend.table(table).ensure()
-        for container in (RECORDINGS_CONTAINER, PROMPTS_CONTAINER):
+        for container in (RECORDINGS_CONTAINER, PROMPTS_CONTAINER, VERSIONS_CONTAINER):
             await self.backend.container(container).ensure()
 
     async def ping(self) -> None:
@@ -103,6 +128,7 @@ def open_storage(
     account: str | None = None,
     client_id: str | None = None,
     prompt_refresh: float = 0.0,
+    prompt_channels: Collection[str] = tuple(CHANNELS),
     link_seconds: float = 600,
     callers: Callers = Callers.SHOWN,
 ) -> Storage:
@@ -110,15 +136,22 @@ def open_storage(
 
     `connection_string` is that of an account or of Azurite, or `memory`. `account` is the name of an account that is
     reached as the managed identity `client_id`, or as the system-assigned one. `prompt_refresh` is how many seconds an
-    uploaded prompt may take to be heard; 0 asks at every turn. `link_seconds` (up to a day) is the life of the links
-    to prompts. `callers` says how callers are written into recordings. Raises ConfigurationError.
+    uploaded prompt may take to be heard; 0 asks at every turn. `prompt_channels` are those that a prompt has to fit.
+    `link_seconds` (up to a day) is the life of the links to prompts. `callers` says how callers are written into
+    recordings. Raises ConfigurationError.
     """
     if not 0 < link_seconds <= LINK_SECONDS_MAX:
         raise ConfigurationError(
             f"a link lives up to {LINK_SECONDS_MAX} seconds", field="link_seconds", fix="use 600, which is ten minutes"
         )
     backend = _backend(connection_string, account, client_id)
-    return Storage.on(backend, prompt_refresh=prompt_refresh, link_seconds=link_seconds, callers=callers)
+    return Storage.on(
+        backend,
+        prompt_refresh=prompt_refresh,
+        prompt_channels=prompt_channels,
+        link_seconds=link_seconds,
+        callers=callers,
+    )
 
 
 def _backend(connection_string: str | None, account: str | None, client_id: str | None) -> Backend:

@@ -16,12 +16,15 @@ Entity = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """What is known of a blob without reading it. `size` is in bytes; `etag` changes whenever the content does."""
+    """What is known of a blob without reading it. `size` is in bytes; `etag` changes whenever the content does;
+    `modified` is when it did, to the second, in Unix seconds (0 in memory, which has no clock).
+    """
 
     name: str
     size: int
     etag: str
     metadata: Mapping[str, str] = field(default_factory=dict)
+    modified: float = 0.0
 
 
 class Table(Protocol):

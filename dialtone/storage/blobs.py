@@ -245,7 +245,8 @@ async def _create(container: "ContainerClient") -> None:
 
 
 def _blob(properties: Any) -> Blob:
-    return Blob(properties.name, properties.size, _etag(properties.etag), dict(properties.metadata or {}))
+    modified = properties.last_modified.timestamp() if properties.last_modified else 0.0
+    return Blob(properties.name, properties.size, _etag(properties.etag), dict(properties.metadata or {}), modified)
 
 
 def _etag(text: str) -> str:

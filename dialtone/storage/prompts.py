@@ -1,205 +1,396 @@
-"""What operators upload to be played: container `prompts`, blobs `<name>[.<culture>].(wav|wma|txt)`.
+"""What operators upload to be played: container `prompts`, blobs `<name>[.<culture>].(wav|wma|mp3|ssml|txt)`.
 
-1. A name has ASCII letters, digits, `-` and `_`, and may be in folders (`/`). A culture is a language tag such as
-   `en-US`. Cultures and endings are compared without case, names with it. Blobs named otherwise are left alone.
-2. For a culture the most special blob wins (`en-us`, then `en`, then the one without a culture), and among those of
-   one culture `wav`, then `wma`, then `txt`.
-3. A file becomes a read link with a short life. A text becomes text: UTF-8, without a byte order mark and without
-   the line ends behind it, 1 to 2048 characters (Skype Calling API, playPrompt). A text that is not so is as good
-   as absent; the log says so once for each upload.
-4. An upload is heard by the next turn. Every resolve sees what was there when it asked, or a list that is at most
-   `refresh` seconds older. It costs one request for the list, which resolves that have all asked before it started
-   share, and one for each text that has another etag than when it was last read.
+1. An upload is judged (`dialtone.gate`) before anybody hears it: when a turn first finds it, or earlier, by `settle`.
+   What is good becomes a version, kept in the container `promptversions` as it is played. What is refused changes
+   nothing: the last good version of that file goes on, and the reason is kept, and logged once.
+2. For a culture the most special prompt wins (`en-us`, then `en`, then the one without a culture), and among the files
+   of one culture that have a good version `wav`, `wma`, `mp3`, `ssml`, `txt`, in this order.
+3. A call hears the versions that were there when it began (`as_of`): one that is uploaded later, or brought back, is
+   for later calls. The time of an upload is known to the second. A file that is deleted is gone at once for all.
+4. Every resolve sees what was there when it asked, or a list that is at most `refresh` seconds older. An upload is
+   heard by calls that begin `refresh` seconds after it; so no two processes can play a call different versions.
+5. It costs one request for the list, which resolves that have all asked before it started share, and one for each
+   prompt that changed since: the row of the table `prompts` that says what became of it. Whoever finds that row too
+   old judges what is new and writes it. Within `refresh` seconds it costs nothing.
 """
 
 import asyncio
 import logging
-import re
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
-from dialtone.errors import BotError, DialtoneError
-from dialtone.protocol.rules import PROMPT_TEXT_MAX
-from dialtone.storage.backend import Blob, Container, together
+from dialtone.errors import BotError, DialtoneError, StorageUnavailable
+from dialtone.gate import CHANNELS, ENDINGS, UPLOAD_MAX, Good, judge, prompt_file, read_name
+from dialtone.gate.decoding import installed_decoder
+from dialtone.gate.judging import Decoder, too_large
+from dialtone.storage.backend import Blob, Container, Table, together
+from dialtone.storage.keys import call_key
+from dialtone.storage.prompt_slots import (
+    TYPES,
+    FileState,
+    PromptVersion,
+    SlotState,
+    about,
+    narrow_path,
+    path_of,
+    version_of_blob,
+    versions_prefix,
+)
+from dialtone.storage.rows import pack, text_of
 
 PROMPTS_CONTAINER: Final = "prompts"
+VERSIONS_CONTAINER: Final = "promptversions"
+PROMPTS_TABLE: Final = "prompts"
+VERSIONS_KEPT: Final = 50
+"""Versions of a prompt that a list of them shows."""
 
+LINKS_KEPT: Final = 1000
+
+_PARTITION: Final = "prompts"
 _log = logging.getLogger(__name__)
 
-_CONTENT_TYPES: Final = {"wav": "audio/wav", "wma": "audio/x-ms-wma", "txt": "text/plain; charset=utf-8"}
-_BLOB_NAME: Final = re.compile(
-    r"(?P<name>[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*)"
-    r"(?:\.(?P<culture>[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*))?"
-    r"\.(?P<ending>wav|wma|txt)",
-    re.ASCII | re.IGNORECASE,
-)
-# A byte order mark, characters of four bytes, and some line ends.
-_TEXT_MAX_BYTES: Final = 4 * PROMPT_TEXT_MAX + 16
-
-_Index = dict[tuple[str, str, str], Blob]
+_UPLOAD_TYPES: Final = {"wav": "audio/wav", "ssml": "application/ssml+xml", "txt": "text/plain; charset=utf-8"}
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedPrompt:
-    """What is played for a name: `text`, or the file at `file_uri`; the other is None."""
+    """What is played for a name: `text`, or the file at `file_uri`; the other is None. `text` may be SSML for a channel
+    that speaks it, and begins with `<speak` then.
+    """
 
     text: str | None
     file_uri: str | None
 
 
 @dataclass(frozen=True, slots=True)
+class Slot:
+    """The files of a prompt in one culture, as they are listed: name and etag, those first that win. `changed` is the
+    latest of them, `after` when a list last had others (Unix seconds).
+    """
+
+    key: str
+    files: tuple[tuple[str, str], ...]
+    sizes: tuple[int, ...]
+    changed: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class PromptStatus:
+    """What became of a prompt: `playing` is what new calls hear, None when nothing of it is good; `files` are its
+    uploads, each with its reason if it was refused.
+    """
+
+    slot: str
+    playing: PromptVersion | None
+    files: tuple[FileState, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Listing:
-    """The answer to a list request, good or bad, and when that started."""
+    """The answer to a list request, good or bad, and when that started: by the store's clock, and in Unix seconds."""
 
     started: float
-    index: _Index
+    at: float
+    slots: dict[str, Slot]
     error: DialtoneError | None = None
+    others: tuple[str, ...] = ()
 
 
 class PromptStore:
-    """The prompts. `refresh` is how old a list may be, in seconds; `link_seconds` is the life of a link. Every method
-    raises StorageUnavailable.
+    """The prompts. Every method raises StorageUnavailable.
+
+    `refresh` is how old a list may be, in seconds; `link_seconds` is the life of a link; `channels` are those that a
+    prompt has to fit; `decoder` gives what reads compressed sound, PyAV where that is installed.
     """
 
     def __init__(
         self,
         container: Container,
+        versions: Container,
+        table: Table,
         *,
         refresh: float = 0.0,
         link_seconds: float = 600,
+        channels: Collection[str] = tuple(CHANNELS),
+        decoder: Callable[[], Decoder | None] = installed_decoder,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> None:
-        self._container = container
+        self._container, self._versions, self._table = container, versions, table
         self._refresh = refresh
         self._link_seconds = link_seconds
-        self._clock = clock
+        self._channels = channels
+        self._decoder = decoder
+        self._clock, self._now = clock, now
         self._listing: _Listing | None = None
         self._lock = asyncio.Lock()
+        self._settling = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._texts: dict[str, tuple[str, str | None]] = {}
+        self._states: dict[str, SlotState] = {}
+        self._links: dict[tuple[str, str, str], tuple[float, str]] = {}
 
-    async def resolve(self, names: Iterable[str], culture: str | None = None) -> dict[str, ResolvedPrompt]:
-        """What is played for each of these names; a name that nobody uploaded is not in the answer."""
-        wanted = list(dict.fromkeys(names))
-        if not wanted:
-            return {}
-        index = await self._fresh_index()
-        if not index:
-            return {}
-        cultures = _fallbacks(culture)
-        found = await together(*(self._find(index, name, cultures) for name in wanted))
-        return {name: prompt for name, prompt in zip(wanted, found, strict=True) if prompt is not None}
+    async def resolve(
+        self,
+        names: Iterable[str],
+        culture: str | None = None,
+        *,
+        channel: str = "skype",
+        as_of: float | None = None,
+    ) -> dict[str, ResolvedPrompt]:
+        """What is played on a channel for each of these names; a name that nobody uploaded is not in the answer.
 
-    async def put(self, blob_name: str, data: bytes) -> None:
-        """Upload a prompt, in place of the one with this name. Raises BotError when the name is not one of a prompt,
-        or the text is not one that can be spoken.
+        `as_of` is when the call began, in Unix seconds (rule 3); None asks for what a call that begins now hears.
         """
-        match = _BLOB_NAME.fullmatch(blob_name)
-        if match is None:
-            raise BotError(
-                f"{blob_name!r} is not the name of a prompt",
-                field="blob_name",
-                fix="use <name>.wav, <name>.en-US.txt and the like: letters, digits, - and _; wav, wma or txt",
-                code="PROMPT_NAME",
-            )
-        ending = match["ending"].lower()
-        if ending == "txt":
-            _read_text(data)
-        await self._container.put(blob_name, data, _CONTENT_TYPES[ending], {}, overwrite=True)
-        self._listing = None
+        wanted = dict.fromkeys(names)
+        listing = self._listing
+        if listing is None or listing.error is not None or not self._serves(listing, self._clock()):
+            listing = await self._fresh() if wanted else None
+        if listing is None or not listing.slots:
+            return {}
+        slots = listing.slots
+        found = {name: [slots[key] for key in slot_keys(name, culture) if key in slots] for name in wanted}
+        if unknown := [slot for each in found.values() for slot in each if not self._knows(slot)]:
+            await together(*(self._settle(slot) for slot in dict.fromkeys(unknown)))
+        answer = {}
+        for name, candidates in found.items():
+            for slot in candidates:
+                state = self._states.get(slot.key)
+                version = state.playing(as_of, self._refresh) if state is not None else None
+                if version is not None:
+                    answer[name] = self._rendered(version, channel) or await self._linked(version, channel)
+                    break
+        return answer
 
-    async def _fresh_index(self) -> _Index:
+    async def put(self, file: str, data: bytes, *, by: str = "") -> PromptVersion:
+        """Upload a prompt, in place of every file of the same name and culture, and say what is played from now on.
+
+        `by` is who does it. Raises BotError when it is refused: then nothing has changed.
+        """
+        parts = prompt_file(file)
+        good = await self._judged(file, data)
+        name = f"{file[: len(file) - len(parts.ending) - 1]}.{good.ending}"
+        version = PromptVersion.of(parts.slot, good, file=file, by=by, since=self._now())
+        await self._keep(version, good, overwrite=True)
+        await self._container.put(name, good.data, _UPLOAD_TYPES[good.ending], {}, overwrite=True)
+        slot = (await self._list_again()).slots.get(parts.slot)
+        for other in (each for each, _ in slot.files if each != name) if slot else ():
+            await self._container.delete(other)
+        status = await self.settle(parts.slot)
+        if status is None or status.playing is None:
+            raise StorageUnavailable("the upload was removed at once", fix="upload it again")
+        return replace(status.playing, file=file, by=by)
+
+    async def settle(self, slot: str) -> PromptStatus | None:
+        """Judge what is new of a prompt, now, and say what became of it; None when no file of it is there."""
+        there = (await self._list_again()).slots.get(slot)
+        if there is None:
+            return None
+        await self._settle(there)
+        return self._status(there)
+
+    async def statuses(self) -> list[PromptStatus]:
+        """All prompts, judged, in the order of their names."""
+        slots = (await self._list_again()).slots
+        for key in sorted(slots):
+            await self._settle(slots[key])
+        return [self._status(slots[key]) for key in sorted(slots)]
+
+    async def strangers(self) -> tuple[str, ...]:
+        """Blobs in the container whose names are none of a prompt: nobody hears them."""
+        return (await self._fresh()).others
+
+    async def versions(self, slot: str) -> list[PromptVersion]:
+        """The versions of a prompt, the newest first, VERSIONS_KEPT of them at most."""
+        blobs = await self._versions.blobs(versions_prefix(slot), metadata=True)
+        found = [version for blob in blobs if (version := version_of_blob(slot, blob)) is not None]
+        return sorted(found, key=lambda version: version.since, reverse=True)[:VERSIONS_KEPT]
+
+    async def read(self, slot: str, version: str) -> bytes:
+        """The file of a version. Raises BotError (PROMPT_VERSION) when there is none."""
+        content = await self._versions.read(path_of(slot, version))
+        if content is None:
+            raise BotError(
+                f"{slot} has no version {version!r}",
+                field="version",
+                fix="take one from the list of its versions",
+                code="PROMPT_VERSION",
+            )
+        return content[0]
+
+    async def preview(self, slot: str, version: str, seconds: float = 600) -> str:
+        """A link to the file of a version."""
+        ending = version.rpartition(".")[2]
+        return await self._versions.link(path_of(slot, version), seconds, TYPES.get(ending, TYPES["txt"]))
+
+    async def roll_back(self, slot: str, version: str, *, by: str = "") -> PromptVersion:
+        """Play an earlier version again: it is uploaded anew, so the container has what is played. Raises BotError."""
+        data = await self.read(slot, version)
+        return await self.put(f"{slot}.{version.rpartition('.')[2]}", data, by=by)
+
+    async def remove(self, slot: str) -> bool:
+        """Delete the files of a prompt: the bot's own text is spoken then; its versions stay. False: there was none."""
+        there = (await self._list_again()).slots.get(slot)
+        for name, _ in there.files if there else ():
+            await self._container.delete(name)
+        self._listing = None
+        return there is not None
+
+    # The list of what is there.
+
+    async def _list_again(self) -> _Listing:
+        self._listing = self._listing and _Listing(float("-inf"), self._listing.at, self._listing.slots)
+        return await self._fresh()
+
+    async def _fresh(self) -> _Listing:
         asked = self._clock()
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop:
-            self._loop, self._lock = loop, asyncio.Lock()
         listing = self._listing
         if listing is None or not self._serves(listing, asked):
+            loop = asyncio.get_running_loop()
+            if self._loop is not loop:
+                self._loop, self._lock, self._settling = loop, asyncio.Lock(), asyncio.Lock()
             async with self._lock:
                 listing = self._listing
                 if listing is None or not self._serves(listing, asked):
                     listing = self._listing = await self._list()
         if listing.error is not None:
             raise listing.error
-        return listing.index
+        return listing
 
     def _serves(self, listing: _Listing, asked: float) -> bool:
         return listing.started > (asked - self._refresh if listing.error is None else asked)
 
     async def _list(self) -> _Listing:
-        started = self._clock()
+        before = self._listing
+        started, at = self._clock(), self._now()
         try:
             blobs = await self._container.blobs()
         except DialtoneError as error:
             # Kept, so that those who wait for the same list do not each wait for a failure of their own.
-            return _Listing(started, {}, error)
-        index: _Index = {}
-        for blob in blobs:
-            if match := _BLOB_NAME.fullmatch(blob.name):
-                key = (match["name"], (match["culture"] or "").lower(), match["ending"].lower())
-                index.setdefault(key, blob)
-        there = {blob.name for blob in blobs}
-        self._texts = {name: text for name, text in self._texts.items() if name in there}
-        return _Listing(started, index)
+            kept = before.slots if before else {}
+            return _Listing(started, before.at if before else 0.0, kept, error)
+        return _listing(blobs, started, at, before)
 
-    async def _find(self, index: _Index, name: str, cultures: list[str]) -> ResolvedPrompt | None:
-        for culture in cultures:
-            for ending, content_type in _CONTENT_TYPES.items():
-                blob = index.get((name, culture, ending))
-                if blob is None:
-                    continue
-                if ending != "txt":
-                    link = await self._container.link(blob.name, self._link_seconds, content_type)
-                    return ResolvedPrompt(text=None, file_uri=link)
-                text = await self._text(blob)
-                if text is not None:
-                    return ResolvedPrompt(text=text, file_uri=None)
-        return None
+    # What became of it.
 
-    async def _text(self, blob: Blob) -> str | None:
-        etag, text = self._texts.get(blob.name, ("", None))
-        if etag == blob.etag:
-            return text
-        # One that is too long whatever it says is not worth reading.
-        data, etag = b"x" * _TEXT_MAX_BYTES, blob.etag
-        if blob.size < _TEXT_MAX_BYTES:
-            content = await self._container.read(blob.name)
-            if content is None:
-                return None
-            data, etag = content
-        try:
-            text = _read_text(data)
-        except BotError as error:
-            text = None
-            if self._texts.get(blob.name) != (etag, None):
-                _log.warning("The prompt %s/%s is not used. %s", PROMPTS_CONTAINER, blob.name, error)
-        self._texts[blob.name] = etag, text
-        return text
+    def _knows(self, slot: Slot) -> bool:
+        state = self._states.get(slot.key)
+        return state is not None and state.signature == slot.files
+
+    async def _settle(self, slot: Slot) -> None:
+        """Know the state of a slot: from its row, or by judging what the row does not know (rules 1 and 5)."""
+        async with self._settling:
+            if self._knows(slot):
+                return
+            row = await self._table.get(_PARTITION, call_key(slot.key))
+            state = SlotState.read(text_of(row, "state")) if row is not None else SlotState()
+            if state.signature != slot.files:
+                state = await self._judge_new(slot, state)
+                entity = {"PartitionKey": _PARTITION, "RowKey": call_key(slot.key)}
+                pack(entity, "slot", slot.key)
+                pack(entity, "state", state.written())
+                await self._table.put(entity)
+            self._states[slot.key] = state
+
+    async def _judge_new(self, slot: Slot, before: SlotState) -> SlotState:
+        # A list that began at `after` had it not; calls that began with that list are earlier.
+        since = max(slot.changed, slot.after + 0.001)
+        known = {each.file: each for each in before.files}
+        made: dict[str, PromptVersion] = {}
+        files = []
+        for (name, etag), size in zip(slot.files, slot.sizes, strict=True):
+            state = known.get(name, FileState(name))
+            if state.etag != etag:
+                try:
+                    good = await self._read_and_judge(name, size)
+                except BotError as refusal:
+                    _log.warning("the prompt %s/%s is not used. %s", PROMPTS_CONTAINER, name, refusal)
+                    state = state.refused(etag, refusal)
+                else:
+                    version = PromptVersion.of(slot.key, good, file=name, by="", since=since)
+                    await self._keep(version, good, overwrite=False)
+                    made[version.id] = version
+                    state = FileState(name, etag, version.id)
+            files.append(state)
+        settled = before.settled(slot.files, files, made, since)
+        if settled.live != before.live and (playing := settled.playing(None)) is not None:
+            _log.info("the prompt %s is played from now on: version %s", slot.key, playing.id)
+        return settled
+
+    async def _read_and_judge(self, name: str, size: int) -> Good:
+        if size > UPLOAD_MAX:
+            raise too_large(size)
+        content = await self._container.read(name)
+        return await self._judged(name, content[0] if content else b"")
+
+    async def _judged(self, file: str, data: bytes) -> Good:
+        decoder = self._decoder()
+        # Other calls go on meanwhile.
+        return await asyncio.to_thread(judge, file, data, decoder=decoder, channels=self._channels)
+
+    async def _keep(self, version: PromptVersion, good: Good, *, overwrite: bool) -> None:
+        kind = TYPES[good.ending]
+        slot = version.slot
+        if good.narrow:
+            # First: whoever finds the version finds this too.
+            await self._versions.put(narrow_path(slot, version.id), good.narrow, kind, {}, overwrite=False)
+        await self._versions.put(path_of(slot, version.id), good.data, kind, about(version), overwrite=overwrite)
+
+    def _status(self, slot: Slot) -> PromptStatus:
+        state = self._states[slot.key]
+        return PromptStatus(slot.key, state.playing(None), state.files)
+
+    def _rendered(self, version: PromptVersion, channel: str) -> ResolvedPrompt | None:
+        """What is played of a version; None when there is no link to its file that lasts."""
+        how = CHANNELS[channel]
+        if version.ending != "wav":
+            return ResolvedPrompt(version.ssml if version.ssml and how.speaks_ssml else version.text, None)
+        until, link = self._links.get((version.slot, version.id, channel), (0.0, ""))
+        return ResolvedPrompt(None, link) if until > self._clock() else None
+
+    async def _linked(self, version: PromptVersion, channel: str) -> ResolvedPrompt:
+        """The same with a new link, which is given for half of its life."""
+        tight = 0 < CHANNELS[channel].file_max < version.bytes
+        path = narrow_path(version.slot, version.id) if tight else path_of(version.slot, version.id)
+        now = self._clock()
+        if len(self._links) > LINKS_KEPT:
+            self._links.clear()
+        link = await self._versions.link(path, self._link_seconds, TYPES["wav"])
+        self._links[version.slot, version.id, channel] = now + self._link_seconds / 2, link
+        return ResolvedPrompt(None, link)
 
 
-def _fallbacks(culture: str | None) -> list[str]:
+def _listing(blobs: list[Blob], started: float, at: float, before: _Listing | None) -> _Listing:
+    found: dict[str, list[Blob]] = {}
+    others = []
+    for blob in blobs:
+        if parts := read_name(blob.name):
+            found.setdefault(parts.slot, []).append(blob)
+        else:
+            others.append(blob.name)
+    slots = {}
+    for key, files in found.items():
+        files.sort(key=lambda blob: (ENDINGS.index(blob.name.rpartition(".")[2].lower()), blob.name))
+        signature = tuple((blob.name, blob.etag) for blob in files)
+        old = before.slots.get(key) if before else None
+        if old is not None and old.files == signature:
+            slots[key] = old
+            continue
+        changed = max(blob.modified for blob in files)
+        slots[key] = Slot(key, signature, tuple(blob.size for blob in files), changed, before.at if before else 0.0)
+    return _Listing(started, at, slots, others=tuple(others))
+
+
+@lru_cache(maxsize=2048)
+def slot_keys(name: str, culture: str | None) -> tuple[str, ...]:
+    """The slots that a prompt is looked up in, the first one first."""
+    return tuple(f"{name}.{part}" if part else name for part in fallbacks(culture))
+
+
+def fallbacks(culture: str | None) -> list[str]:
     """`en-us`, `en` and the empty one for `en-US` (RFC 4647, lookup)."""
     parts = (culture or "").lower().split("-")
     return list(dict.fromkeys(["-".join(parts[:length]) for length in range(len(parts), 0, -1)] + [""]))
-
-
-def _read_text(data: bytes) -> str:
-    """Rule 3. Raises BotError."""
-    try:
-        text = data.decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise BotError(
-            "the text is not UTF-8", field="data", fix="save the file as UTF-8", code="PROMPT_TEXT"
-        ) from None
-    if not text.strip():
-        raise BotError("the text is empty", field="data", fix="write what is to be spoken", code="PROMPT_TEXT")
-    if len(text) > PROMPT_TEXT_MAX:
-        raise BotError(
-            f"the text is longer than {PROMPT_TEXT_MAX} characters",
-            field="data",
-            fix="make it shorter, or upload a sound file",
-            code="PROMPT_TEXT",
-        )
-    return text

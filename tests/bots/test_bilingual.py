@@ -47,6 +47,7 @@ async def test_what_operators_upload_for_a_language_is_heard_in_it() -> None:
     rig = Rig(bot)
     await rig.storage.prompts.put("hours.de.txt", b"Heute geschlossen.")
     await rig.storage.prompts.put("goodbye.txt", "Tschüss.".encode())
+    rig.now += 1
     for language, heard in [("de-AT", ["Heute geschlossen.", "Tschüss."]), ("en", [HOURS.text, "Tschüss."])]:
         members = [{"identity": "8:nora", "languageId": language, "originator": True}]
         call = f"call-{language}"

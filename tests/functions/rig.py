@@ -81,7 +81,7 @@ class Rig:
     backend: FaultyBackend = field(default_factory=FaultyBackend)
 
     def __post_init__(self) -> None:
-        self.storage = Storage.on(self.backend, prompt_refresh=0, link_seconds=600)
+        self.storage = Storage.on(self.backend, prompt_refresh=0, link_seconds=600, now=lambda: self.now)
         self.codec = AppStateCodec([KEY])
         self.turns = Turns(self.bot, self.storage, self.codec, self.settings, lambda: self.now)
 

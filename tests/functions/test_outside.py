@@ -151,6 +151,7 @@ async def test_prompts_and_texts_follow_the_language_within_a_turn() -> None:
     await rig.storage.prompts.put("hello.fr.txt", b"Salut.")
     await rig.storage.prompts.put("menu.de.txt", b"Eins.")
     await rig.storage.prompts.put("menu.fr.txt", b"Un.")
+    rig.now += 1
     reply = await rig.post(conversation(), message_id="m0")
     expected = ["Gruezi.", "Hallo.", "Salut.", "Bonjour.", "Hello.", "Hello.", "Gruezi.", "Hallo.", "Eins."]
     assert said(reply) == expected

@@ -10,6 +10,7 @@ from dialtone import Call, CallBot, CallEnded, Prompt
 from dialtone.errors import AppStateRejected, BadMessage, ConfigurationError, DialogError, StorageUnavailable
 from functions.turn import Reply, load_bot
 from tests.functions.rig import HUNG_UP, RECORDED, SILENCE, Rig, actions, chose, conversation, result, said, with_audio
+from tests.sounds import tone
 
 SOUND = b"RIFF" + bytes(range(256)) * 40
 
@@ -268,14 +269,23 @@ async def test_a_history_that_does_not_fit_is_read_from_the_journal() -> None:
     assert said(reply) == ["Done."]
 
 
-async def test_prompts_of_operators_are_heard_at_the_next_turn(rig: Rig) -> None:
+async def test_prompts_of_operators_are_heard_by_the_next_call(rig: Rig) -> None:
+    await rig.storage.prompts.put("main-menu.txt", b"Press 2.")
     first = await rig.post(conversation(), message_id="m0")
+    assert said(first)[1:] == ["Press 2."]
+    rig.now += 1
     await rig.storage.prompts.put("leave-message.txt", b"Talk now.")
-    await rig.storage.prompts.put("main-menu.wav", b"RIFFsound")
-    asked = await rig.post(result(first, chose("message")), message_id="m1")
-    assert said(asked) == ["Talk now."]
+    await rig.storage.prompts.put("main-menu.wav", tone())
+    # A call keeps the versions that it started with.
+    again = await rig.post(result(first, SILENCE), message_id="m1")
+    assert said(again)[-1:] == ["Press 2."]
+    asked = await rig.post(result(again, chose("message")), message_id="m2")
+    assert "Talk now." not in said(asked)
+    rig.now += 1
     other = await rig.post(conversation("call-8"), message_id="n0")
     assert said(other)[1].startswith("data:audio/wav")
+    asked = await rig.post(result(other, chose("message"), call="call-8"), message_id="n1")
+    assert said(asked) == ["Talk now."]
 
 
 async def test_a_lost_call_is_ended_once_with_its_clean_up(caplog: pytest.LogCaptureFixture) -> None:

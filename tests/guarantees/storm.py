@@ -110,7 +110,7 @@ class House:
 
     def __init__(self, versions: list[list[Program]], random: Random) -> None:
         self.storm = Storm(random)
-        self.storage = Storage.on(self.storm, prompt_refresh=0, link_seconds=600)
+        self.storage = Storage.on(self.storm, prompt_refresh=0, link_seconds=600, now=lambda: self.now)
         self.codec = AppStateCodec([KEY])
         self.now = START
         self.ran: list[Any] = []

@@ -36,6 +36,8 @@ LEFT_ALONE = {
     "DIALTONE_JWT_METADATA": "the default is the platform's",
     "DIALTONE_JWT_SKEW": "the default is the platform's",
     "DIALTONE_MAX_BODY": "the default is below what the host takes",
+    "DIALTONE_PROMPT_CHANNELS": "the default fits every channel",
+    "DIALTONE_PROMPT_EVENTS_KEY": "optional, subscribed by hand: docs/how-to/prompts.md",
     "DIALTONE_PROMPT_REFRESH": "the default lets an upload be heard at once",
     "DIALTONE_STORAGE": "a connection string is a key",
 }
@@ -403,9 +405,9 @@ def test_the_functions_run_on_flex_consumption(infra: Templates) -> None:
 
 
 def test_containers_and_tables_are_those_of_the_code(infra: Templates) -> None:
-    containers = {storage.PROMPTS_CONTAINER, storage.RECORDINGS_CONTAINER}
+    containers = {storage.PROMPTS_CONTAINER, storage.VERSIONS_CONTAINER, storage.RECORDINGS_CONTAINER}
     assert set(infra.body("storage.bicep", "variable", "containers")) == containers | {"deployments"}
-    tables = [storage.CALLS_TABLE, storage.INDEX_TABLE, storage.DATA_TABLE, storage.LEDGER_TABLE]
+    tables = [storage.CALLS_TABLE, storage.INDEX_TABLE, storage.DATA_TABLE, storage.LEDGER_TABLE, storage.PROMPTS_TABLE]
     assert infra.body("storage.bicep", "variable", "queues") == [storage.EVENTS_QUEUE]
     assert text(infra.root("storage.bicep")).count("in queues:") == 1
     assert infra.body("storage.bicep", "variable", "tables") == tables

@@ -19,9 +19,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from dialtone.errors import StorageUnavailable
-from dialtone.storage import Storage, open_storage
+from dialtone.storage import VERSIONS_CONTAINER, Storage, open_storage
 from dialtone.storage.account import Address, AzureAccount
 from tests.azurite import Azurite, find_azurite
+from tests.sounds import tone
 
 from .test_calls import record, turn
 from .test_recordings import MESSAGE, STORED
@@ -167,18 +168,18 @@ async def test_connection_that_breaks_under_a_request(azurite: Azurite) -> None:
 @pytest.mark.azurite
 async def test_link_is_for_one_blob_and_not_for_ever(azurite_connection: str) -> None:
     storage = open_storage(azurite_connection)
-    await storage.prompts.put("menu.wav", b"menu")
-    await storage.prompts.put("secret.wav", b"secret")
+    menu = await storage.prompts.put("menu.wav", tone())
+    secret = await storage.prompts.put("secret.wav", tone(hertz=400))
     link = (await storage.prompts.resolve(["menu"]))["menu"].file_uri
     assert link is not None
-    expired = await storage.backend.container("prompts").link("menu.wav", -60, "audio/wav")
+    expired = await storage.backend.container(VERSIONS_CONTAINER).link(f"menu~{menu.id}", -60, "audio/wav")
     await storage.close()
     assert "sp=r&" in link
     async with httpx.AsyncClient() as client:
-        assert (await client.get(link)).content == b"menu"
+        assert (await client.get(link)).content == tone()
         for bad in (
             expired,
-            link.replace("menu.wav", "secret.wav"),
+            link.replace(f"menu~{menu.id}", f"secret~{secret.id}"),
             link.replace("sp=r&", "sp=rw&"),
             link.replace("se=20", "se=21"),
             link.partition("&sig=")[0],
@@ -280,18 +281,18 @@ async def test_managed_identity(secure_azurite: Azurite, certificate: tuple[Path
     storage = Storage.on(backend)
     assert await storage.calls.insert(turn(0)) is None
     assert await storage.calls.latest("8d3b") == turn(0)
-    for name in ("one", "two"):
-        await storage.prompts.put(f"{name}.wav", name.encode())
+    sounds = {"one": tone(), "two": tone(hertz=400)}
+    versions = [await storage.prompts.put(f"{name}.wav", sound) for name, sound in sounds.items()]
     links = await storage.prompts.resolve(["one", "two"])
 
     # One delegation key serves many links, until a link would outlive it.
     assert backend._clients is not None
     delegation = backend._clients.delegation
-    await storage.prompts.resolve(["one", "two"])
+    await storage.prompts.preview("one", versions[0].id)
     assert delegation is not None
     assert backend._clients.delegation is delegation
     backend._clients.delegation = datetime.now(UTC) + timedelta(seconds=599), delegation[1]
-    await storage.prompts.resolve(["one", "two"])
+    await storage.prompts.preview("one", versions[0].id)
     assert backend._clients.delegation[1] is not delegation[1]
     await backend.queue("events").send("one")
     await storage.close()
@@ -303,7 +304,7 @@ async def test_managed_identity(secure_azurite: Azurite, certificate: tuple[Path
             assert prompt.file_uri is not None
             assert "skoid=" in prompt.file_uri
             assert "spr=https&" in prompt.file_uri
-            assert (await client.get(prompt.file_uri)).content == name.encode()
+            assert (await client.get(prompt.file_uri)).content == sounds[name]
             tampered = prompt.file_uri.replace("sp=r&", "sp=rw&")
             assert (await client.get(tampered)).status_code == 403
 

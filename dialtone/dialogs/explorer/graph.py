@@ -95,6 +95,8 @@ class Exploration:
     not_reached: list[str] = field(default_factory=list)
     notices: frozenset[str] = frozenset()
     """What is said before a question is asked again."""
+    prompts: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The named prompts that are played, each with its texts by their languages (empty: none was told)."""
 
     @property
     def edges(self) -> Iterator[Edge]:

@@ -217,6 +217,10 @@ class _Walk:
         seen = self._look(turn, event)
         line = Line(*seen.at) if seen is not None else NOWHERE
         edge.said = _said(turn)
+        for prompt in prompts_of(turn.actions):
+            if prompt.blob_name:
+                texts = self.found.prompts.setdefault(prompt.blob_name, {})
+                texts.setdefault(prompt.blob_culture or "", prompt.value or "")
         error = turn.error
         if error is not None:
             # One that depends on more than its history may fail at any answer: that is another fault.

@@ -1,0 +1,81 @@
+"""Uploads of prompts, as Event Grid tells them: judged at once, instead of by the first call that needs them.
+
+Without it nothing is missing but time: the first turn that finds an upload judges it. With it the reason of a refusal
+is in the log as soon as the upload is over. docs/how-to/prompts.md says how to subscribe.
+"""
+
+import hmac
+import json
+from typing import Any, Final
+
+import azure.functions as func
+
+from dialtone.errors import BadMessage, BodyTooLarge, Unauthorized
+from dialtone.gate import read_name
+from dialtone.storage import PROMPTS_CONTAINER
+from functions.http import log, route
+from functions.settings import settings
+from functions.turn import turns
+from functions.verify import loopback
+
+blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
+
+BODY_MAX: Final = 1024 * 1024
+"""Bytes of a body: Event Grid's limit."""
+
+_SUBJECT: Final = f"/blobServices/default/containers/{PROMPTS_CONTAINER}/blobs/"
+_HANDSHAKE: Final = "Microsoft.EventGrid.SubscriptionValidationEvent"
+
+
+async def uploads_key(request: func.HttpRequest) -> None:
+    """Verify the secret that Event Grid's address carries. Raises `Unauthorized`."""
+    if settings().auth == "loopback":
+        await loopback(request)
+        return
+    key = settings().prompt_events_key
+    if not key or not hmac.compare_digest(request.params.get("key", "").encode(), key.encode()):
+        raise Unauthorized(
+            "the address lacks the secret of Event Grid",
+            code="EVENTS_KEY",
+            field="key",
+            fix="subscribe with ?key= and the value of DIALTONE_PROMPT_EVENTS_KEY",
+        )
+
+
+@route(blueprint, "prompts/events", "POST", verifier=uploads_key)
+async def prompt_events(req: func.HttpRequest) -> func.HttpResponse:
+    """Take what Event Grid delivers about the container `prompts`: the handshake, and blobs that were written."""
+    body = req.get_body()
+    if len(body) > BODY_MAX:
+        raise BodyTooLarge(f"the body has {len(body)} bytes, {BODY_MAX} are allowed", fix="post fewer events at once")
+    slots = []
+    for event in _events(body):
+        kind = event.get("eventType")
+        if kind == _HANDSHAKE:
+            code = _member(event, "validationCode")
+            return func.HttpResponse(json.dumps({"validationResponse": code}), mimetype="application/json")
+        subject = str(event.get("subject", ""))
+        if kind == "Microsoft.Storage.BlobCreated" and subject.startswith(_SUBJECT):
+            if (file := read_name(subject.removeprefix(_SUBJECT))) is None:
+                log.warning("an upload has a name that is none of a prompt; nobody hears it")
+            else:
+                slots.append(file.slot)
+    for slot in dict.fromkeys(slots):
+        await turns().storage.prompts.settle(slot)
+    return func.HttpResponse(status_code=200)
+
+
+def _events(body: bytes) -> list[dict[str, Any]]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadMessage(f"the body is not JSON: {error}", code="NOT_JSON", fix="post what Event Grid posts") from None
+    events = found if isinstance(found, list) else [found]
+    if not all(isinstance(event, dict) for event in events):
+        raise BadMessage("an event is no JSON object", code="WRONG_TYPE", fix="post what Event Grid posts")
+    return events
+
+
+def _member(event: dict[str, Any], name: str) -> str:
+    data = event.get("data")
+    return str(data.get(name, "")) if isinstance(data, dict) else ""
