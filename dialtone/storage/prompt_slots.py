@@ -112,6 +112,10 @@ class SlotState:
         kept = tuple(known[each.version] for each in files if each.version in known)
         return SlotState(signature, tuple(files), kept, live)
 
+    def emptied(self) -> "SlotState":
+        """The state after all files were deleted: what comes under their names later begins anew."""
+        return SlotState(live=self.live)
+
     def written(self) -> str:
         """As JSON."""
         live = [[since, version and asdict(version)] for since, version in self.live]

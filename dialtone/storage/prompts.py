@@ -234,10 +234,15 @@ class PromptStore:
     async def remove(self, slot: str) -> bool:
         """Delete the files of a prompt: the bot's own text is spoken then; its versions stay. False: there was none."""
         there = (await self._list_again()).slots.get(slot)
-        for name, _ in there.files if there else ():
+        if there is None:
+            return False
+        await self._settle(there)
+        for name, _ in there.files:
             await self._container.delete(name)
+        async with self._settling:
+            await self._write(slot, self._states.pop(slot).emptied())
         self._listing = None
-        return there is not None
+        return True
 
     # The list of what is there.
 
@@ -289,11 +294,14 @@ class PromptStore:
             state = SlotState.read(text_of(row, "state")) if row is not None else SlotState()
             if state.signature != slot.files:
                 state = await self._judge_new(slot, state)
-                entity = {"PartitionKey": _PARTITION, "RowKey": call_key(slot.key)}
-                pack(entity, "slot", slot.key)
-                pack(entity, "state", state.written())
-                await self._table.put(entity)
+                await self._write(slot.key, state)
             self._states[slot.key] = state
+
+    async def _write(self, slot: str, state: SlotState) -> None:
+        entity = {"PartitionKey": _PARTITION, "RowKey": call_key(slot)}
+        pack(entity, "slot", slot)
+        pack(entity, "state", state.written())
+        await self._table.put(entity)
 
     async def _judge_new(self, slot: Slot, before: SlotState) -> SlotState:
         # A list that began at `after` had it not; calls that began with that list are earlier.

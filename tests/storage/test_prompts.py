@@ -226,6 +226,9 @@ class TestVersions:
         assert await storage.prompts.resolve(["menu"], as_of=2e9) == {}
         assert not await storage.prompts.remove("menu")
         assert await storage.prompts.settle("menu") is None
+        # What was removed does not come back because something bad has its name.
+        await put_raw(storage, "menu.txt", b"\xff\xff")
+        assert await storage.prompts.resolve(["menu"]) == {}
         await storage.prompts.roll_back("menu", version.id)
         assert await storage.prompts.resolve(["menu"]) == {"menu": text("Text.")}
 

@@ -6,13 +6,17 @@ import os
 import signal
 import wave
 from array import array
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
-from dialtone.storage import Recording, Storage, TurnRow, open_storage
+from dialtone.storage import PROMPTS_CONTAINER, Recording, Storage, TurnRow, open_storage
+from simulator.audio import encode
+from tests.gate import uploads
+from tests.sounds import SSML, pcm, tone
 from tests.whole_call.line import Forward, House, Line, Rung
 
 pytestmark = [pytest.mark.stack, pytest.mark.azurite]
@@ -50,6 +54,22 @@ def upload(house: House, name: str, data: bytes) -> None:
             await storage.close()
 
     asyncio.run(put(open_storage(house.stack.connection)))
+
+
+def change(house: House, *, remove: Iterable[str] = (), put: Mapping[str, bytes] | None = None) -> None:
+    """What operators do by hand: blobs are written and deleted, and nothing is checked."""
+
+    async def work(storage: Storage) -> None:
+        try:
+            for slot in remove:
+                await storage.prompts.remove(slot)
+            container = storage.backend.container(PROMPTS_CONTAINER)
+            for name, data in (put or {}).items():
+                await container.put(name, data, "application/octet-stream", {}, overwrite=True)
+        finally:
+            await storage.close()
+
+    asyncio.run(work(open_storage(house.stack.connection)))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +147,7 @@ def test_copies_that_race_with_the_first_one_get_the_same_bytes(house: House, un
     assert (len(recordings), len(rows)) == (1, CALLBACKS)
 
 
-def test_an_uploaded_prompt_is_heard_at_the_next_turn(house: House, undisturbed: Rung) -> None:
+def test_an_uploaded_prompt_is_heard_by_the_next_call(house: House, undisturbed: Rung) -> None:
     def nasty(line: Line, number: int, forward: Forward) -> httpx.Response:
         if number == 1:
             upload(house, "leave-message.txt", b"Talk after the tone.")
@@ -135,11 +155,49 @@ def test_an_uploaded_prompt_is_heard_at_the_next_turn(house: House, undisturbed:
             upload(house, "goodbye.wav", _beep())
         return forward()
 
-    rung = house.ring(nasty)
-    heard = rung.kind("heard")
+    under_way = house.ring(nasty)
+    assert [event.get("text") for event in under_way.kind("heard")] == [
+        event.get("text") for event in undisturbed.kind("heard")
+    ]
+    heard = house.ring().kind("heard")
     assert "Talk after the tone." in [event.get("text") for event in heard]
-    assert Path(str(heard[-1]["file"])).name.startswith("goodbye.wav")
+    assert Path(str(heard[-1]["file"])).name.startswith("goodbye~")
     assert heard[-1]["seconds"] == pytest.approx(0.5, abs=0.05)
+
+
+GOOD = (
+    {"welcome.wav": tone(), "main-menu.wav": tone(1.5), "leave-message.wav": tone(0.7), "goodbye.wav": tone(0.4)},
+    {
+        "welcome.txt": b"Hello.",
+        "main-menu.txt": b"Press 2.",
+        "leave-message.ssml": SSML.encode(),
+        "goodbye.txt": b"Bye.",
+    },
+    {"welcome.mp3": encode(pcm(), "mp3"), "main-menu.wma": encode(pcm(), "wma")},
+)
+"""Ten good uploads, by the calls that hear them."""
+
+
+def test_ten_good_uploads_are_heard_at_the_next_call_and_no_bad_one(house: House) -> None:
+    prompts = ("welcome", "main-menu", "leave-message", "goodbye")
+    bad = [(file, data) for file, data, _, _ in uploads.BAD.values() if len(data) < 100_000]
+    told = []
+    try:
+        for batch in GOOD:
+            change(house, remove=prompts, put=batch)
+            rung = house.ring()
+            told.append([event.get("text") or f"{event['seconds']:.1f}" for event in rung.kind("heard")])
+            # The same call again, while bad uploads lie over the good ones.
+            over = {f"{prompt}.{file.rpartition('.')[2]}": data for prompt in prompts for file, data in bad[::7]}
+            change(house, put={name: data for name, data in over.items() if name not in batch})
+            assert [event.get("text") for event in house.ring().kind("heard")] == [
+                event.get("text") for event in rung.kind("heard")
+            ]
+    finally:
+        change(house, remove=prompts)
+    assert told[0][:3] == ["1.0", "1.5", "0.7"]
+    assert told[1][:3] == ["Hello.", "Press 2.", "Welcome to Contoso. Press 1."]
+    assert told[2][0].startswith("1.")
 
 
 def test_storage_that_does_not_answer_is_a_503_and_the_retry_gets_through(house: House) -> None:
