@@ -29,6 +29,7 @@ def test_verbs_are_there(page: Path) -> None:
     verbs = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"(?:^    |`|&& )make ([a-z]+)", text, re.MULTILINE)) <= verbs
     commands = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    commands |= {str(group.name) for group in app.registered_groups}
     assert set(re.findall(r"(?:^    |`)dialtone ([a-z]+)", text, re.MULTILINE)) <= commands
     for path in re.findall(r"`((?:infra|scripts|media_worker)/[\w.]+)`", text):
         assert (ROOT / path).is_file(), path

@@ -13,8 +13,8 @@ class Prompt:
     text that is spoken when nobody did.
 
     The blob is `prompts/<name>[.<culture>].(wav|wma|mp3|ssml|txt)`; docs/how-to/prompts.md says more. A prompt without
-    a name cannot be replaced. `voice` is `male` (the platform's default) or `female`; `silence_ms` (0 to 60000) is played before it;
-    `say_as` and `emphasize` are the contract's hints to the speech synthesizer.
+    a name cannot be replaced. `voice` is `male` (the platform's default) or `female`; `silence_ms` (0 to 60000) is
+    played before it; `say_as` and `emphasize` are the contract's hints to the speech synthesizer.
     """
 
     name: str = ""
