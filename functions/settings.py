@@ -85,7 +85,7 @@ class Settings:
     prompt_events_key: str = ""
     max_body: int = 50 * 1024 * 1024
     callers: Callers = Callers.SHOWN
-    retention: Mapping[str, int] = field(default_factory=dict)
+    retention: Mapping[str, int] = field(default_factory=dict, hash=False)
     events: str = ""
     events_key: bytes = field(default=b"", repr=False)
 
