@@ -155,11 +155,14 @@ async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 class House(_Loop):
-    """Obeys the simulator: `kill` kills the host and starts it again, `storage` opens or shuts the gate. A context
-    manager. `url` is its address while it is entered; what a request raised is in `failures`, and is answered with 500.
+    """Obeys the simulator: `kill` kills the host and starts it again, `storage` opens or shuts the gate, `sweep` has the
+    bot end calls whose callback does not come.
+
+    A context manager. `url` is its address while it is entered; what a request raised is in `failures`, and is answered
+    with 500.
     """
 
-    def __init__(self, kill: Callable[[], None], storage: Callable[[bool], None]) -> None:
+    def __init__(self, kill: Callable[[], None], storage: Callable[[bool], None], sweep: Callable[[], None]) -> None:
         super().__init__()
         self.url = ""
         self.failures: list[Exception] = []
@@ -167,6 +170,7 @@ class House(_Loop):
             b"/kill": kill,
             b"/storage/down": lambda: storage(False),
             b"/storage/up": lambda: storage(True),
+            b"/sweep": sweep,
         }
         self._server: asyncio.Server | None = None
 

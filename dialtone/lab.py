@@ -1,5 +1,9 @@
 """A bot on this machine to experiment on: its stack, with a house for the faults; and what came of many calls."""
 
+import asyncio
+import ssl
+import time
+import urllib.request
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +16,14 @@ from dialtone.house import Gate, House
 from dialtone.platforms import Name, arrange
 from dialtone.ringing import Event
 from dialtone.stack import Stack
+from dialtone.storage import open_storage
 
+SWEEPER: Final = "sweep"
+"""The function that ends calls whose callback does not come."""
+SWEEP_AFTER_S: Final = 0.5
+"""After how long a call without a callback is lost: no longer than a storm can wait."""
+SWEPT_WITHIN_S: Final = 10.0
+SWEPT_LOOK_S: Final = 0.05
 CALM: Final = "(calm)"
 SHOWN: Final = 10
 """How many calls that failed are told one by one."""
@@ -55,8 +66,10 @@ def household(app_dir: Path, *, bot: str, logs: Path, platform: Name = "skype") 
                 simulator=False,
                 usual_ports=False,
                 logs=logs,
+                environment={"DIALTONE_SWEEP_AFTER": str(SWEEP_AFTER_S)},
                 through=through,
                 tls=(certified.certificate, certified.key),
+                timers=False,
             )
         )
 
@@ -64,8 +77,38 @@ def household(app_dir: Path, *, bot: str, logs: Path, platform: Name = "skype") 
             stack.functions.kill()
             stack.functions.start()
 
-        house = exits.enter_context(House(kill, lambda is_open: gates[-1].set(is_open=is_open)))
+        def sweep() -> None:
+            time.sleep(SWEEP_AFTER_S)
+            _start(stack, SWEEPER, certified.authority)
+            asyncio.run(_until_swept(stack.connection))
+
+        house = exits.enter_context(House(kill, lambda is_open: gates[-1].set(is_open=is_open), sweep))
         yield Household(stack, ["--house", house.url, *arranged.options, "--tls-ca", str(certified.authority)])
+
+
+def _start(stack: Stack, function: str, authority: Path) -> None:
+    """Start a function that has no HTTP trigger, as an operator would."""
+    url = f"{stack.functions_url}/admin/functions/{function}"
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, b"{}", headers, method="POST")  # noqa: S310  # this machine, and https
+    handlers = (
+        urllib.request.ProxyHandler({}),
+        urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=authority)),
+    )
+    with urllib.request.build_opener(*handlers).open(request, timeout=SWEPT_WITHIN_S):
+        pass
+
+
+async def _until_swept(connection: str) -> None:
+    """Wait until no call is open. One that stays open is the bot's fault, which the simulator will see."""
+    storage = open_storage(connection)
+    try:
+        for _ in range(round(SWEPT_WITHIN_S / SWEPT_LOOK_S)):
+            if not await storage.calls.open_calls(started_before=time.time(), limit=1):
+                return
+            await asyncio.sleep(SWEPT_LOOK_S)
+    finally:
+        await storage.close()
 
 
 @dataclass

@@ -57,6 +57,7 @@ class Stack:
     tls: files in PEM, the certificate and the key with which the functions are served over https; only by devhost.
     memory: whether the functions keep everything in their own memory, so that no storage is started; fast, and gone
         with them. Not for Core Tools, whose timers want a storage account.
+    timers: whether the functions' timers fire by themselves; only devhost can do without.
     environment: what the functions get besides this process's environment and the stack's own settings.
     platform: what calls the bot; the functions' settings for it, where they take its calls, and whether the simulator's
         server is it.
@@ -95,6 +96,7 @@ class Stack:
         through: Callable[[Sequence[str]], Sequence[str]] | None = None,
         memory: bool = False,
         tls: tuple[Path, Path] | None = None,
+        timers: bool = True,
     ) -> None:
         self.app_dir = app_dir.resolve()
         self.home = self.app_dir / HOME
@@ -109,6 +111,7 @@ class Stack:
         self._through = through
         self._memory = memory
         self._tls = tls
+        self._timers = timers
         self._ticket_key = _key()
         self._signal_key = _key()
         self._appstate_key = _key()
@@ -204,6 +207,8 @@ class Stack:
             )
         if func is None:
             command = [sys.executable, "-m", "devhost", "--app-dir", ".", "--port", str(port)]
+            if not self._timers:
+                command.append("--no-timers")
             if self._tls is not None:
                 certificate, key = self._tls
                 command += ["--tls-cert", str(certificate.resolve()), "--tls-key", str(key.resolve())]

@@ -8,7 +8,10 @@
    violation, for the platform cannot know which of the two the bot means. A 5xx is no reply.
 4. What goes wrong is the plan's (`simulator.faults`), counted by the number of the request. Time that it takes is the
    call's time; what the bot itself takes is real time.
-5. What is a fault's has the fault's name in the ledger: a reply with one was given by the bot and did not arrive.
+5. Once a callback never comes, neither does anything after it. When the call is over on this side the bot gets the time
+   to see that it is lost, and then the callback after all: a bot that has ended the call has nothing to do. The first
+   request of a call is no callback: a bot that never had it knows of no call.
+6. What is a fault's has the fault's name in the ledger: a reply with one was given by the bot and did not arrive.
 """
 
 import asyncio
@@ -124,6 +127,7 @@ class Delivery:
         self._house = house
         self._in_order = in_order
         self._late: list[tuple[int, Message]] = []
+        self._missing: Message | None = None
         self._busy = False
         self._free = Bell()
 
@@ -132,6 +136,8 @@ class Delivery:
         message.number = self.requests
         self.requests += 1
         async with self._alone() if self._in_order else nullcontext():
+            if self._never_comes(message):
+                return None
             began = self._clock.now()
             await self._before(message)
             answer, attempt = await self._until_answered(message)
@@ -156,6 +162,8 @@ class Delivery:
     async def finish(self) -> None:
         """The call is over: what is still under way arrives."""
         await self._arrive(late_until=None)
+        if self._missing is not None:
+            await self._sweep(self._missing)
 
     # Faults around a message.
 
@@ -170,6 +178,31 @@ class Delivery:
         self._at(number, "skew")
         if (kind := self._at(number, "bad_token")) is not None:
             await self._try_token(message, kind)
+
+    def _never_comes(self, message: Message) -> bool:
+        """Rule 5."""
+        if self._missing is None and self._at(message.number, "no_callback"):
+            self._missing = message
+            self._note_request(message, 1, "no_callback")
+        return self._missing is not None
+
+    async def _sweep(self, missing: Message) -> None:
+        """Rule 5."""
+        assert self._house is not None
+        async with self._clock.io():
+            await self._house.sweep()
+        if not missing.number:
+            return
+        self._note_request(missing, 2)
+        answer = await self._send(missing)
+        self._note_reply(answer)
+        if not answer.accepted or answer.body.strip():
+            self._violation(
+                "NOT_SWEPT",
+                "",
+                f"a callback that came long after the call was lost got {_shown((answer.status or 0, answer.body))}",
+                "end a call whose callback does not come, and answer what comes after with nothing",
+            )
 
     async def _after(self, message: Message) -> None:
         if (later := self._at(message.number, "reorder")) is not None:

@@ -18,11 +18,14 @@ line it is written `NAME=VALUE@AT`, such as `duplicate=2@1`, or `lost_caller@1`.
 |             | audience, issuer             |                                                                         |
 | skew        | seconds, -300 to 300         | the token was made by a clock that is so much ahead (behind, below 0)   |
 | lost_caller | true                         | the caller is gone while the request is on its way                      |
+| no_callback | true                         | it does not arrive, nor does any later one: the bot has to see by       |
+|             |                              | itself that the call is lost; when it had the time, the request comes   |
+|             |                              | after all, and there must be nothing to do                              |
 
 The faults are the platform's and the network's, so a bot must stand them: the Skype Calling API does not guarantee
 that a callback arrives, repeats it with the same Message-ID after a 5xx or a time-out, and gives no order.
-`storage` and `kill` need whoever runs the bot to lend a hand (`simulator.house`), token faults need an issuer of tokens
-(`simulator.issuer`).
+`storage`, `kill` and `no_callback` need whoever runs the bot to lend a hand (`simulator.house`), token faults need an
+issuer of tokens (`simulator.issuer`).
 """
 
 from typing import Annotated, Any, Final, Literal
@@ -122,6 +125,12 @@ class LostCallerFault(Fault):
     lost_caller: Literal[True]
 
 
+class NoCallbackFault(Fault):
+    """The platform is not heard of any more."""
+
+    no_callback: Literal[True]
+
+
 AnyFault = (
     DuplicateFault
     | ReorderFault
@@ -134,6 +143,7 @@ AnyFault = (
     | BadTokenFault
     | SkewFault
     | LostCallerFault
+    | NoCallbackFault
 )
 FAULTS: Final[dict[str, type[AnyFault]]] = {
     "duplicate": DuplicateFault,
@@ -147,6 +157,7 @@ FAULTS: Final[dict[str, type[AnyFault]]] = {
     "bad_token": BadTokenFault,
     "skew": SkewFault,
     "lost_caller": LostCallerFault,
+    "no_callback": NoCallbackFault,
 }
 ALLOWED: Final = {
     "duplicate": "copies, 1 to 16",
@@ -160,9 +171,12 @@ ALLOWED: Final = {
     "bad_token": "missing, signature, expired, audience or issuer",
     "skew": "seconds, -300 to 300",
     "lost_caller": "true",
+    "no_callback": "true",
 }
-NEEDS_HOUSE: Final = frozenset({"storage", "kill"})
+NEEDS_HOUSE: Final = frozenset({"storage", "kill", "no_callback"})
 NEEDS_TOKENS: Final = frozenset({"bad_token", "skew"})
+CUTS: Final = frozenset({"lost_caller", "no_callback"})
+"""Faults that cut a call short: it cannot go on as it would have."""
 
 
 def read_fault(value: Any) -> AnyFault:

@@ -6,6 +6,8 @@ house, for these requests, each answered with 204 when it is done:
     POST /kill            kill the host as a crash would, and start it again: answered when it is ready
     POST /storage/down    from now on storage answers 503
     POST /storage/up      storage answers again
+    POST /sweep           let so much time pass, for the bot, that it takes calls without a callback for lost, and let
+                          it end them: answered when it had the time
 """
 
 from typing import Final, Protocol
@@ -28,6 +30,9 @@ class House(Protocol):
     async def storage(self, *, up: bool) -> None:
         """Let the bot's storage answer, or fail."""
 
+    async def sweep(self) -> None:
+        """Let the bot end the calls whose callback does not come."""
+
 
 class HttpHouse:
     """A house at an address. Raises `HouseFailed` when it does not do what it is asked to."""
@@ -43,6 +48,10 @@ class HttpHouse:
     async def storage(self, *, up: bool) -> None:
         """Let the bot's storage answer, or fail."""
         await self._ask("/storage/up" if up else "/storage/down")
+
+    async def sweep(self) -> None:
+        """Let the bot end the calls whose callback does not come."""
+        await self._ask("/sweep")
 
     async def _ask(self, what: str) -> None:
         answer = await self._wire.post(self._url + what, {}, b"", TIMEOUT_S)

@@ -8,8 +8,8 @@ A gap is a request of the platform: before it, while it is under way, and before
    counted up from the storm's: a bot that keeps its replies would give those of the call before to the same ids.
 3. Such a call must tell the same story as the calm one: what was heard, pressed, said, recognised and recorded, and who
    ended it; and nothing in it may break the contract. Times may differ.
-4. A call whose caller was lost need not tell the same story, nor meet what its script expects, but the rest of 3 holds:
-   the bot takes its end, and keeps the contract.
+4. A call that was cut short (the caller was lost, or the platform is not heard of any more) need not tell the same
+   story, nor meet what its script expects, but the rest of 3 holds: the bot takes its end, and keeps the contract.
 5. For each failure, the script is made as short as it fails: steps are taken away, one at a time, while the call is
    well in calm and goes wrong in the fault. What is left, with the fault and the seed, shows the failure again.
 """
@@ -21,7 +21,7 @@ from typing import Any, Final
 import yaml
 
 from simulator.call import CallReport
-from simulator.faults import NEEDS_HOUSE, NEEDS_TOKENS, AnyFault, parse_fault
+from simulator.faults import CUTS, NEEDS_HOUSE, NEEDS_TOKENS, AnyFault, parse_fault
 from simulator.lab import Bot
 from simulator.ledger import Event
 from simulator.script import Expect, Script
@@ -42,6 +42,7 @@ WEATHER: Final = (
     "skew=240",
     "skew=-240",
     "lost_caller",
+    "no_callback",
 )
 """The faults of a storm, as a command line has them, without the request."""
 
@@ -96,7 +97,7 @@ class Storm:
                 for request in range(calm.requests):
                     fault = parse_fault(f"{text}@{request}")
                     report = await self._ring(_with(script, fault))
-                    reasons = faults_of(report, calm, lost=fault.verb == "lost_caller")
+                    reasons = faults_of(report, calm, cut=fault.verb in CUTS)
                     smallest = await self._smallest(script, fault) if reasons else ""
                     yield _cell(script, fault, report, reasons, smallest)
 
@@ -129,7 +130,7 @@ class Storm:
         if not calm.ok or calm.requests <= fault.at:
             return False
         report = await self._ring(_with(script, fault))
-        return bool(faults_of(report, calm, lost=fault.verb == "lost_caller"))
+        return bool(faults_of(report, calm, cut=fault.verb in CUTS))
 
 
 def _cell(
@@ -139,11 +140,11 @@ def _cell(
     return Cell(script.name, fault, started["seed"], started, reasons, smallest)
 
 
-def faults_of(report: CallReport, calm: CallReport, *, lost: bool = False) -> list[str]:
+def faults_of(report: CallReport, calm: CallReport, *, cut: bool = False) -> list[str]:
     """What is wrong with a call in a storm, given the one in calm: rules 3 and 4."""
     expected = [event for event in report.events if event["kind"] == "expectation" and not event["ok"]]
     reasons = list(report.reasons)
-    if lost:
+    if cut:
         # What the script expects of the caller comes first among the reasons, one for each.
         return reasons[len(expected) :]
     if reasons:

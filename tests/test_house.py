@@ -84,22 +84,24 @@ def test_a_gate_before_nothing_closes_the_connection() -> None:
 
 def test_a_house_obeys() -> None:
     done: list[str] = []
-    with House(lambda: done.append("kill"), lambda is_open: done.append(f"open {is_open}")) as house:
+    with House(
+        lambda: done.append("kill"), lambda is_open: done.append(f"open {is_open}"), lambda: done.append("sweep")
+    ) as house:
         statuses = []
-        for path in ("/storage/down", "/storage/up", "/kill", "/burn"):
+        for path in ("/storage/down", "/storage/up", "/kill", "/sweep", "/burn"):
             with connected(house.url) as connection:
                 statuses.append(post(connection, path)[0])
         with connected(house.url) as connection:
             connection.request("GET", "/kill")
             statuses.append(connection.getresponse().status)
-    assert statuses == [204, 204, 204, 404, 404]
-    assert done == ["open False", "open True", "kill"]
+    assert statuses == [204, 204, 204, 204, 404, 404]
+    assert done == ["open False", "open True", "kill", "sweep"]
 
 
 def test_what_a_house_cannot_do_is_a_500() -> None:
     def fail() -> None:
         raise RuntimeError("the host does not start")
 
-    with House(fail, lambda _: None) as house, connected(house.url) as connection:
+    with House(fail, lambda _: None, fail) as house, connected(house.url) as connection:
         assert post(connection, "/kill")[0] == 500
         assert [str(failure) for failure in house.failures] == ["the host does not start"]

@@ -11,7 +11,7 @@ from tests.ledgers import GOOD
 from tests.test_cli import BOT, dialtone
 
 HELLO = "name: Hello\nsteps: [{hear: Watson}]\nexpect: {ended_by: bot}\n"
-FAULTS = 15
+FAULTS = 16
 """How many faults there are at a gap."""
 
 

@@ -21,6 +21,7 @@ class Household:
     url: str = ""
     kills: int = 0
     outages: int = 0
+    sweeps: int = 0
     statuses: list[int] = field(default_factory=list)
 
     async def kill(self) -> None:
@@ -30,6 +31,12 @@ class Household:
     async def storage(self, *, up: bool) -> None:
         self.outages += not up
         self.rig.backend.fail = lambda _: not up
+
+    async def sweep(self) -> None:
+        self.sweeps += 1
+        self.rig.now += 10 * SETTINGS.sweep_after
+        for record in await self.rig.storage.calls.open_calls(started_before=self.rig.now, limit=100):
+            await self.rig.turns.lost(record)
 
     def tick(self) -> float:
         self.rig.now += 0.25

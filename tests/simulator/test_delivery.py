@@ -31,6 +31,9 @@ class Household:
         self.up = up
         self.asked.append("up" if up else "down")
 
+    async def sweep(self) -> None:
+        self.asked.append("sweep")
+
 
 def steady(bot: FakeBot, household: Household | None = None) -> Any:
     """A bot that knows a message that it had before, and gives its reply again; 503 while storage is down."""
@@ -165,6 +168,29 @@ async def test_the_caller_is_lost(bot: FakeBot) -> None:
     assert of_kind(report, "call.ended")[0]["by"] == "caller"
     assert bot.last.json["callState"] == "terminated"
     assert [event["fault"] for event in of_kind(report, "fault")] == ["lost_caller"]
+
+
+@pytest.mark.parametrize("swept", [True, False])
+async def test_a_callback_never_comes(bot: FakeBot, swept: bool) -> None:
+    """A bot that has ended the call has nothing to do when it comes after all."""
+    household = Household()
+    give = steady(bot, household)
+    report = await ring(
+        bot,
+        "{no_callback: true, at: 1}",
+        household=household,
+        reply=lambda message: None if swept and household.asked else give(message),
+    )
+    assert household.asked == ["sweep"]
+    assert len(bot.requests) == 2
+    assert bot.last.json["callState"] == "established"
+    assert of_kind(report, "call.ended")[0]["by"] == "platform"
+    assert [event["code"] for event in of_kind(report, "violation")] == ([] if swept else ["NOT_SWEPT"])
+
+
+async def test_a_call_that_never_comes_is_no_call(bot: FakeBot) -> None:
+    report = await ring(bot, "{no_callback: true, at: 0}", household=Household())
+    assert (bot.requests, of_kind(report, "violation")) == ([], [])
 
 
 async def test_two_replies_to_one_message_are_a_violation(bot: FakeBot) -> None:

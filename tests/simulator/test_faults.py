@@ -16,6 +16,7 @@ GOOD = [
     "bad_token=expired@1",
     "skew=-300@0",
     "lost_caller@1",
+    "no_callback@2",
 ]
 
 
