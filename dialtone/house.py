@@ -155,8 +155,8 @@ async def _refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 class House(_Loop):
-    """Obeys the simulator: `kill` kills the host and starts it again, `storage` opens or shuts the gate, `sweep` has the
-    bot end calls whose callback does not come.
+    """Obeys the simulator: `kill` kills the host and starts it again, `storage` opens or shuts the gate, `sweep` has
+    the bot end calls whose callback does not come.
 
     A context manager. `url` is its address while it is entered; what a request raised is in `failures`, and is answered
     with 500.

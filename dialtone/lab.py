@@ -163,10 +163,19 @@ class Calls:
 
 @dataclass
 class Table:
-    """A storm's cells: scripts by faults, each cell with how many gaps were stood."""
+    """A storm's cells: of each bot scripts by faults, each cell with how many gaps were stood."""
 
     cells: list[Mapping[str, Any]] = field(default_factory=list)
     seed: int = 0
+
+    @property
+    def bots(self) -> list[str]:
+        """The bots, in their order."""
+        return list(dict.fromkeys(cell["bot"] for cell in self.cells))
+
+    def of(self, bot: str) -> "Table":
+        """The cells of one bot."""
+        return Table([cell for cell in self.cells if cell["bot"] == bot], self.seed)
 
     @property
     def failed(self) -> list[Mapping[str, Any]]:

@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Sequence
+import secrets
+from collections.abc import Mapping, Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -13,11 +14,12 @@ from rich.live import Live
 from rich.table import Table as RichTable
 
 from dialtone import stored
+from dialtone.errors import ConfigurationError
 from dialtone.lab import Calls, Household, Table, household
 from dialtone.load_report import figures, page
 from dialtone.platforms import Name, arrange, journal_id, refuse_running
 from dialtone.ringing import Event, Time, ring, simulate
-from dialtone.scripts import scripts_for
+from dialtone.scripts import sample_bots, scripts_for
 from dialtone.stack import DEFAULT_BOT, HOME, Stack
 from dialtone.transcript import printable
 
@@ -55,40 +57,51 @@ def call_many(
 
 
 def storm(
-    bot: Annotated[str, typer.Argument(help="The bot, as module:name.")] = DEFAULT_BOT,
+    bots: Annotated[
+        list[str] | None, typer.Argument(help="The bots, as module:name.", show_default=DEFAULT_BOT)
+    ] = None,
     script: Annotated[
         list[Path] | None,
-        typer.Option(help="A caller's script; may be given again. Without one: all that come with the bot."),
+        typer.Option(help="A caller's script; may be given again. Without one: all that come with each bot."),
     ] = None,
+    samples: Annotated[bool, typer.Option("--samples", help="All bots that scripts come with.")] = False,
+    every: Annotated[int, typer.Option(min=1, help="Make only each so many-th of the calls with a fault.")] = 1,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same storm.")] = None,
     platform: Annotated[Name, typer.Option(help="What calls the bot: the wire of which platform.")] = "skype",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
 ) -> None:
-    """Call a bot with every fault at every gap of its calls. Exit 1: a call told another story, or broke the contract.
+    """Call bots with every fault at every gap of their calls. Exit 1: a call told another story, or broke the contract.
 
     For each failure the smallest script that shows it again is kept in .dialtone/storm.
     """
-    scripts = scripts_for(bot, script, option="--script")
-    logs = HOME / "logs" / "storm"
-    table = Table()
-    _meanwhile.print("Starting storage, functions and media worker ...")
-    with household(_APP_DIR, bot=bot, logs=logs, platform=platform) as home:
-        arguments = ["storm", *(str(path.resolve()) for path in scripts), "--bot", home.stack.calls_url]
-        arguments += [*home.options, *(["--seed", str(seed)] if seed is not None else [])]
-        with closing(simulate(arguments, app_dir=_APP_DIR, logs=logs)) as lines:
-            for line in lines:
-                if line["kind"] == "storm":
-                    table.seed = line["seed"]
-                    continue
-                table.cells.append(_with_storage(line, home, platform))
-                if not as_json:
-                    _meanwhile.print(_progress(table))
+    if samples and bots:
+        raise ConfigurationError("--samples names all bots by itself", field="BOTS", fix="leave out one of both")
+    chosen = sample_bots() if samples else bots or [DEFAULT_BOT]
+    scripts = {bot: scripts_for(bot, script, option="--script") for bot in chosen}
+    table = Table(seed=secrets.randbits(32) if seed is None else seed)
+    for bot in chosen:
+        _blow(table, bot, scripts[bot], every, platform, as_json)
     kept = _keep(table)
     if as_json:
         print(json.dumps({"ok": not table.failed, "seed": table.seed, "cells": table.cells}, ensure_ascii=False))
     else:
         _show(table, kept, platform)
     raise typer.Exit(1 if table.failed or not table.cells else 0)
+
+
+def _blow(table: Table, bot: str, scripts: Sequence[Path], every: int, platform: Name, quiet: bool) -> None:
+    """A storm over one bot, whose cells go into the table."""
+    logs = HOME / "logs" / "storm"
+    _meanwhile.print(f"Starting storage, functions and media worker for {bot} ...")
+    with household(_APP_DIR, bot=bot, logs=logs, platform=platform) as home:
+        arguments = ["storm", *(str(path.resolve()) for path in scripts), "--bot", home.stack.calls_url]
+        arguments += [*home.options, "--seed", str(table.seed), "--every", str(every)]
+        with closing(simulate(arguments, app_dir=_APP_DIR, logs=logs)) as lines:
+            for line in lines:
+                if line["kind"] == "cell":
+                    table.cells.append({"bot": bot, **_with_storage(line, home, platform)})
+                    if not quiet:
+                        _meanwhile.print(_progress(table))
 
 
 def load(
@@ -200,7 +213,7 @@ def _with_storage(line: Event, home: Household, platform: Name) -> dict[str, Any
 def _progress(table: Table) -> str:
     cell = table.cells[-1]
     where = "calm" if cell["fault"] is None else f"{cell['fault']}@{cell['request']}"
-    return printable(f"{cell['script']}: {where}: {'ok' if cell['ok'] else 'FAIL'}")
+    return printable(f"{cell['bot']}: {cell['script']}: {where}: {'ok' if cell['ok'] else 'FAIL'}")
 
 
 def _keep(table: Table) -> dict[int, Path]:
@@ -217,16 +230,28 @@ def _keep(table: Table) -> dict[int, Path]:
 
 
 def _show(table: Table, kept: dict[int, Path], platform: Name) -> None:
-    shown = RichTable("fault at each gap", *map(printable, table.scripts))
-    for row in table.rows():
-        shown.add_row(*map(printable, row))
-    _out.print(shown)
+    for bot in table.bots:
+        one = table.of(bot)
+        _out.print(printable(bot))
+        for number, name in enumerate(one.scripts, 1):
+            _out.print(printable(f"  {number}  {name}"), soft_wrap=True)
+        # Names are too long for columns.
+        shown = RichTable("fault at each gap", *map(str, range(1, len(one.scripts) + 1)))
+        for row in one.rows():
+            shown.add_row(*map(printable, row))
+        _out.print(shown)
     for number, cell in enumerate(table.failed):
         where = "calm" if cell["fault"] is None else f"{cell['fault']} at request {cell['request']}"
-        _out.print(printable(f"{cell['script']}, {where}: {'; '.join(cell['reasons'])}"), soft_wrap=True)
+        _out.print(printable(f"{cell['bot']}: {cell['script']}, {where}: {'; '.join(cell['reasons'])}"), soft_wrap=True)
         if number in kept:
-            on = "" if platform == "skype" else f" --platform {platform}"
-            _out.print(f"  again: dialtone call {kept[number]}{on} --seed {cell['seed']}", soft_wrap=True)
+            _out.print(f"  again: {_again(cell, kept[number], platform)}", soft_wrap=True)
     total = len(table.cells)
     said = f"FAIL: {len(table.failed)} of {total} calls" if table.failed else f"PASS: all {total} calls"
     _out.print(f"{said} stood the storm (seed {table.seed})" if not table.failed else f"{said} (seed {table.seed})")
+
+
+def _again(cell: Mapping[str, Any], script: Path, platform: Name) -> str:
+    """The command that makes the call of a cell again."""
+    bot = "" if cell["bot"] == DEFAULT_BOT else f" --bot-module {cell['bot']}"
+    on = "" if platform == "skype" else f" --platform {platform}"
+    return f"dialtone call {script}{bot}{on} --seed {cell['seed']}"

@@ -86,7 +86,7 @@ async def _storm(options: argparse.Namespace) -> bool:
     seed = secrets.randbits(32) if options.seed is None else options.seed
     ok = True
     async with open_bot(options) as bot:
-        storm = Storm(bot, seed)
+        storm = Storm(bot, seed, every=options.every)
         async for cell in storm.blow(scripts):
             _write(cell.document())
             ok = ok and not cell.reasons
@@ -184,6 +184,7 @@ def _parser() -> argparse.ArgumentParser:
     call.add_argument("--ledgers", type=Path, metavar="DIR", help="write the ledger of each of them there")
     storm = commands.add_parser("storm", help="every fault at every gap of the calls of some scripts")
     storm.add_argument("scripts", type=Path, nargs="+", metavar="SCRIPT.yaml")
+    storm.add_argument("--every", type=_count, default=1, help="make only each so many-th of them; default: all")
     crowd = commands.add_parser("load", help="many callers in real time")
     crowd.add_argument("script", type=Path, metavar="SCRIPT.yaml", help="what each caller does")
     crowd.add_argument("--callers", type=_count, default=100, help="default: %(default)s")

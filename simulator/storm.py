@@ -79,22 +79,31 @@ class Cell:
 
 @dataclass
 class Storm:
-    """A storm over `bot`. `weather` are faults as in `WEATHER`; `calls` counts the calls that were made."""
+    """A storm over `bot`. `weather` are faults as in `WEATHER`; `calls` counts the calls that were made.
+
+    Of the faults at the gaps only each `every`-th is made, counted over all scripts; the calm calls are all made.
+    """
 
     bot: Bot
     seed: int
     weather: Sequence[str] = WEATHER
+    every: int = 1
     calls: int = field(default=0, init=False)
 
     async def blow(self, scripts: Iterable[Script]) -> AsyncIterator[Cell]:
         """All the cells, calm ones first for each script. Raises what `place_call` raises."""
+        number = -1
         for script in scripts:
             calm = await self._ring(script)
             yield _cell(script, None, calm, calm.reasons)
             if not calm.ok:
                 continue
             for text in self._possible():
-                for request in range(calm.requests):
+                # A bot that never had the first request knows of no call.
+                for request in range(text == "no_callback", calm.requests):
+                    number += 1
+                    if number % self.every:
+                        continue
                     fault = parse_fault(f"{text}@{request}")
                     report = await self._ring(_with(script, fault))
                     reasons = faults_of(report, calm, cut=fault.verb in CUTS)

@@ -25,7 +25,14 @@ def line(number: int, *reasons: str) -> dict[str, Any]:
 
 
 def cell(script: str, fault: str | None, request: int | None, *reasons: str) -> dict[str, Any]:
-    return {"script": script, "fault": fault, "request": request, "ok": not reasons, "reasons": list(reasons)}
+    return {
+        "bot": "b",
+        "script": script,
+        "fault": fault,
+        "request": request,
+        "ok": not reasons,
+        "reasons": list(reasons),
+    }
 
 
 def test_calls_that_went_well() -> None:
@@ -68,6 +75,7 @@ def test_a_table_has_a_row_for_each_fault_and_a_column_for_each_script() -> None
         cell("Three", None, None, "why"),
     ]
     table = Table(cells, 7)
+    assert (table.bots, table.of("b"), table.of("another").cells) == (["b"], table, [])
     assert table.scripts == ["One", "Two", "Three"]
     assert table.rows() == [["(calm)", "ok", "ok", "FAIL"], ["drop=1", "FAIL at 1, 2 of 3", "ok 1", "-"]]
     assert table.failed == [cells[2], cells[3], cells[6]]

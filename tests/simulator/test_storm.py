@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bots.hello import bot as hello
 from bots.reception import bot as reception
 from dialtone import Call, CallBot
+from dialtone.loading import load_bot
 from dialtone.protocol import CallStateChange, RosterUpdate
+from dialtone.scripts import sample_bots, scripts_of
 from dialtone.storage import CallRecord
 from functions.turn import Turns
 from simulator.call import CallReport
@@ -37,6 +38,9 @@ steps:
 expect: {ended_by: bot, recordings: 1}
 """
 SEED = 7
+SAMPLES = sample_bots()
+EVERY = 7
+"""Of the sample bots' storm each so many-th call is made here; a prime, so that each fault comes at many gaps."""
 
 
 def sweep_nothing(patch: pytest.MonkeyPatch) -> None:
@@ -66,25 +70,39 @@ def test_a_storm_has_every_fault() -> None:
     assert {text.partition("=")[0] for text in WEATHER} == set(FAULTS)
 
 
-@pytest.mark.parametrize("name", ["leave-a-message", "say-sales", "lose-patience"])
-async def test_the_reception_stands_every_fault_at_every_gap(house: Household, name: str) -> None:
-    cells = await blow(house, (SCRIPTS / "reception" / f"{name}.yaml").read_text())
+async def test_the_reception_stands_every_fault_at_every_gap(house: Household) -> None:
+    cells = await blow(house, (SCRIPTS / "reception" / "leave-a-message.yaml").read_text())
     assert {(str(cell.fault), *cell.reasons) for cell in cells if cell.reasons} == set()
     requests = {cell.fault.at for cell in cells if cell.fault is not None}
     weather = [text for text in WEATHER if text.partition("=")[0] not in ("bad_token", "skew")]
     assert requests == set(range(len(requests)))
-    assert len(cells) == 1 + len(requests) * len(weather)
+    assert len(cells) == len(requests) * len(weather), "a calm one, and no callback that is the first request"
     assert house.kills == 2 * len(requests)
     assert house.outages == len(requests)
-    assert house.sweeps == len(requests)
+    assert house.sweeps == len(requests) - 1
     assert house.statuses.count(503) == len(requests)
 
 
-async def test_another_sample_bot_does_too() -> None:
-    async with household(hello) as house:
-        cells = await blow(house, HELLO)
-    assert len(cells) > 20
-    assert [cell for cell in cells if cell.reasons] == []
+@pytest.mark.parametrize("number", range(len(SAMPLES)), ids=SAMPLES)
+async def test_all_sample_bots_stand_a_part_of_the_storm(number: int) -> None:
+    """`dialtone storm --samples` makes all of it, with tokens and real storage."""
+    scripts = [read_script_file(path) for path in scripts_of(SAMPLES[number])]
+    async with household(load_bot(SAMPLES[number])) as house, open_wire() as wire:
+        storm = Storm(Bot(house.url, wire, house=house), SEED, every=EVERY)
+        cells = [cell async for cell in storm.blow(scripts)]
+    assert [(str(cell.fault), *cell.reasons) for cell in cells if cell.reasons] == []
+    assert {cell.script for cell in cells if cell.fault is None} == {script.name for script in scripts}
+    assert len(cells) > len(scripts)
+
+
+async def test_only_each_so_many_th_call_has_a_fault(house: Household) -> None:
+    script = read_script_file(SCRIPTS / "reception" / "say-sales.yaml")
+    made = []
+    async with open_wire() as wire:
+        for every in (1, 5):
+            storm = Storm(Bot(house.url, wire, house=house), SEED, every=every)
+            made.append([str(cell.fault) async for cell in storm.blow([script])][1:])
+    assert made[1] == made[0][::5]
 
 
 @pytest.mark.parametrize(
