@@ -19,7 +19,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+<<<<<<< HEAD
 from dialtone import __version__, call_report, costs, doctor, lab_commands, prompt_commands, running
+=======
+from dialtone import __version__, call_report, costs, doctor, lab_commands, recording_commands, running
+>>>>>>> 8810f5d (feat: dialtone recordings lists, reconciles, holds and deletes; an audit that is only added to)
 from dialtone.canary import place_canary
 from dialtone.errors import ConfigurationError
 from dialtone.exploring import explore_bot
@@ -330,3 +334,6 @@ The stack is up; Ctrl-C stops it.
 Another call:     {me} call --bot {stack.calls_url}
 Change a prompt:  echo "Welcome to Contoso. Good morning." > welcome.txt && {me} prompts push welcome.txt
 """
+
+
+app.add_typer(recording_commands.commands(_with_storage), name="recordings")

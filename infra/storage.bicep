@@ -30,7 +30,7 @@ param promptVersionDays int
 param privateNetworking bool
 
 var containers = ['prompts', 'promptversions', 'recordings', 'deployments']
-var tables = ['calls', 'callindex', 'calldata', 'recordings', 'prompts']
+var tables = ['calls', 'callindex', 'calldata', 'recordings', 'prompts', 'audit']
 var queues = ['dialtone-events']
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {

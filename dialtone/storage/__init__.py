@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from dialtone.errors import ConfigurationError
 from dialtone.gate import CHANNELS
 from dialtone.privacy import Callers
+from dialtone.storage.audit import AUDIT_TABLE, AuditLog, Deed
 from dialtone.storage.backend import Backend
 from dialtone.storage.calls import CALLS_TABLE, INDEX_TABLE, CallRecord, CallStore, NoteRow, SignalRow, TurnRow
 from dialtone.storage.data import DATA_TABLE, DataStore
@@ -29,6 +30,7 @@ from dialtone.storage.prompts import (
 from dialtone.storage.recordings import RECORDINGS_CONTAINER, Recording, RecordingStore
 
 __all__ = [
+    "AUDIT_TABLE",
     "CALLS_TABLE",
     "DATA_TABLE",
     "EVENTS_QUEUE",
@@ -38,9 +40,11 @@ __all__ = [
     "PROMPTS_TABLE",
     "RECORDINGS_CONTAINER",
     "VERSIONS_CONTAINER",
+    "AuditLog",
     "CallRecord",
     "CallStore",
     "DataStore",
+    "Deed",
     "Entry",
     "FileState",
     "Ledger",
@@ -71,6 +75,7 @@ class Storage:
     calls: CallStore
     data: DataStore
     ledger: Ledger
+    audit: AuditLog
     recordings: RecordingStore
     prompts: PromptStore
     backend: Backend = field(repr=False)
@@ -92,6 +97,7 @@ class Storage:
             calls=CallStore(backend.table(CALLS_TABLE), backend.table(INDEX_TABLE)),
             data=DataStore(backend.table(DATA_TABLE)),
             ledger=ledger,
+            audit=AuditLog(backend.table(AUDIT_TABLE)),
             recordings=RecordingStore(backend.container(RECORDINGS_CONTAINER), ledger, callers),
             prompts=PromptStore(
                 backend.container(PROMPTS_CONTAINER),
@@ -107,7 +113,7 @@ class Storage:
 
     async def ensure(self) -> None:
         """Create the tables and containers that are not there. Raises StorageUnavailable."""
-        for table in (CALLS_TABLE, INDEX_TABLE, DATA_TABLE, LEDGER_TABLE, PROMPTS_TABLE):
+        for table in (CALLS_TABLE, INDEX_TABLE, DATA_TABLE, LEDGER_TABLE, PROMPTS_TABLE, AUDIT_TABLE):
             await self.backend.table(table).ensure()
         for container in (RECORDINGS_CONTAINER, PROMPTS_CONTAINER, VERSIONS_CONTAINER):
             await self.backend.container(container).ensure()

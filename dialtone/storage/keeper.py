@@ -316,7 +316,7 @@ class Keeper:
         """
         if not reason.strip():
             raise ValueError("a legal hold has a reason")
-        entry = await self._ledger.get(path)
+        entry = await self._ledger.get(path) if is_path(path) else None
         if entry is None or entry.state.is_over:
             return False
         await self._ledger.change(path, hold=reason)
@@ -326,7 +326,7 @@ class Keeper:
 
     async def release(self, path: str) -> bool:
         """End a legal hold; what its retention has ended for meanwhile is deleted by the next run."""
-        entry = await self._ledger.get(path)
+        entry = await self._ledger.get(path) if is_path(path) else None
         if entry is None:
             return False
         await self._ledger.change(path, hold="")
@@ -354,7 +354,7 @@ class Keeper:
 
     async def delete(self, path: str) -> bool:
         """Delete one recording; False when there is none, or a legal hold keeps it."""
-        entry = await self._ledger.get(path)
+        entry = await self._ledger.get(path) if is_path(path) else None
         if entry is None or entry.hold:
             return False
         await self._delete(entry, State.DELETED)

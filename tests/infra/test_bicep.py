@@ -408,6 +408,7 @@ def test_containers_and_tables_are_those_of_the_code(infra: Templates) -> None:
     containers = {storage.PROMPTS_CONTAINER, storage.VERSIONS_CONTAINER, storage.RECORDINGS_CONTAINER}
     assert set(infra.body("storage.bicep", "variable", "containers")) == containers | {"deployments"}
     tables = [storage.CALLS_TABLE, storage.INDEX_TABLE, storage.DATA_TABLE, storage.LEDGER_TABLE, storage.PROMPTS_TABLE]
+    tables.append(storage.AUDIT_TABLE)
     assert infra.body("storage.bicep", "variable", "queues") == [storage.EVENTS_QUEUE]
     assert text(infra.root("storage.bicep")).count("in queues:") == 1
     assert infra.body("storage.bicep", "variable", "tables") == tables
