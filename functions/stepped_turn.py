@@ -33,6 +33,8 @@ LEASE_S: Final = 5.0
 POLL_S: Final = 0.1
 STEP: Final = "step"
 SENT: Final = "sent"
+TYPED: Final = "digits"
+"""What a step keeps of the keys that were pressed before the question was over; it is stored sealed."""
 
 
 class Tickets:
@@ -175,6 +177,8 @@ class SteppedTurns(Turns, ABC):
     async def _claim(self, where: At, position: int, kept: dict[str, Any]) -> bool:
         """Claim a command: whether nobody had."""
         context = context_of(where.row.sequence, position)
+        if (typed := kept.get(TYPED)) is not None:
+            kept = {**kept, TYPED: self._vault(where.row.call_id).seal(str(typed))}
         body = json.dumps(kept).encode()
         return await self.storage.calls.note(
             NoteRow(where.row.call_id, f"{STEP}-{context}", where.cause, body, self.clock())
@@ -185,7 +189,12 @@ class SteppedTurns(Turns, ABC):
         if position == 0:
             return {}
         note = await self.storage.calls.note_of(call_id, f"{STEP}-{context_of(sequence, position)}")
-        return None if note is None else dict(json.loads(note.body))
+        if note is None:
+            return None
+        kept = dict(json.loads(note.body))
+        if (typed := kept.get(TYPED)) is not None:
+            kept[TYPED] = self._vault(call_id).open(typed)
+        return kept
 
     async def _current(self, call_id: str) -> tuple[int, int] | None:
         """The command that the call is at; None when it is over, or not known."""

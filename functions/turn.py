@@ -51,6 +51,7 @@ from dialtone.storage.ledger import STANDARD
 from functions.http import about_call, log
 from functions.outside import CallOutside, signal_keys
 from functions.settings import Settings, settings
+from functions.vault import CallVault, vault_keys
 
 LOST: Final = "lost"
 _NOT_CUT_OFF: Final = frozenset({"record", "transfer"})
@@ -220,6 +221,9 @@ class Turns:
         return StoredRecording(stored.path, stored.size, stored.fault)
 
     async def _take(self, before: History | None, event: Event, *, kind: str, message_id: str) -> Reply:
+        if before is not None:
+            # Before the first turn nothing was asked.
+            event = replace(event, vault=self._vault(before.facts.call_id))
         await self._tell_receivers(event)
         turn = take_turn(self.bot, before, event)
         if turn.activity is not None or turn.changes:
@@ -242,12 +246,16 @@ class Turns:
             )
         if turn.error is not None:
             # An exception's text may hold what the caller typed.
-            told = turn.history.without_typed("".join(traceback.format_exception(turn.error)))
+            text = "".join(traceback.format_exception(turn.error))
+            told = turn.history.without_typed(text, event.vault.open)
             log.error("the dialog failed\n%s", told)
         whole = turn.history.to_json()
         body = await self._render(turn, whole)
         row = self._row(before, turn, event, whole, body, kind=kind, message_id=message_id)
         return await self._commit(before, turn, row)
+
+    def _vault(self, call_id: str) -> CallVault:
+        return CallVault(vault_keys(self.settings.appstate_key), call_id)
 
     async def _taken(self, history: History) -> TurnRow | None:
         return await self.storage.calls.get(history.facts.call_id, history.sequence)

@@ -13,6 +13,7 @@ from dialtone.dialogs.phrases import phrase
 from dialtone.dialogs.prompts import Prompt
 from dialtone.dialogs.requests import Load, Look, Place, StoredRecording
 from dialtone.dialogs.results import DialogResult, ResumeReason
+from dialtone.dialogs.secret import Secret
 from dialtone.dialogs.stack import Proceed
 from dialtone.dialogs.turn import Activity, Event, Lost, Placed, Turn
 from dialtone.dialogs.user import User
@@ -45,6 +46,7 @@ __all__ = [
     "Recording",
     "ResumeReason",
     "RosterUpdate",
+    "Secret",
     "Signal",
     "StoredRecording",
     "Turn",

@@ -155,11 +155,13 @@ class Asking:
     ) -> str | None:
         """Ask for digits: up to `maximum` (1 to 20), until a stop tone, or `interdigit` seconds (1 to 5) without one.
 
-        Returns them without the stop tone; None when nothing came in all the tries.
+        Returns them without the stop tone; None when nothing came in all the tries. After a prompt that is `secret`
+        they are a `Secret`.
         """
         collect = protocol.CollectDigits(max_number_of_dtmfs=maximum, stop_tones=list(stop_tones) or None)
         between = self._run.bot.defaults.interdigit if interdigit is None else interdigit
-        return await self._ask(prompt, None, collect, retries, barge_in, initial_silence, between)
+        typed = await self._ask(prompt, None, collect, retries, barge_in, initial_silence, between)
+        return self._run.secret(typed) if typed is not None and _is_secret(prompt) else typed
 
     @word
     async def recognize(
@@ -178,9 +180,10 @@ class Asking:
         self._run.stack.top.unanswered = False
         answer = await self._question(prompt, choices, digits, barge_in, initial_silence, interdigit)
         value = str(answer.value) if answer.ok else None
+        secret = choices is None and _is_secret(prompt)
         return Recognition(
             choice=value if choices is not None else None,
-            digits=value if choices is None else None,
+            digits=self._run.secret(value) if value and secret else value if choices is None else None,
             reason=answer.reason,
         )
 
@@ -331,7 +334,8 @@ class Asking:
 
         identity = "\0".join([_identity(prompt), *sorted(names)])
         kind = "recognize" if choices is not None else "digits"
-        return Request(kind, identity, protocol.RecognizeOutcome, build, choices=names)
+        secret = choices is None and _is_secret(prompt)
+        return Request(kind, identity, protocol.RecognizeOutcome, build, choices=names, secret=secret)
 
 
 def _or(given: float | None, default: float) -> float:
@@ -348,6 +352,10 @@ def _tries(given: int | None, default: int) -> int:
 
 def _identity(prompt: Prompt | str | None) -> str:
     return prompt.identity if isinstance(prompt, Prompt) else prompt or ""
+
+
+def _is_secret(prompt: Prompt | str | None) -> bool:
+    return isinstance(prompt, Prompt) and prompt.secret
 
 
 def _check_choices(choices: object) -> None:

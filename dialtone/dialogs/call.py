@@ -22,6 +22,7 @@ from dialtone.dialogs.library import INCOMING
 from dialtone.dialogs.prompts import Prompt
 from dialtone.dialogs.requests import Invoke, Look, Place, Request
 from dialtone.dialogs.results import ConversationEnded, DialogResult, Ended, NextStep, Reset, ResumeReason
+from dialtone.dialogs.secret import kept, without_secrets
 from dialtone.dialogs.user import User
 from dialtone.dialogs.words import word
 from dialtone.errors import ActionFailed, ActivityFailed, DialogError, WorkflowError
@@ -179,7 +180,7 @@ class Call(Asking):
             )
         name = getattr(function, "__qualname__", repr(function))
         try:
-            identity = f"{name}{dumps([args, kwargs])}"
+            identity = f"{name}{dumps(without_secrets([args, kwargs]))}"
         except (TypeError, ValueError) as error:
             raise DialogError(
                 f"an argument of {name} is not JSON: {error}", field=name, fix="pass text, numbers, lists or dicts"
@@ -240,7 +241,7 @@ class Call(Asking):
                 f"{target!r} is nobody's identity", field="place", fix="write it as 4:+15550100 or 8:name"
             )
         try:
-            identity = f"{target}{dumps(args)}"
+            identity = f"{target}{kept(args)}"
         except (TypeError, ValueError) as error:
             raise DialogError(
                 f"an argument of the outgoing dialog is not JSON: {error}",

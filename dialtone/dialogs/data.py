@@ -15,7 +15,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
-from dialtone.dialogs.history import dumps
+from dialtone.dialogs.secret import kept as kept_json
 from dialtone.errors import DialogError
 
 BagName = Literal["user", "private", "conversation"]
@@ -91,7 +91,7 @@ class Bags:
 def _kept(key: BagKey, bag: Bag) -> Bag:
     """A bag as it will be loaded again."""
     try:
-        text = dumps(bag)
+        text = kept_json(bag)
     except (TypeError, ValueError) as error:
         at = next((f" under {name!r}" for name, value in bag.items() if not _can_be_kept(name, value)), "")
         raise DialogError(
@@ -111,7 +111,7 @@ def _kept(key: BagKey, bag: Bag) -> Bag:
 
 def _can_be_kept(name: object, value: object) -> bool:
     try:
-        dumps({name: value})
+        kept_json({name: value})
     except (TypeError, ValueError):
         return False
     return True

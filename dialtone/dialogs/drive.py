@@ -308,7 +308,7 @@ class Drive(Run):
     def _add_event(self, request: Request, mark: str) -> None:
         message = self._event.message
         if isinstance(message, ConversationResult):
-            outcome = entry_of(request, message, self._event.recording)
+            outcome = entry_of(request, message, self._event.recording, self._event.vault.seal)
             roster = self._event.roster
             if roster is not None and self._is_new(roster):
                 outcome = with_roster(outcome, roster)

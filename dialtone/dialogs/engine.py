@@ -33,6 +33,7 @@ from dialtone.dialogs.drive import WAITED, Drive
 from dialtone.dialogs.history import CallFacts, History, dumps
 from dialtone.dialogs.library import INCOMING
 from dialtone.dialogs.requests import Code, Look, entry
+from dialtone.dialogs.secret import kept
 from dialtone.dialogs.turn import Event, Placed, Turn
 from dialtone.dialogs.user import User
 from dialtone.protocol import CallState, CallStateChange, Conversation, ConversationResult
@@ -76,7 +77,7 @@ def finish_activity(bot: CallBot, turn: Turn, event: Event, *, result: Any = Non
     activity = turn.activity
     assert activity is not None, "the turn waits for no activity"
     try:
-        text = dumps(result)
+        text = kept(result)
         size = len(dumps(result[1])) if result and isinstance(activity.work, Look) else len(text)
         if size > RESULT_MAX:
             raise ValueError(f"it has {size} characters, {RESULT_MAX} are kept; return an id instead")

@@ -4,7 +4,7 @@ It is written as compact JSON so that a usual call fits into the platform's appS
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
@@ -21,6 +21,9 @@ changed]; falsy tails are left out.
 
 Consent = Literal["", "given", "refused"]
 """Whether a caller agreed to be recorded; empty while nobody has asked."""
+
+SEALED: Final = "!"
+"""What a value begins with that was typed in secret (dialtone/dialogs/secret.py); no key of a telephone does."""
 
 VERSION: Final = 1
 AUDIO_ONLY: Final = (ModalityType.AUDIO,)
@@ -105,10 +108,14 @@ class History(NamedTuple):
     consent: Consent = ""
     recording: RecordingMarks | None = None
 
-    def without_typed(self, text: str) -> str:
-        """A text in which what the caller typed, three keys or more, is replaced by asterisks."""
+    def without_typed(self, text: str, opened: Callable[[str], str] = lambda sealed: sealed) -> str:
+        """A text in which what the caller typed, three keys or more, is replaced by asterisks; `opened` gives what a
+        sealed value has.
+        """
         for entry in self.entries:
             value = entry[3] if len(entry) > 3 else None
+            if isinstance(value, str) and value.startswith(SEALED):
+                value = opened(value)
             if isinstance(value, str) and len(value) > 2 and DTMF.issuperset(value):
                 text = text.replace(value, "*" * len(value))
         return text

@@ -14,7 +14,8 @@ class Prompt:
 
     The blob is `prompts/<name>[.<culture>].(wav|wma|mp3|ssml|txt)`; docs/how-to/prompts.md says more. A prompt without
     a name cannot be replaced. `voice` is `male` (the platform's default) or `female`; `silence_ms` (0 to 60000) is
-    played before it; `say_as` and `emphasize` are the contract's hints to the speech synthesizer.
+    played before it; `say_as` and `emphasize` are the contract's hints to the speech synthesizer. After a prompt
+    that is `secret` the digits that the caller types are stored nowhere but sealed, and the dialog gets a `Secret`.
     """
 
     name: str = ""
@@ -23,6 +24,7 @@ class Prompt:
     silence_ms: int | None = None
     say_as: protocol.SayAs | None = None
     emphasize: bool | None = None
+    secret: bool = False
 
     @property
     def identity(self) -> str:

@@ -25,6 +25,7 @@ from zlib import crc32
 from dialtone import protocol
 from dialtone.dialogs.data import BagKey
 from dialtone.dialogs.history import Entry, RecordingMarks
+from dialtone.dialogs.secret import NoVault
 from dialtone.protocol import ConversationResult, RecordingCompletionReason
 from dialtone.protocol.states import OVER
 
@@ -32,6 +33,7 @@ HUNG_UP: Final = "callerHungUp"
 LOST: Final = "lost"
 TRANSFERRED: Final = "transferred"
 
+_NO_VAULT: Final = NoVault()
 _DEFAULTS: Final[list[Any]] = [None, "", None, "", None]
 """Of an entry's parts after the fingerprint; the code is never left out."""
 
@@ -117,7 +119,7 @@ Work = Invoke | Load | Look | Place
 class Request:
     """What a dialog asks: an action of the platform (`build`), something of the outside world (`work`), or a signal,
     which is looked for by `work` and, until `deadline` (seconds since 1970), awaited by up to `polls` of `build`.
-    `raw` wants the outcome itself; `recording` goes with what is recorded.
+    `raw` wants the outcome itself; `recording` goes with what is recorded; what answers a `secret` one is sealed.
     """
 
     kind: str
@@ -130,6 +132,7 @@ class Request:
     polls: int = 0
     raw: bool = False
     recording: RecordingMarks | None = None
+    secret: bool = False
 
     def __await__(self) -> Generator["Request", Answer, Answer]:
         answer = yield self
@@ -160,7 +163,12 @@ def with_roster(parts: Entry, roster: Sequence[str]) -> Entry:
     return [*parts, *_DEFAULTS[len(parts) - 1 : -1], list(roster)]
 
 
-def entry_of(request: Request, result: ConversationResult, recording: "StoredRecording | None") -> Entry:
+def entry_of(
+    request: Request,
+    result: ConversationResult,
+    recording: "StoredRecording | None",
+    seal: Callable[[str], str] = _NO_VAULT.seal,
+) -> Entry:
     """The outcome of a request. Rules 1 to 4."""
     outcome = result.operation_outcome
     mark = request.fingerprint
@@ -172,7 +180,7 @@ def entry_of(request: Request, result: ConversationResult, recording: "StoredRec
             return entry(mark, Code.FAILED, "", [outcome.type, outcome.failure_reason or ""], over)
         return entry(mark, Code.ANSWERED, "", outcome.to_wire(), over)
     if isinstance(outcome, protocol.RecognizeOutcome):
-        return _recognized(request, outcome, over)
+        return _recognized(request, outcome, over, seal)
     if isinstance(outcome, protocol.RecordOutcome):
         return _recorded(mark, outcome, over, recording)
     if isinstance(outcome, protocol.PlayPromptOutcome):
@@ -185,7 +193,7 @@ def entry_of(request: Request, result: ConversationResult, recording: "StoredRec
     return entry(mark, code, outcome.failure_reason or "", ended=TRANSFERRED if outcome.succeeded else over)
 
 
-def _recognized(request: Request, outcome: protocol.RecognizeOutcome, over: str) -> Entry:
+def _recognized(request: Request, outcome: protocol.RecognizeOutcome, over: str, seal: Callable[[str], str]) -> Entry:
     part = outcome.choice_outcome or outcome.collect_digits_outcome
     reason = str(part.completion_reason) if part else outcome.failure_reason or ""
     value: str | None = None
@@ -193,6 +201,8 @@ def _recognized(request: Request, outcome: protocol.RecognizeOutcome, over: str)
         value = outcome.choice_outcome.choice_name
     elif outcome.succeeded and outcome.collect_digits_outcome and not request.choices:
         value = outcome.collect_digits_outcome.digits
+        if value and request.secret:
+            value = seal(value)
     if reason == RecordingCompletionReason.CALL_TERMINATED:
         over = HUNG_UP
     return entry(request.fingerprint, Code.ANSWERED if value else Code.UNANSWERED, reason, value, over)

@@ -8,10 +8,12 @@ from dialtone import protocol
 from dialtone.dialogs import workflow
 from dialtone.dialogs.bot import CallBot
 from dialtone.dialogs.data import Bag, BagKey, Bags
-from dialtone.dialogs.history import Consent, History, dumps
+from dialtone.dialogs.history import Consent, History
 from dialtone.dialogs.prompts import Prompt, as_prompt
 from dialtone.dialogs.requests import Request
 from dialtone.dialogs.results import Replaced, WayOut
+from dialtone.dialogs.secret import Secret, has_secret
+from dialtone.dialogs.secret import kept as kept_json
 from dialtone.dialogs.stack import Stack
 from dialtone.dialogs.tape import Tape
 from dialtone.dialogs.turn import Activity, Build, Event, Load, Queued
@@ -71,6 +73,13 @@ class Run:
     def play_prompt(self, operation_id: str, prompts: Sequence[Prompt | str], language: str) -> protocol.PlayPrompt:
         """Prompts as the contract has them, in a language."""
         bot = self.bot
+        if any(has_secret([part.text if isinstance(part, Prompt) else part]) for part in prompts):
+            raise WorkflowError(
+                "what the caller typed in secret is to be spoken, and what is spoken is stored",
+                field="playPrompt.prompts",
+                fix="say that it was taken, not what it was",
+                code="SECRET",
+            )
         parts = [as_prompt(prompt).to_protocol(language, bot.localize, bot.defaults.voice) for prompt in prompts]
         return protocol.PlayPrompt(operation_id=operation_id, prompts=parts)
 
@@ -90,6 +99,10 @@ class Run:
             self._queue.append(Queued(kind, build))
         else:
             self._enqueue(kind, build)
+
+    def secret(self, sealed: str) -> Secret:
+        """What the caller typed in secret."""
+        return Secret(self._event.vault.open(sealed))
 
     def step(self) -> None:
         """Count a thing that the dialog does."""
@@ -143,7 +156,7 @@ class Run:
     def replace(self, dialog: str, args: dict[str, Any], way: type[Replaced] = Replaced) -> NoReturn:
         """Unwind the dialog, or all of them, and go on with another."""
         try:
-            kept = json.loads(dumps(args))
+            kept = json.loads(kept_json(args))
         except (TypeError, ValueError) as error:
             raise DialogError(
                 f"an argument for {dialog!r} is not JSON: {error}", field=dialog, fix="pass text, numbers, lists, dicts"

@@ -8,6 +8,7 @@ from dialtone import protocol
 from dialtone.dialogs.data import BagChange, Unsaved
 from dialtone.dialogs.history import History
 from dialtone.dialogs.requests import Load, Look, Place, StoredRecording, Work
+from dialtone.dialogs.secret import NoVault, Vault
 from dialtone.protocol import CallStateChange, Conversation, ConversationResult
 
 __all__ = ["Activity", "Build", "Event", "Load", "Look", "Lost", "Place", "Placed", "Queued", "Turn", "Work"]
@@ -47,7 +48,8 @@ class Event:
 
     A `CallStateChange` is one that ended the call. `at` is the time in seconds since 1970, UTC; `seed` feeds
     `call.random`; `recording` says where the sound that came with a record outcome was stored; `roster` has the
-    identities of those who are in the call now, as far as the platform has told, None if it has not.
+    identities of those who are in the call now, as far as the platform has told, None if it has not; `vault` seals what
+    the caller types in secret.
     """
 
     message: Conversation | Placed | ConversationResult | CallStateChange | Lost
@@ -55,6 +57,7 @@ class Event:
     seed: int = 0
     recording: StoredRecording | None = None
     roster: tuple[str, ...] | None = None
+    vault: Vault = field(default_factory=NoVault, compare=False, repr=False)
 
     @property
     def begins(self) -> bool:

@@ -18,6 +18,7 @@ from dialtone.dialogs import (
 )
 from dialtone.dialogs.bot import ON_ERROR
 from dialtone.dialogs.outside import Outside, complete
+from dialtone.dialogs.secret import Veil
 from dialtone.protocol import (
     Action,
     Conversation,
@@ -177,7 +178,9 @@ class Line:
             history = self.result.turns[-1].history
             call_id = history.facts.call_id
             self._before = History.from_json(history.to_json(), call_id=call_id, sequence=history.sequence)
-        self._event = Event(message, self._now, self._seed + number, recording, self._roster if number else None)
+        self._event = Event(
+            message, self._now, self._seed + number, recording, self._roster if number else None, Veil()
+        )
         self._outcomes = []
         outside = self.result.world.of(self.result.call_id)
         turn = await self._taken(TakenAgain(outside, self._outcomes))

@@ -61,7 +61,7 @@ FAULTS = [
     Fault(
         "a table missing",
         "storage.bicep",
-        "['calls', 'callindex', 'calldata', 'recordings', 'audit']",
+        "['calls', 'callindex', 'calldata', 'recordings', 'prompts', 'audit']",
         "['calls', 'callindex']",
         checks.test_containers_and_tables_are_those_of_the_code,
     ),

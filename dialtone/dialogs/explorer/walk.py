@@ -39,6 +39,7 @@ from dialtone.dialogs.frames import is_ours
 from dialtone.dialogs.history import dumps
 from dialtone.dialogs.library import INCOMING, Dialog, Library
 from dialtone.dialogs.requests import Load, Place
+from dialtone.dialogs.secret import Veil
 from dialtone.dialogs.turn import Event, Placed, Turn
 from dialtone.errors import ReplayMismatch
 from dialtone.protocol import Conversation, ConversationResult, PlayPrompt
@@ -157,7 +158,7 @@ class _Walk:
                 "callState": "incoming" if placed is None else "established",
             }
         )
-        event = Event(conversation if placed is None else Placed(conversation, placed.args), AT)
+        event = Event(conversation if placed is None else Placed(conversation, placed.args), AT, vault=Veil())
         name = f"{what} in {language}" if self._languages else what
         state = self._new("begins", name)
         state.explored = True
@@ -188,7 +189,7 @@ class _Walk:
             "callState": "terminated" if outcome.over else "established",
             "operationOutcome": {"id": "explored", **(outcome.wire or {})},
         }
-        event = Event(ConversationResult.from_wire(wire), AT, recording=outcome.recording)
+        event = Event(ConversationResult.from_wire(wire), AT, recording=outcome.recording, vault=Veil())
         history = here.turn.history
         if isinstance(here.turn.actions[-1], PlayPrompt):
             # A wait for a signal: while it was played the signal came, or its time was up.
