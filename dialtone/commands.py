@@ -19,11 +19,16 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-<<<<<<< HEAD
-from dialtone import __version__, call_report, costs, doctor, lab_commands, prompt_commands, running
-=======
-from dialtone import __version__, call_report, costs, doctor, lab_commands, recording_commands, running
->>>>>>> 8810f5d (feat: dialtone recordings lists, reconciles, holds and deletes; an audit that is only added to)
+from dialtone import (
+    __version__,
+    call_report,
+    costs,
+    doctor,
+    lab_commands,
+    prompt_commands,
+    recording_commands,
+    running,
+)
 from dialtone.canary import place_canary
 from dialtone.errors import ConfigurationError
 from dialtone.exploring import explore_bot
