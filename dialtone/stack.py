@@ -142,25 +142,17 @@ class Stack:
         self.calls_url = self.functions_url + self.platform.path
         if not self._memory:
             self.storage = self._add("storage", self._storage_command(), ready=_azurite_ready)
-        self.worker = self._add(
-            "worker",
-            [sys.executable, "-m", "media_worker", "--port", str(self._port(8080)), "--grace", "2"],
-            ready=_says_ready,
-            environment={
-                "DIALTONE_BOT": self.bot,
-                "DIALTONE_PUBLIC_URL": self.functions_url,
-                "DIALTONE_SIGNAL_KEY": self._signal_key,
-                "DIALTONE_TICKET_KEY": self._ticket_key,
-            },
-        )
         if self._with_simulator:
             serve = [sys.executable, "-m", "simulator", "serve", "--bot", self.calls_url, *self.platform.options]
             self.simulator = self._add("simulator", [*serve, "--port", str(self._port(7080))], ready=_says_ready)
         self.storage_urls = () if self._memory else self.storage.wait_ready()
         self.connection = "memory" if self._memory else _connection(self.storage_urls)
+        worker_port = self._port(8080) or free_port()
+        self.worker_url = f"http://127.0.0.1:{worker_port}"
+        self.worker = self._worker(worker_port)
         self.functions = self._functions(port)
         self.functions.wait_ready()
-        (self.worker_url,) = self.worker.wait_ready()
+        self.worker.wait_ready()
         if self._with_simulator:
             (self.simulator_url,) = self.simulator.wait_ready()
 
@@ -186,12 +178,24 @@ class Stack:
     ) -> None:
         self.stop()
 
+    def _worker(self, port: int) -> Program:
+        command = [sys.executable, "-m", "media_worker", "--port", str(port), "--grace", "2"]
+        settings = {
+            "DIALTONE_BOT": self.bot,
+            "DIALTONE_PUBLIC_URL": self.functions_url,
+            "DIALTONE_SIGNAL_KEY": self._signal_key,
+            "DIALTONE_TICKET_KEY": self._ticket_key,
+            "DIALTONE_STORAGE": self.connection,
+        }
+        return self._add("worker", command, ready=_says_ready, environment=settings)
+
     def _functions(self, port: int) -> Program:
         connection = _connection(self._through(self.storage_urls)) if self._through else self.connection
         settings = {
             "DIALTONE_BOT": self.bot,
             "DIALTONE_PUBLIC_URL": self.functions_url,
             "DIALTONE_AUTH": "loopback",
+            "DIALTONE_MEDIA_URL": self.worker_url,
             "DIALTONE_APPSTATE_KEY": self._appstate_key,
             "DIALTONE_SIGNAL_KEY": self._signal_key,
             "DIALTONE_TICKET_KEY": self._ticket_key,

@@ -28,18 +28,32 @@ from dialtone.channels.acs_steps import (
     steps_of,
 )
 from dialtone.channels.stepper import Found, command_id, place_of
-from dialtone.dialogs import Event, History, StoredRecording
+from dialtone.dialogs import Event, History, StoredRecording, Turn
+from dialtone.dialogs.streaming import MEDIA_ENDED
 from dialtone.errors import DependencyError
 from dialtone.media.sound import fault_of
-from dialtone.protocol import Action, ConversationResult, RecordOutcome, Workflow
-from dialtone.storage import NoteRow, Recording, TurnRow
+from dialtone.protocol import (
+    CALL_STATE_CHANGE,
+    Action,
+    AnswerAppHostedMedia,
+    CallState,
+    CallStateChange,
+    ConversationResult,
+    RecordOutcome,
+    Workflow,
+    read_action,
+)
+from dialtone.storage import NoteRow, Recording, SignalRow, TurnRow
 from functions.acs_client import AcsClient
 from functions.acs_settings import AcsSettings
 from functions.http import about_call, log
+from functions.outside import CallOutside
 from functions.platform_client import Taken
 from functions.stepped_turn import SENT, At, SteppedTurns, seed_of
 from functions.turn import marks_of
 
+STREAM_OVER: Final = {"MediaStreamingStopped": "closed", "MediaStreamingFailed": "lost"}
+"""Events that say that a media stream is over, and the reason that a dialog is told."""
 RECORDING_MAX: Final = 512 * 1024 * 1024
 
 
@@ -68,11 +82,18 @@ class AcsTurns(SteppedTurns):
     async def happened(self, call_id: str, event: CallEvent) -> None:
         """Take an event of a call. Rules 2 and 4."""
         about_call(call_id)
+        if event.type in STREAM_OVER:
+            await self._stream_over(call_id, event)
+            return
         place = place_of(event.context)
         if place is None and event.ends:
             place = await self._current(call_id)
         elif place is None and event.type == "CallConnected":
             place = (0, 0)
+        if place is None and event.ends:
+            over = CallStateChange(id=call_id, type=CALL_STATE_CHANGE, current_state=CallState.TERMINATED)
+            await self._end(over, event.id)
+            return
         if place is None:
             log.debug("%s changes nothing", event.type)
             return
@@ -86,9 +107,33 @@ class AcsTurns(SteppedTurns):
         where = self._at(row, position, kept, event.id, moment, event.connection_id, event.server_call_id)
         if position >= len(where.steps):
             return
+        if isinstance(where.steps[position].action, AnswerAppHostedMedia) and event.type == "CallConnected":
+            await self._connected(call_id, event)
         found = of_event(where.steps[position], event, kept)
         if found is not None:
             await self._on(where, found)
+
+    async def signalled(self, call_id: str, name: str) -> TurnRow | None:
+        """See `Turns`; then the commands of the turn are sent."""
+        row = await super(SteppedTurns, self).signalled(call_id, name)
+        media = await self.storage.calls.media(call_id)
+        if row is not None and row.reply and media is not None:
+            connection, _, server = media.link.partition(" ")
+            await self._run(self._at(row, 0, {}, row.message_id, row.at, connection, server), mine=True)
+        return row
+
+    async def _connected(self, call_id: str, event: CallEvent) -> None:
+        """Keep what the commands of a turn need that no event causes."""
+        media = await self.storage.calls.media(call_id)
+        if media is not None and not media.link:
+            link = f"{event.connection_id} {event.server_call_id}"
+            await self.storage.calls.put_media(replace(media, link=link, state="open", at=self.clock()))
+
+    async def _stream_over(self, call_id: str, event: CallEvent) -> None:
+        """The platform says that a stream is over: the media worker, which tells more, may be gone."""
+        told = json.dumps({"reason": STREAM_OVER[event.type]})
+        await self.storage.calls.signal(SignalRow(call_id, event.id, MEDIA_ENDED, told, self.clock()))
+        await self.signalled(call_id, MEDIA_ENDED)
 
     async def recorded(self, file: RecordingFile) -> None:
         """Fetch a recording and store it, once. Raises `DependencyError`: then Event Grid delivers it again."""
@@ -142,7 +187,7 @@ class AcsTurns(SteppedTurns):
         if not row.reply:
             return At(row, (), position, kept, cause, moment, connection)
         stored = json.loads(row.reply)
-        actions: list[Action] = list(Workflow.from_wire({"actions": stored["actions"]}).actions)
+        actions: list[Action] = [read_action(action) for action in stored["actions"]]
         caller, to = stored["call"]
         refs = CallRefs(caller, server, context, is_teams_phone=acs.kind_of(to) == "microsoftTeamsApp")
         base = f"{self.settings.public_url}/api/acs"
@@ -161,6 +206,10 @@ class AcsTurns(SteppedTurns):
         workflow = Workflow(actions=list(actions)).to_wire()
         workflow["call"] = [caller.identity if caller else "", others[0] if others else ""]
         return json.dumps(workflow, ensure_ascii=False, separators=(",", ":")).encode()
+
+    async def _possible(self, turn: Turn, event: Event, outside: CallOutside) -> Turn:
+        """A call with media can do all that another can."""
+        return turn
 
     async def _sound(self, before: History, result: ConversationResult, kept: dict[str, Any]) -> StoredRecording | None:
         """Rule 5: where the sound of a recording will be, noted for when it comes."""

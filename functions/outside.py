@@ -1,6 +1,6 @@
 """The outside world of a call, as its dialog's requests find it: storage, signals, the bot's own functions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -17,19 +17,23 @@ from functions.http import log
 from functions.settings import Settings
 
 
-@cache
 def signal_keys(current: Settings) -> SignalKeys:
     """The keys of signals that go with DIALTONE_APPSTATE_KEY, and those that the media worker makes with
     DIALTONE_SIGNAL_KEY, which are known too; derived once. Raises `ConfigurationError`.
     """
-    workers = keys_from_setting(current.signal_key, "DIALTONE_SIGNAL_KEY")
+    return _derived(current.appstate_key, current.signal_key)
+
+
+@cache
+def _derived(appstate_key: str, signal_key: str) -> SignalKeys:
+    workers = keys_from_setting(signal_key, "DIALTONE_SIGNAL_KEY")
     if any(len(key) < MIN_KEY_BYTES for key in workers):
         raise ConfigurationError(
             f"the key of the worker's signals has fewer than {MIN_KEY_BYTES} bytes",
             field="DIALTONE_SIGNAL_KEY",
             fix="make one with: openssl rand -base64 32",
         )
-    return SignalKeys([*keys_from_setting(current.appstate_key), *workers])
+    return SignalKeys([*keys_from_setting(appstate_key), *workers])
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class CallOutside:
     keys: SignalKeys
     public_url: str
     channel: str = skype.NAME
+    seen: set[str] = field(default_factory=set)
+    """Ids of the signals that were there when it was looked for one."""
 
     async def load(self, key: BagKey) -> Bag:
         """Read a bag from its table."""
@@ -52,6 +58,7 @@ class CallOutside:
     async def signal(self, name: str, heard: frozenset[str]) -> tuple[str, Any] | None:
         """Look into the journal of the call."""
         rows = await self.storage.calls.signals(self.call_id)
+        self.seen.update(row.id for row in rows)
         row = next((row for row in rows if row.name == name and row.id not in heard), None)
         return None if row is None else (row.id, row.data)
 

@@ -24,6 +24,8 @@
 | DIALTONE_PROMPT_REFRESH            | seconds for which a listing of the prompts is trusted       | 0: each turn asks |
 | DIALTONE_PROMPT_CHANNELS           | channels that a prompt has to fit, by commas                | skype,acs,teams   |
 | DIALTONE_PROMPT_EVENTS_KEY         | secret of Event Grid's address for uploads, as `?key=`      | none: no events   |
+| DIALTONE_MEDIA_URL                 | address of the media worker, `wss://host`                   | none: no media    |
+| DIALTONE_TICKET_KEY                | key of the media worker's tickets, base64                   | with media        |
 | DIALTONE_MAX_BODY                  | bytes that a request may have                               | 52428800          |
 | DIALTONE_CALLERS                   | callers in recordings: `shown`, `masked` or `hashed`        | shown             |
 | DIALTONE_RETENTION                 | days that recordings are kept, by class: `standard=30,...`  | for ever          |
@@ -83,6 +85,8 @@ class Settings:
     prompt_refresh: float = 0.0
     prompt_channels: tuple[str, ...] = tuple(CHANNELS)
     prompt_events_key: str = ""
+    media_url: str = ""
+    ticket_key: str = ""
     max_body: int = 50 * 1024 * 1024
     callers: Callers = Callers.SHOWN
     retention: Mapping[str, int] = field(default_factory=dict, hash=False)
@@ -120,6 +124,8 @@ class Settings:
             prompt_refresh=_number(environment, "DIALTONE_PROMPT_REFRESH", 0),
             prompt_channels=prompt_channels(environment),
             prompt_events_key=environment.get("DIALTONE_PROMPT_EVENTS_KEY", ""),
+            media_url=_media_url(environment.get("DIALTONE_MEDIA_URL", "")),
+            ticket_key=environment.get("DIALTONE_TICKET_KEY", ""),
             max_body=int(_number(environment, "DIALTONE_MAX_BODY", 50 * 1024 * 1024)),
             callers=_callers(environment),
             retention=retention(environment.get("DIALTONE_RETENTION", "")),
@@ -182,6 +188,23 @@ def is_private(url: str) -> bool:
     except ValueError:
         return False
     return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK))
+
+
+def _media_url(url: str) -> str:
+    """The address of the media worker, by the protocol of WebSockets. It may be written as that of HTTP."""
+    scheme, _, rest = url.partition("://")
+    address = f"{_SOCKETS.get(scheme, scheme)}://{rest}".rstrip("/") if url else ""
+    if url and not (is_private(url) or is_private(f"{_HTTP.get(scheme, '')}://{rest}")):
+        raise ConfigurationError(
+            "it is not an absolute address that nobody can listen to on the way",
+            field="DIALTONE_MEDIA_URL",
+            fix="write it as wss://host",
+        )
+    return address
+
+
+_SOCKETS: Final = {"http": "ws", "https": "wss"}
+_HTTP: Final = {"ws": "http", "wss": "https"}
 
 
 def _metadata(url: str) -> str:

@@ -10,14 +10,17 @@ gives both the same `Idempotency-Key` header, and it is kept once.
 
 import json
 import uuid
+from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
 import azure.functions as func
 
 from dialtone.dialogs.history import dumps
+from dialtone.dialogs.streaming import MEDIA_ENDED
 from dialtone.errors import BadMessage, BodyTooLarge, CallOver, CallUnknown, Forbidden, Unauthorized
 from dialtone.storage import SignalRow
+from functions.channels import turns_of
 from functions.http import about_call, route
 from functions.outside import signal_keys
 from functions.settings import settings
@@ -26,6 +29,7 @@ from functions.turn import turns
 BODY_MAX: Final = 32_768
 NAME_MAX: Final = 100
 _ID_CHARS: Final = 12
+_REASON_CHARS: Final = 100
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
@@ -50,13 +54,28 @@ async def signals(req: func.HttpRequest) -> func.HttpResponse:
     if latest is None:
         raise CallUnknown("no call has this id", field="id", fix="send signals to a call that has begun")
     if latest.done:
+        await _wake(call_id, name, value)
         raise CallOver("the call is over", field="id", fix="send signals to calls that go on")
     told = req.headers.get("Idempotency-Key") or uuid.uuid4().hex
     # What a history keeps of it is short.
     identity = sha256(f"{name}\n{told}".encode()).hexdigest()[:_ID_CHARS]
     is_new = await calls.signal(SignalRow(call_id, identity, name, value, turns().clock()))
+    await _wake(call_id, name, value)
     body = json.dumps({"id": identity, "repeated": not is_new})
     return func.HttpResponse(body, status_code=202, mimetype="application/json")
+
+
+async def _wake(call_id: str, name: str, value: str) -> None:
+    """Go on with a call that waits for signals and for nothing else: one that was answered with media."""
+    calls = turns().storage.calls
+    media = await calls.media(call_id)
+    if media is None:
+        return
+    if name == MEDIA_ENDED and media.state != "closed":
+        told = json.loads(value)
+        reason = str(told.get("reason", "")) if isinstance(told, dict) else ""
+        await calls.put_media(replace(media, state="ended", reason=reason[:_REASON_CHARS], at=turns().clock()))
+    await turns_of(media.channel).signalled(call_id, name)
 
 
 def _call_of(request: func.HttpRequest) -> str:

@@ -6,9 +6,9 @@ import azure.functions as func
 
 from dialtone.errors import DependencyError
 from dialtone.storage import CallRecord
-from functions import acs, canary
+from functions.channels import turns_of
 from functions.http import about_call, log
-from functions.turn import Turns, turns
+from functions.turn import turns
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
@@ -28,15 +28,9 @@ async def sweep(timer: func.TimerRequest) -> None:
         for record in records:
             about_call(record.call_id)
             try:
-                await _turns_of(record.channel).lost(record)
+                await turns_of(record.channel).lost(record)
             except DependencyError:
                 log.warning("storage failed; the call is looked at again in the next run")
         if len(records) < PAGE:
             return
         last = records[-1]
-
-
-def _turns_of(channel: str) -> Turns:
-    if channel == acs.NAME:
-        return acs.turns()
-    return canary.turns() if channel == canary.NAME else turns()

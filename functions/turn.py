@@ -14,6 +14,11 @@
    off: its outcome, which says what became of it, ends the call, or the sweeper does.
 7. A state of the call that cannot follow the one before is logged, and taken.
 
+8. A call that was answered with media (`functions.media`) has turns without actions, while its dialog waits for a
+   signal. Then the signal itself causes the next turn. Whoever stores such a turn looks once more for signals that came
+   meanwhile, so that none is missed between the two. On the Skype channel the platform takes no workflows of such a
+   call: its end is told by a request of ours.
+
 At least once, not exactly once: an activity that ran before its turn could be stored, and a handler of notifications
 that ran before its notification was.
 """
@@ -29,15 +34,18 @@ from typing import ClassVar, Final
 
 from dialtone.appstate import AppStateCodec, keys_from_setting
 from dialtone.channels import skype
-from dialtone.dialogs import CallBot, Event, History, Lost, StoredRecording, Turn, take_turn
+from dialtone.dialogs import CallBot, Event, History, Lost, Signalled, StoredRecording, Turn, take_turn
 from dialtone.dialogs.bot import ON_ERROR
 from dialtone.dialogs.outside import complete
+from dialtone.dialogs.requests import fingerprint
+from dialtone.dialogs.streaming import MEDIA_ENDED
 from dialtone.errors import BadMessage, DependencyError
 from dialtone.loading import load_bot as load_bot
 from dialtone.media.sound import fault_of
 from dialtone.protocol import (
     RECORDING_SCHEME,
     Action,
+    AnswerAppHostedMediaOutcome,
     CallStateChange,
     Conversation,
     ConversationResult,
@@ -46,14 +54,17 @@ from dialtone.protocol import (
     RosterUpdate,
     states,
 )
-from dialtone.storage import CallRecord, NoteRow, Recording, Storage, TurnRow, open_storage
+from dialtone.storage import CallRecord, MediaRow, NoteRow, Recording, Storage, TurnRow, open_storage
 from dialtone.storage.ledger import STANDARD
+from functions import media
 from functions.http import about_call, log
 from functions.outside import CallOutside, signal_keys
 from functions.settings import Settings, settings
 from functions.vault import CallVault, vault_keys
 
 LOST: Final = "lost"
+MEDIA_LONGEST_S: Final = 4 * 3600.0
+"""The longest stream of the media worker, unless it is told otherwise."""
 _NOT_CUT_OFF: Final = frozenset({"record", "transfer"})
 """Rule 6."""
 
@@ -96,11 +107,33 @@ class Turns:
         before = await self._history(message)
         if before is not None and not states.may_follow(before.state, message.call_state):
             log.warning("the call cannot be %s after it was %s", message.call_state, before.state)
+        if before is not None and isinstance(message, ConversationResult):
+            await self._note_media(before, message)
         recording = await self._store_recording(before, incoming)
         roster = await self._roster(before)
         event = Event(message, self.clock(), _seed(incoming.message_id), recording, roster)
         kind = message.operation_outcome.type if isinstance(message, ConversationResult) else "conversation"
         return await self._take(before, event, kind=kind, message_id=incoming.message_id)
+
+    async def signalled(self, call_id: str, name: str) -> TurnRow | None:
+        """Rule 8: take the turn that a signal causes, if the call waits for it: its row, if nobody else has taken it.
+
+        A call that is over and was not ended, because a process died, is ended.
+        """
+        latest = await self.storage.calls.latest(call_id)
+        if latest is None or latest.reply:
+            return None
+        before = await self._history_at(call_id, latest.sequence)
+        if latest.done:
+            await self._end_hosted(before)
+            return None
+        if before.pending != fingerprint("signal", name) and name != MEDIA_ENDED:
+            return None
+        at, number = self.clock(), before.sequence + 1
+        event = Event(Signalled(), at, _seed(f"{call_id} {number}"))
+        await self._take(before, event, kind="signal", message_id=f"signal-{number}")
+        row = await self.storage.calls.get(call_id, number)
+        return row if row is not None and row.at == at else None
 
     async def lost(self, record: CallRecord) -> bool:
         """End a call whose callback did not come: its dialog sees `CallEnded`. False when the call is not over.
@@ -112,7 +145,9 @@ class Turns:
             # The process died between the index and the first turn.
             await self.storage.calls.close(replace(record, ended=self.clock(), outcome="failed"))
             return True
-        if not latest.done and self.clock() - latest.at < self.settings.sweep_after:
+        # While a call with media waits for a signal, no callback is awaited.
+        quiet = self.settings.sweep_after + (0 if latest.reply else MEDIA_LONGEST_S)
+        if not latest.done and self.clock() - latest.at < quiet:
             return False
         if latest.done:
             # The process died between the turn that ended the call and the index; what came after did not end it.
@@ -226,13 +261,15 @@ class Turns:
             event = replace(event, vault=self._vault(before.facts.call_id))
         await self._tell_receivers(event)
         turn = take_turn(self.bot, before, event)
+        outside = self._outside(turn.history)
         if turn.activity is not None or turn.changes:
             if (taken := await self._taken(turn.history)) is not None:
                 if before is None:
                     # Whoever took the turn may have died before the call was listed.
                     await self._list(turn, taken)
                 return self._answered_before(taken, message_id)
-            turn = await complete(self.bot, turn, event, self._outside(turn.history))
+            turn = await complete(self.bot, turn, event, outside)
+        turn = await self._possible(turn, event, outside)
         for change in turn.changes:
             bag, owner = change.key
             await self.storage.data.save(
@@ -252,7 +289,41 @@ class Turns:
         whole = turn.history.to_json()
         body = await self._render(turn, whole)
         row = self._row(before, turn, event, whole, body, kind=kind, message_id=message_id)
-        return await self._commit(before, turn, row)
+        reply = await self._commit(before, turn, row)
+        if turn.history.media and not body:
+            await self._after_idle(turn, outside.seen)
+        return reply
+
+    async def _possible(self, turn: Turn, event: Event, outside: CallOutside) -> Turn:
+        """The turn as the platform can take it."""
+        return await media.possible(self.bot, turn, event, outside)
+
+    async def _after_idle(self, turn: Turn, seen: set[str]) -> None:
+        """Rule 8: a turn that has no actions was stored."""
+        history = turn.history
+        if history.done:
+            if turn.actions:
+                await self._end_hosted(history)
+            return
+        rows = await self.storage.calls.signals(history.facts.call_id)
+        for name in {row.name for row in rows if row.id not in seen}:
+            await self.signalled(history.facts.call_id, name)
+
+    async def _end_hosted(self, history: History) -> None:
+        """Tell the platform that the call is over, once."""
+        row = await self.storage.calls.media(history.facts.call_id)
+        if row is not None and row.link and row.state != "closed" and await media.end_call(row.link):
+            await self.storage.calls.put_media(replace(row, state="closed", at=self.clock()))
+
+    async def _note_media(self, before: History, result: ConversationResult) -> None:
+        """Keep what the platform says of the media answer."""
+        outcome = result.operation_outcome
+        if isinstance(outcome, AnswerAppHostedMediaOutcome):
+            state = "open" if outcome.succeeded else "ended"
+            reason = "" if outcome.succeeded else "refused"
+            link = (result.links or {}).get("call", "")
+            row = MediaRow(result.id, before.media, self.channel, state, self.clock(), reason, link)
+            await self.storage.calls.put_media(row)
 
     def _vault(self, call_id: str) -> CallVault:
         return CallVault(vault_keys(self.settings.appstate_key), call_id)
@@ -280,19 +351,32 @@ class Turns:
         actions = await self.bot.sent(history.facts.call_id, turn.actions)
         if not actions:
             return b""
+        await self._put_media(history, actions)
         await self._put_prompts(actions, history.facts.started)
         await self._put_recordings(actions)
         return self._written(history, actions, whole)
 
     def _written(self, history: History, actions: list[Action], whole: str) -> bytes:
         """The reply, as the channel has it."""
+        asked = media.answer_of(actions) is not None
+        if history.media and not asked:
+            return b""  # Rule 8
         return skype.render(
             actions,
             callback=self.callback_url,
             app_state=self.codec.encode(history.facts.call_id, history.sequence, whole),
-            subscriptions=self.bot.subscriptions(multiparty=history.facts.is_multiparty),
+            subscriptions=self.bot.subscriptions(multiparty=history.facts.is_multiparty, media=asked),
             loopback_http=self.settings.auth == "loopback",
         )
+
+    async def _put_media(self, history: History, actions: list[Action]) -> None:
+        """Say where the stream of a media answer goes."""
+        answer = media.answer_of(actions)
+        if answer is not None:
+            call_id, now = history.facts.call_id, self.clock()
+            where = media.Media.of(self.settings)
+            answer.media_configuration = where.wire(answer.media_configuration, call_id, now)
+            await self.storage.calls.put_media(MediaRow(call_id, history.media, self.channel, "asked", now))
 
     async def _put_prompts(self, actions: list[Action], began: float) -> None:
         """Replace the texts of named prompts by what operators had uploaded when the call began, in its language."""

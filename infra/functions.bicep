@@ -43,6 +43,12 @@ param appStateKeyUri string
 @description('Key Vault URI of the key of the worker\'s signals.')
 param signalKeyUri string
 
+@description('Key Vault URI of the key that signs the tickets of media streams.')
+param ticketKeyUri string
+
+@description('Address of the media worker, for wss.')
+param mediaUrl string
+
 @description('Key Vault URI of the secret of Event Grid\'s address.')
 param eventsKeyUri string
 
@@ -190,10 +196,12 @@ var settings = {
   DIALTONE_CERTIFICATE_REVOCATION: certificateRevocation
   DIALTONE_CERTIFICATE_ROOTS: certificateRoots
   DIALTONE_EVENTS: events
+  DIALTONE_MEDIA_URL: mediaUrl
   DIALTONE_PUBLIC_URL: 'https://${app.properties.defaultHostName}'
   DIALTONE_RETENTION: retention
   DIALTONE_SIGNAL_KEY: '@Microsoft.KeyVault(SecretUri=${signalKeyUri})'
   DIALTONE_STORAGE_ACCOUNT: storageName
+  DIALTONE_TICKET_KEY: '@Microsoft.KeyVault(SecretUri=${ticketKeyUri})'
   DIALTONE_SWEEP_AFTER: string(sweepAfterSeconds)
 }
 

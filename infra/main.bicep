@@ -147,6 +147,7 @@ param signalKey string
 param eventsKey string
 
 var token = toLower(uniqueString(subscription().id, environmentName, location))
+var workerName = 'ca-${token}'
 var tags = { 'azd-env-name': environmentName }
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
@@ -272,6 +273,19 @@ module network 'network.bicep' = if (privateNetworking) {
   }
 }
 
+// Where the media worker runs.
+module environment 'environment.bicep' = {
+  name: 'environment'
+  scope: group
+  params: {
+    name: 'cae-${token}'
+    location: location
+    tags: tags
+    workspaceId: monitoring.outputs.workspaceId
+    subnetId: privateNetworking ? network!.outputs.workerSubnetId : ''
+  }
+}
+
 // The callbacks of calls.
 module functions 'functions.bicep' = {
   name: 'functions'
@@ -290,6 +304,8 @@ module functions 'functions.bicep' = {
     insightsConnectionString: monitoring.outputs.insightsConnectionString
     appStateKeyUri: vault.outputs.appStateKeyUri
     signalKeyUri: vault.outputs.signalKeyUri
+    ticketKeyUri: vault.outputs.ticketKeyUri
+    mediaUrl: 'wss://${workerName}.${environment.outputs.domain}'
     eventsKeyUri: vault.outputs.eventsKeyUri
     communicationEndpoint: communication ? acs!.outputs.endpoint : ''
     communicationId: communication ? acs!.outputs.immutableId : ''
@@ -321,8 +337,8 @@ module worker 'worker.bicep' = {
   name: 'worker'
   scope: group
   params: {
-    name: 'ca-${token}'
-    environmentName: 'cae-${token}'
+    name: workerName
+    environmentId: environment.outputs.id
     location: location
     tags: tags
     identityId: identity.outputs.id
@@ -330,7 +346,6 @@ module worker 'worker.bicep' = {
     bot: bot
     storageName: storage.outputs.name
     registryServer: registry.outputs.loginServer
-    workspaceId: monitoring.outputs.workspaceId
     ticketKeyUri: vault.outputs.ticketKeyUri
     signalKeyUri: vault.outputs.signalKeyUri
     functionsUrl: functions.outputs.url
@@ -338,7 +353,6 @@ module worker 'worker.bicep' = {
     image: workerImage
     minimumReplicas: workerMinimumReplicas
     maximumReplicas: workerMaximumReplicas
-    subnetId: privateNetworking ? network!.outputs.workerSubnetId : ''
   }
   dependsOn: [roles]
 }

@@ -3,8 +3,8 @@
 @description('Name of the container app.')
 param name string
 
-@description('Name of the Container Apps environment.')
-param environmentName string
+@description('Id of the environment that the worker runs in.')
+param environmentId string
 
 @description('Region.')
 param location string
@@ -26,9 +26,6 @@ param storageName string
 
 @description('Host of the registry.')
 param registryServer string
-
-@description('Resource id of the Log Analytics workspace.')
-param workspaceId string
 
 @description('Key Vault URI of the key that signs tickets.')
 param ticketKeyUri string
@@ -52,34 +49,10 @@ param minimumReplicas int
 @description('Most replicas.')
 param maximumReplicas int
 
-@description('Subnet of the environment; empty for none. It cannot be changed later.')
-param subnetId string
-
 @description('Streams of one replica, over which another is started. The worker refuses at 200.')
 param streamsPerReplica int = 100
 
 var port = 8080
-
-resource containerEnvironment 'Microsoft.App/managedEnvironments@2025-07-01' = {
-  name: environmentName
-  location: location
-  tags: tags
-  properties: {
-    appLogsConfiguration: { destination: 'azure-monitor' }
-    vnetConfiguration: empty(subnetId) ? null : { infrastructureSubnetId: subnetId, internal: false }
-    workloadProfiles: [{ name: 'Consumption', workloadProfileType: 'Consumption' }]
-  }
-}
-
-// Logs reach the workspace this way without its shared key.
-resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
-  scope: containerEnvironment
-  name: 'workspace'
-  properties: {
-    workspaceId: workspaceId
-    logs: [{ categoryGroup: 'allLogs', enabled: true }]
-  }
-}
 
 resource app 'Microsoft.App/containerApps@2025-07-01' = {
   name: name
@@ -90,7 +63,7 @@ resource app 'Microsoft.App/containerApps@2025-07-01' = {
     userAssignedIdentities: { '${identityId}': {} }
   }
   properties: {
-    environmentId: containerEnvironment.id
+    environmentId: environmentId
     workloadProfileName: 'Consumption'
     configuration: {
       activeRevisionsMode: 'Single'

@@ -27,6 +27,7 @@ from dialtone.channels.stepper import Found, Kept, Step, context_of, failed, pla
 from dialtone.protocol import (
     Action,
     Answer,
+    AnswerAppHostedMedia,
     ChoiceOutcome,
     CollectDigitsOutcome,
     DigitCollectionCompletionReason,
@@ -121,6 +122,15 @@ def _add(maker: _Maker, action: Action) -> None:
     match action:
         case Answer():
             body = {"incomingCallContext": refs.context, **setup.options(), "operationContext": maker.context}
+            maker.made.append(Step(action, "answer_call", body, _ANSWERED))
+        case AnswerAppHostedMedia():
+            streaming = {"mediaStreamingOptions": action.media_configuration}
+            body = {
+                "incomingCallContext": refs.context,
+                **setup.options(),
+                **streaming,
+                "operationContext": maker.context,
+            }
             maker.made.append(Step(action, "answer_call", body, _ANSWERED))
         case Reject():
             body = {"incomingCallContext": refs.context, "callRejectReason": "busy"}

@@ -24,10 +24,12 @@ from dialtone.errors import BadMessage, WorkflowError
 from dialtone.protocol import (
     AUDIO_TYPES,
     Action,
+    AnswerAppHostedMedia,
     CallStateChange,
     ContractViolation,
     Conversation,
     ConversationResult,
+    Hangup,
     PlayPrompt,
     Prompt,
     Recognize,
@@ -113,6 +115,23 @@ def render(
     except ContractViolation as violation:
         raise WorkflowError.from_violation(violation) from None
     return workflow.to_json()
+
+
+HOSTED: Final = "a call that was answered with media is its media handler's: play and ask there"
+ALONE: Final = "skype takes a media answer alone: await call.media_ended() after it"
+
+
+def refused_of(actions: Sequence[Action], *, hosted: bool) -> tuple[Action, str] | None:
+    """The first action that the platform would not take in a call with media of the bot's own, and why.
+
+    The media answer stands alone, and nothing follows it but the end of the call, which is no action but a DELETE
+    (`dialtone.protocol.rules`, rule 24).
+    """
+    if not hosted:
+        return None
+    if actions and isinstance(actions[0], AnswerAppHostedMedia):
+        return (actions[1], ALONE) if len(actions) > 1 else None
+    return next(((action, HOSTED) for action in actions if not isinstance(action, Hangup)), None)
 
 
 def _message(data: dict[str, Any]) -> Conversation | ConversationResult | CallStateChange | RosterUpdate:

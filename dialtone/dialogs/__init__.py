@@ -15,7 +15,8 @@ from dialtone.dialogs.requests import Load, Look, Place, StoredRecording
 from dialtone.dialogs.results import DialogResult, ResumeReason
 from dialtone.dialogs.secret import Secret
 from dialtone.dialogs.stack import Proceed
-from dialtone.dialogs.turn import Activity, Event, Lost, Placed, Turn
+from dialtone.dialogs.streaming import MediaEnd
+from dialtone.dialogs.turn import Activity, Event, Lost, Placed, Signalled, Turn
 from dialtone.dialogs.user import User
 from dialtone.protocol import Action, CallStateChange, Participant, RosterUpdate
 
@@ -36,6 +37,7 @@ __all__ = [
     "Load",
     "Look",
     "Lost",
+    "MediaEnd",
     "Notices",
     "Participant",
     "Place",
@@ -48,6 +50,7 @@ __all__ = [
     "RosterUpdate",
     "Secret",
     "Signal",
+    "Signalled",
     "StoredRecording",
     "Turn",
     "User",

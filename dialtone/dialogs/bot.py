@@ -196,8 +196,10 @@ class CallBot(Library):
         self.notified = handler  # type: ignore[assignment]  # the decorated function keeps its own type
         return handler
 
-    def subscriptions(self, *, multiparty: bool) -> tuple[str, ...]:
-        """What the workflows of a call subscribe to: nothing unless there is a handler of notifications."""
+    def subscriptions(self, *, multiparty: bool, media: bool = False) -> tuple[str, ...]:
+        """What the workflows of a call subscribe to: nothing unless there is a handler of notifications. A call that is
+        answered with `media` learns of its end in no other way.
+        """
         if self.notified is None:
-            return ()
+            return (CALL_STATE_CHANGE,) if media else ()
         return (CALL_STATE_CHANGE, ROSTER_UPDATE) if multiparty else (CALL_STATE_CHANGE,)

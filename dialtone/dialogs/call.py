@@ -15,7 +15,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, TypeVar
 
 from dialtone import protocol
-from dialtone.dialogs.asking import Asking, Recording
+from dialtone.dialogs.asking import Recording
 from dialtone.dialogs.data import Bag, BagKey, BagName
 from dialtone.dialogs.history import CallFacts, dumps
 from dialtone.dialogs.library import INCOMING
@@ -23,10 +23,11 @@ from dialtone.dialogs.prompts import Prompt
 from dialtone.dialogs.requests import Invoke, Look, Place, Request
 from dialtone.dialogs.results import ConversationEnded, DialogResult, Ended, NextStep, Reset, ResumeReason
 from dialtone.dialogs.secret import kept, without_secrets
+from dialtone.dialogs.streaming import MEDIA_ENDED, Streaming
 from dialtone.dialogs.user import User
 from dialtone.dialogs.words import word
 from dialtone.errors import ActionFailed, ActivityFailed, DialogError, WorkflowError
-from dialtone.protocol import RECORDING_SCHEME, ModalityType, Participant, RecordingFormat, rules
+from dialtone.protocol import RECORDING_SCHEME, Participant, RecordingFormat, rules
 
 if TYPE_CHECKING:
     from dialtone.dialogs.run import Run
@@ -53,7 +54,7 @@ class Signal:
     data: Any
 
 
-class Call(Asking):
+class Call(Streaming):
     """One call, as its dialog sees it."""
 
     def __init__(self, run: "Run", facts: CallFacts) -> None:
@@ -131,14 +132,6 @@ class Call(Asking):
 
     # What is queued.
 
-    def answer(self, accept: Sequence[ModalityType | str] = (ModalityType.AUDIO,)) -> None:
-        """Answer the call before anything else; the first word that is said does it by itself.
-
-        Raises `WorkflowError` when the call is answered already or something was queued before.
-        """
-        modalities = [ModalityType(modality) for modality in accept]
-        self._run.queue("answer", lambda op: protocol.Answer(operation_id=op, accept_modality_types=modalities))
-
     def reject(self) -> None:
         """Decline the call. Raises `WorkflowError` when it was answered or something was queued before."""
         self._run.queue("reject", lambda op: protocol.Reject(operation_id=op))
@@ -208,6 +201,9 @@ class Call(Asking):
         A platform that is answered only when it calls back cannot be told to wait: the caller hears `poll` seconds of
         silence (0.5 to 60), or the prompt `hold`, again and again, and each time is a turn of the call. A signal
         is found when the one that is played has ended.
+
+        In a call that was answered with media nothing is played: the signal is found when it comes, the time-out is
+        looked at only then, and None is returned when the media stream is over.
         """
         if not 0 <= timeout <= SIGNAL_MAX_S or not 0.5 <= poll <= 60:
             raise DialogError(
@@ -218,15 +214,20 @@ class Call(Asking):
         run, language = self._run, self._run.language
         hold = Prompt(silence_ms=round(poll * 1000)) if hold is None else hold
         deadline = run.now() + timeout
-        answer = await Request(
-            "signal",
-            name,
-            protocol.PlayPromptOutcome,
-            lambda op: run.play_prompt(op, [hold], language),
-            Look(name, run.heard),
-            deadline=deadline,
-            polls=ceil(timeout / poll),
-        )
+        if run.media and not run.media_over:
+            question = Request("signal", name, work=Look(name, run.heard, MEDIA_ENDED), deadline=deadline)
+            question.polls = ceil(timeout)
+        else:
+            question = Request(
+                "signal",
+                name,
+                protocol.PlayPromptOutcome,
+                lambda op: run.play_prompt(op, [hold], language),
+                Look(name, run.heard),
+                deadline=deadline,
+                polls=ceil(timeout / poll),
+            )
+        answer = await question
         return Signal(name, answer.value[1]) if answer.ok else None
 
     @word

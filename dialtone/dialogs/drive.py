@@ -30,14 +30,15 @@ from dialtone.dialogs.results import ConversationEnded, CutOff, Ended, Replaced,
 from dialtone.dialogs.run import Run
 from dialtone.dialogs.stack import Stack, wrapped
 from dialtone.dialogs.tape import STEPS
-from dialtone.dialogs.turn import Activity, Load, Lost, Queued, Turn
+from dialtone.dialogs.turn import Activity, Load, Lost, Queued, Signalled, Turn
 from dialtone.dialogs.user import NOBODY, User
 from dialtone.errors import ActionFailed, CallEnded, Canceled, DialogError, ReplayMismatch, WorkflowError
 from dialtone.protocol import CallStateChange, ConversationResult
 from dialtone.protocol.states import OVER
 
-_SAID: Final = frozenset({"answer", "playPrompt"})
-_NOT_RUN: Final = frozenset({"answerOutcome", "workflowValidationOutcome", protocol.MISSPELT_VALIDATION})
+_SAID: Final = frozenset({"answer", "answerAppHostedMedia", "playPrompt"})
+_MEDIA_ANSWER: Final = "answerAppHostedMediaOutcome"
+_NOT_RUN: Final = frozenset({"answerOutcome", _MEDIA_ANSWER, "workflowValidationOutcome", protocol.MISSPELT_VALIDATION})
 """Failures after which the call is no more answered than before."""
 
 _ERROR_MAX: Final = 300
@@ -98,6 +99,8 @@ class Drive(Run):
             heard=self._heard,
             consent=self.consent,
             private=self._private,
+            media=self.media,
+            media_over=self.media_over,
         )
         self._tape.rewind(dialog)
         self._bags, self._began, self._after = bags, -1, None
@@ -220,9 +223,8 @@ class Drive(Run):
         return self._ask(request, mark)
 
     def _ask(self, request: Request, mark: str, *, polled: int = 0) -> Turn:
-        assert request.build is not None
-        kind = "playPrompt" if request.kind == "signal" else request.kind
-        self._enqueue(kind, request.build)
+        if request.build is not None:
+            self._enqueue("playPrompt" if request.kind == "signal" else request.kind, request.build)
         actions = workflow.actions_of(self._queue, answered=self._answered, operation=self._operation)
         kept = self._kept(pending=mark, polled=polled)._replace(recording=request.recording)
         return Turn(kept, actions, error=self._failure)
@@ -267,7 +269,7 @@ class Drive(Run):
             tape.event_taken = True
             self._bags.saved()
             message = self._event.message
-            if not isinstance(message, ConversationResult) or message.call_state in OVER or _failed(request, message):
+            if not _is_waited(request, message):
                 self._add_event(request, mark)
                 return self._platform_answer(mark)
             self._sent()
@@ -332,6 +334,8 @@ class Drive(Run):
             self._roster = tuple(answer.roster)
         if answer.code is Code.FAILED and answer.value[0] in _NOT_RUN:
             self._answered = answered
+            if answer.value[0] == _MEDIA_ANSWER:
+                self.media = ""
         if answer.ended and not answer.ok:
             raise CallEnded(answer.ended)
         if answer.code is Code.FAILED:
@@ -430,11 +434,14 @@ class Drive(Run):
     def _kept(self, *, pending: str = "", done: bool = False, polled: int = 0) -> History:
         entries = tuple(self._tape.entries)
         kept = self._history._replace(entries=entries, pending=pending, done=done)
-        return kept._replace(private=self._private, polled=polled, recording=None)
+        return kept._replace(private=self._private, polled=polled, media=self.media, recording=None)
 
 
-def _failed(request: Request, result: ConversationResult) -> bool:
-    """Whether the platform did not play what fills the waiting."""
-    outcome = result.operation_outcome
-    assert request.outcome is not None
-    return not isinstance(outcome, request.outcome) or not outcome.succeeded
+def _is_waited(request: Request, message: object) -> bool:
+    """Whether the platform has been kept waiting for a signal, as it was to be: then it is looked for again."""
+    if isinstance(message, Signalled):
+        return True
+    if not isinstance(message, ConversationResult) or message.call_state in OVER:
+        return False
+    outcome = message.operation_outcome
+    return outcome.succeeded and (request.outcome is None or isinstance(outcome, request.outcome))

@@ -18,7 +18,8 @@
 9. A dialog that waits is put aside by closing it. What its `finally` blocks do then does not count.
 10. Once the platform has reported that the call is over, whatever comes after changes nothing and gets no actions.
 11. A signal is looked for, as an activity, when it is asked for first and after each workflow that fills the waiting.
-    Such a workflow adds nothing to the history: only what the waiting came to is an entry.
+    Such a workflow adds nothing to the history: only what the waiting came to is an entry. In a call with media of the
+    bot's own nothing fills the waiting: a turn without actions is over, and the signal itself is the next event.
 
 Nothing here touches network, clock, environment or randomness: time and chance come with the event.
 """
@@ -71,8 +72,8 @@ def finish_activity(bot: CallBot, turn: Turn, event: Event, *, result: Any = Non
     """Go on with a turn whose activity is done: `result` is what came of it, `error` what it raised (type and text).
 
     Of a function the result is what it returned; of `Load` the bag; of `Place` the id of the new call; of `Look` the
-    signal as [id, value], None when there is none. A result that JSON cannot say, or that is too large to keep, fails
-    the request as if the function had raised.
+    signal as [id, value], None when there is none, False when none will come. A result that JSON cannot say, or that is
+    too large to keep, fails the request as if the function had raised.
     """
     activity = turn.activity
     assert activity is not None, "the turn waits for no activity"
@@ -89,7 +90,8 @@ def finish_activity(bot: CallBot, turn: Turn, event: Event, *, result: Any = Non
         if result is None:
             nothing = replace(activity, found=False)
             return Drive(bot, turn.history._replace(pending=""), event, event_taken=True, after=nothing).take()
-        found = entry(mark, Code.ANSWERED, WAITED if activity.waited else "", result)
+        code = Code.ANSWERED if result else Code.UNANSWERED
+        found = entry(mark, code, WAITED if activity.waited else "", result or None)
         history = turn.history._replace(entries=(*turn.history.entries, found), pending="")
         return Drive(bot, history, event, event_taken=True, after=activity).take()
     # The text of an exception is anything: it may be huge, and hold what UTF-8 cannot say.

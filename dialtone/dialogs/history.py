@@ -86,8 +86,9 @@ class History(NamedTuple):
     platform last reported; `polled` how often it was kept waiting for the signal that is awaited. When the dialog
     began, `roster` had the identities of those who were in the call, if they were not those of its facts any more;
     `user` was whom `CallBot.lookup_user` had found, `language` the one that a dialog had chosen, `heard` had the ids of
-    the signals that had been taken, and `consent` said whether the caller had agreed to be recorded. `private` says
-    that private data was in use; `recording` is what goes with the recording that is `pending`.
+    the signals that had been taken, `consent` said whether the caller had agreed to be recorded, and `media_over` that
+    the end of the media was known. `private` says that private data was in use; `recording` is what goes with the
+    recording that is `pending`; `media` names the media handler that the call was answered with.
     """
 
     facts: CallFacts
@@ -107,6 +108,8 @@ class History(NamedTuple):
     polled: int = 0
     consent: Consent = ""
     recording: RecordingMarks | None = None
+    media: str = ""
+    media_over: bool = False
 
     def without_typed(self, text: str, opened: Callable[[str], str] = lambda sealed: sealed) -> str:
         """A text in which what the caller typed, three keys or more, is replaced by asterisks; `opened` gives what a
@@ -141,6 +144,8 @@ class History(NamedTuple):
             "o": self.recording,
             "b": int(self.private),
             "w": self.polled,
+            "mh": self.media,
+            "mo": int(self.media_over),
             "e": self.entries,
             "q": self.pending,
             "n": int(self.answered),
@@ -189,6 +194,8 @@ class History(NamedTuple):
             polled=document.get("w") or 0,
             consent=document.get("k", ""),
             recording=RecordingMarks(*marks) if (marks := document.get("o")) else None,
+            media=document.get("mh") or "",
+            media_over=bool(document.get("mo")),
         )
 
     def _odd_state(self) -> str:
@@ -212,6 +219,7 @@ class History(NamedTuple):
             "b": int(self.private),
             "w": self.polled,
             "o": self.recording,
+            "mh": self.media,
         }
         return dumps({name: value for name, value in added.items() if value}), False
 
@@ -222,7 +230,7 @@ class History(NamedTuple):
     @property
     def _begun(self) -> tuple[object, ...]:
         """What a dialog begins with."""
-        return self.dialog, self.args, self.roster, self.user, self.language, self.heard, self.consent
+        return self.dialog, self.args, self.roster, self.user, self.language, self.heard, self.consent, self.media_over
 
     @classmethod
     def from_rows(cls, rows: Sequence[str], *, call_id: str, sequence: int) -> "History":
@@ -230,7 +238,7 @@ class History(NamedTuple):
         whole, *added = (json.loads(row) for row in rows)
         for row in added:
             whole["e"] = [*whole.get("e", ()), *row.get("e", ())]
-            whole |= {name: row.get(name) for name in ("q", "n", "x", "c", "b", "w", "o")}
+            whole |= {name: row.get(name) for name in ("q", "n", "x", "c", "b", "w", "o", "mh")}
         return cls._from_document(whole, call_id=call_id, sequence=sequence)
 
 

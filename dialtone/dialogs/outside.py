@@ -52,8 +52,10 @@ async def _done(work: Work, outside: Outside) -> Any:
     match work:
         case Load(key):
             return await outside.load(key)
-        case Look(name, heard):
+        case Look(name, heard, unless):
             found = await outside.signal(name, heard)
+            if found is None and unless and await outside.signal(unless, heard) is not None:
+                return False
             return None if found is None else list(found)
         case Place():
             return await outside.place(work)

@@ -80,10 +80,14 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Work: look for the oldest signal of this name whose id is not one of `heard`."""
+    """Work: look for the oldest signal of this name whose id is not one of `heard`.
+
+    Where there is one named `unless` instead, no more will come, and the looking is over.
+    """
 
     name: str
     heard: frozenset[str]
+    unless: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +122,9 @@ Work = Invoke | Load | Look | Place
 @dataclass(slots=True)
 class Request:
     """What a dialog asks: an action of the platform (`build`), something of the outside world (`work`), or a signal,
-    which is looked for by `work` and, until `deadline` (seconds since 1970), awaited by up to `polls` of `build`.
-    `raw` wants the outcome itself; `recording` goes with what is recorded; what answers a `secret` one is sealed.
+    which is looked for by `work` and, until `deadline` (seconds since 1970), awaited by up to `polls` of `build`;
+    without `build` the platform is told nothing meanwhile. `raw` wants the outcome itself; `recording` goes with what
+    is recorded; what answers a `secret` one is sealed.
     """
 
     kind: str

@@ -61,6 +61,8 @@ class Run:
         self.consent: Consent = history.consent
         """Whether the caller has agreed to be recorded."""
         self._private = history.private
+        self.media, self.media_over = history.media, history.media_over
+        """The media handler that the call was answered with, or is to be; empty for none. Whether its end is known."""
         self._ended_before = self._ended = after.ended if after else ""
         self._inside: dict[int, Coroutine[Any, Any, Any]] = {}
         self._failure: Exception | None = after.failure if after else None

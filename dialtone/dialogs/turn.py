@@ -11,7 +11,20 @@ from dialtone.dialogs.requests import Load, Look, Place, StoredRecording, Work
 from dialtone.dialogs.secret import NoVault, Vault
 from dialtone.protocol import CallStateChange, Conversation, ConversationResult
 
-__all__ = ["Activity", "Build", "Event", "Load", "Look", "Lost", "Place", "Placed", "Queued", "Turn", "Work"]
+__all__ = [
+    "Activity",
+    "Build",
+    "Event",
+    "Load",
+    "Look",
+    "Lost",
+    "Place",
+    "Placed",
+    "Queued",
+    "Signalled",
+    "Turn",
+    "Work",
+]
 
 Build = Callable[[str], protocol.Action]
 """Makes an action, given its operationId."""
@@ -28,6 +41,11 @@ class Queued(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Lost:
     """An event of our own: the callback that was expected did not come in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signalled:
+    """An event of our own: a signal came to a call for which the platform has nothing to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +70,7 @@ class Event:
     the caller types in secret.
     """
 
-    message: Conversation | Placed | ConversationResult | CallStateChange | Lost
+    message: Conversation | Placed | ConversationResult | CallStateChange | Lost | Signalled
     at: float
     seed: int = 0
     recording: StoredRecording | None = None

@@ -45,6 +45,7 @@ from dialtone.protocol.media import (
     MediaWorkflow,
     MeetingInfo,
     VideoSubscription,
+    read_action,
 )
 from dialtone.protocol.notifications import (
     CALL_STATE_CHANGE,
@@ -144,5 +145,6 @@ __all__ = [
     "Workflow",
     "WorkflowLinks",
     "WorkflowValidationOutcome",
+    "read_action",
     "read_notification",
 ]

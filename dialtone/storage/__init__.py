@@ -13,7 +13,16 @@ from dialtone.gate import CHANNELS
 from dialtone.privacy import Callers
 from dialtone.storage.audit import AUDIT_TABLE, AuditLog, Deed
 from dialtone.storage.backend import Backend
-from dialtone.storage.calls import CALLS_TABLE, INDEX_TABLE, CallRecord, CallStore, NoteRow, SignalRow, TurnRow
+from dialtone.storage.calls import (
+    CALLS_TABLE,
+    INDEX_TABLE,
+    CallRecord,
+    CallStore,
+    MediaRow,
+    NoteRow,
+    SignalRow,
+    TurnRow,
+)
 from dialtone.storage.data import DATA_TABLE, DataStore
 from dialtone.storage.failures import SETTING
 from dialtone.storage.keys import call_key
@@ -48,6 +57,7 @@ __all__ = [
     "Entry",
     "FileState",
     "Ledger",
+    "MediaRow",
     "NoteRow",
     "PromptStatus",
     "PromptStore",

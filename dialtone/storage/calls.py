@@ -6,8 +6,8 @@ Journal (table `calls`)
   3. A text or a reply that is longer than one property may be goes on in `<name>_1`, `<name>_2` and so on. A row has
      1,000,000 bytes at most, where two bytes count for each UTF-16 unit of a text.
   4. A notification is a row of its call, `note-` and its Message-ID, inserted, never updated; the one row `roster` has
-     who is in the call now; a signal is a row, `signal-` and its id, inserted, never updated. Their keys are behind
-     those of all turns.
+     who is in the call now; the one row `media` says what became of its media stream; a signal is a row, `signal-` and
+     its id, inserted, never updated. Their keys are behind those of all turns.
 
 Lists (table `callindex`)
   5. A call has a row among the calls of its day, the UTC day of its start, from its start for ever, and a row among
@@ -36,6 +36,7 @@ INDEX_TABLE: Final = "callindex"
 ROW_MAX_BYTES: Final = 1_000_000
 
 _TEXTS: Final = ("message_id", "event", "entries", "content_type", "failed")
+_MEDIA: Final = "media"
 _NOTE: Final = "note-"
 _ROSTER: Final = "roster"
 _SIGNAL: Final = "signal-"
@@ -91,6 +92,23 @@ class SignalRow:
     def data(self) -> Any:
         """The value, read."""
         return json.loads(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRow:
+    """The media stream of a call: the handler, the channel, and its `state`.
+
+    `asked`: the platform was told to open it; `open`: it says that it has; `ended`: the stream is over, `reason` says
+    why; `closed`: so is the call, and the platform was told. `link` is what the platform gave to command the call by.
+    """
+
+    call_id: str
+    handler: str
+    channel: str
+    state: str
+    at: float
+    reason: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +199,21 @@ class CallStore:
         """Who is in a call now; None while nothing was said."""
         row = await self._turns.get(call_key(call_id), _ROSTER)
         return None if row is None else tuple(json.loads(text_of(row, "identities")))
+
+    async def put_media(self, row: MediaRow) -> None:
+        """Say what became of a call's media stream."""
+        entity: dict[str, Any] = {"PartitionKey": call_key(row.call_id), "RowKey": _MEDIA, "at": row.at}
+        for name in ("handler", "channel", "state", "reason", "link"):
+            pack(entity, name, getattr(row, name))
+        await self._turns.put(entity)
+
+    async def media(self, call_id: str) -> MediaRow | None:
+        """The media stream of a call; None when it has none."""
+        row = await self._turns.get(call_key(call_id), _MEDIA)
+        if row is None:
+            return None
+        texts = {name: text_of(row, name) for name in ("handler", "channel", "state", "reason", "link")}
+        return MediaRow(call_id, at=float(row["at"]), **texts)
 
     async def signal(self, row: SignalRow) -> bool:
         """Add a signal; False, and nothing written, when its id is there already."""

@@ -271,9 +271,10 @@ def test_keys_come_from_the_vault(infra: Templates) -> None:
             ("APPSTATE_KEY", "appStateKey"),
             ("ACS_EVENTS_KEY", "eventsKey"),
             ("SIGNAL_KEY", "signalKey"),
+            ("TICKET_KEY", "ticketKey"),
         )
     }
-    for module, uris in (("functions", ("appState", "signal", "events")), ("worker", ("ticket", "signal"))):
+    for module, uris in (("functions", ("appState", "signal", "events", "ticket")), ("worker", ("ticket", "signal"))):
         passed = infra.body("main.bicep", "module", module)["params"]
         for uri in uris:
             assert passed[f"{uri}KeyUri"] == f"vault.outputs.{uri}KeyUri"
@@ -509,7 +510,7 @@ def test_private_networking_closes_the_doors_and_opens_the_ways(infra: Templates
         (delegation,) = subnet["properties"]["delegations"]
         assert delegation["properties"] == {"serviceName": "Microsoft.App/environments"}
         assert subnet["properties"]["natGateway"] == {"id": "gateway.id"}
-    for module, subnet in (("functions", "functionsSubnetId"), ("worker", "workerSubnetId")):
+    for module, subnet in (("functions", "functionsSubnetId"), ("environment", "workerSubnetId")):
         given = infra.body("main.bicep", "module", module)["params"]["subnetId"]
         assert given == f"privateNetworking ? network!.outputs.{subnet} : ''"
         assert f"'{module}'" in text(infra.declarations("network.bicep", "output")[subnet])

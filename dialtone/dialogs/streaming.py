@@ -1,0 +1,93 @@
+"""The words of a dialog whose call has media of the bot's own: a stream to the media worker.
+
+While such a call goes on, the platform tells a dialog nothing by itself. So what waits for a signal waits for as long
+as it takes, costs nothing, and goes on the moment that the signal comes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Final, Literal
+
+from dialtone import protocol
+from dialtone.dialogs.asking import Asking
+from dialtone.dialogs.requests import Look, Request
+from dialtone.dialogs.words import word
+from dialtone.errors import DialogError
+from dialtone.protocol import ModalityType
+
+MEDIA_ENDED: Final = "media_ended"
+"""The signal by which the media worker says that a stream is over."""
+
+_EVER: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class MediaEnd:
+    """How a media stream ended.
+
+    `reason` is one of `dialtone.media.stream.Closed`, `detail` what the worker says besides, `handler` the name that
+    the stream was opened with. All of it is empty where only the platform told of the end.
+    """
+
+    reason: str
+    detail: str = ""
+    handler: str = ""
+
+
+class Streaming(Asking):
+    """Answers a call with media, and waits for their end."""
+
+    def answer(
+        self,
+        accept: Sequence[ModalityType | str] = (ModalityType.AUDIO,),
+        *,
+        media: str | None = None,
+        unmixed: bool = False,
+        rate: Literal[16_000, 24_000] = 16_000,
+    ) -> None:
+        """Answer the call before anything else; the first word that is said does it by itself.
+
+        With `media` the call's sound goes to the media handler of this name (`CallBot.media`), as PCM of `rate` Hz:
+        all who speak as one, or each by a name when it is `unmixed`. On the Skype channel the call is the handler's
+        from then on: nothing can be said or asked in any other way.
+
+        Raises `WorkflowError` when the call is answered already or something was queued before, and `DialogError` for a
+        media handler that the bot does not have.
+        """
+        if media is None:
+            modalities = [ModalityType(modality) for modality in accept]
+            self._run.queue("answer", lambda op: protocol.Answer(operation_id=op, accept_modality_types=modalities))
+            return
+        known = self._run.bot.streams
+        if media not in known:
+            raise DialogError(
+                f"there is no media handler named {media!r}",
+                field="answer",
+                fix=f"use one of: {', '.join(sorted(known))}" if known else "register one with @bot.media(...)",
+            )
+        wanted: dict[str, Any] = {"handler": media, "unmixed": unmixed, "rate": rate}
+        self._run.queue(
+            "answerAppHostedMedia",
+            lambda op: protocol.AnswerAppHostedMedia(operation_id=op, media_configuration=dict(wanted)),
+        )
+        self._run.media = media
+
+    @word
+    async def media_ended(self) -> MediaEnd:
+        """Wait until the media stream that the call was answered with is over, and return why.
+
+        The handler has returned or failed, the worker was stopped or lost, or the stream was closed. Raises
+        `ActionFailed` when the stream could not be opened, and `DialogError` in a call without media.
+        """
+        run = self._run
+        if not run.media or run.media_over:
+            raise DialogError(
+                "the call has no media stream that could end",
+                field="media_ended",
+                fix='answer with one: call.answer(media="name")',
+            )
+        answer = await Request("signal", MEDIA_ENDED, work=Look(MEDIA_ENDED, run.heard), deadline=inf, polls=_EVER)
+        run.media_over = True
+        told = answer.value[1] if answer.ok and isinstance(answer.value[1], dict) else {}
+        return MediaEnd(*(str(told.get(name, "")) for name in ("reason", "detail", "handler")))

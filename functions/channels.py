@@ -1,0 +1,11 @@
+"""Which turns are those of a call, by the channel that it came on."""
+
+from functions import acs, canary
+from functions.turn import Turns, turns
+
+
+def turns_of(channel: str) -> Turns:
+    """The turns of calls on a channel."""
+    if channel == acs.NAME:
+        return acs.turns()
+    return canary.turns() if channel == canary.NAME else turns()
