@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from dialtone.errors import ConfigurationError
 from dialtone.protocol import canary as rules
 from functions import canary
+from functions.channels import turns_of
 from functions.settings import settings
-from functions.sweeper import _turns_of
 from functions.turn import Reply, turns
 from tests.functions.app import handler
 from tests.functions.issuer import rsa_key
@@ -90,7 +90,7 @@ async def test_a_canary_that_is_lost_is_swept_by_its_own_dialog(caplog: pytest.L
     there = canary.turns()
     (record,) = await there.storage.calls.open_calls(started_before=there.clock())
     lost = canary.CanaryTurns(there.bot, there.storage, there.codec, there.settings, lambda: time.time() + 86_400)
-    assert type(_turns_of(record.channel)) is canary.CanaryTurns
+    assert type(turns_of(record.channel)) is canary.CanaryTurns
     assert await lost.lost(record)
     assert await there.storage.calls.open_calls(started_before=there.clock()) == []
     assert "the dialog failed" not in caplog.text
