@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
+from dialtone.report_page import html_page
 from dialtone.ringing import Event
 from dialtone.transcript import clock
 
@@ -18,27 +19,15 @@ _LANES: Final = ("caller", "bot", "platform")
 _LONG: Final = {"heard": "bot", "spoke": "caller", "beep": "bot"}
 """Events that take time, and in whose lane they are: a prompt is heard by the caller, and the bot is who says it."""
 _BAD: Final = frozenset({"violation", "fault", "failed"})
-_PAGE: Final = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }}
-table {{ border-collapse: collapse; width: 100%; }}
-th, td {{ text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top; }}
-td {{ overflow-wrap: anywhere; }}
-pre {{ white-space: pre-wrap; }}
-svg {{ width: 100%; height: auto; }}
-rect {{ fill: currentColor; fill-opacity: .35; }}
-circle {{ fill: currentColor; }}
-text {{ fill: currentColor; font-size: 13px; }}
-line {{ stroke: currentColor; stroke-opacity: .3; }}
-.bad {{ font-weight: bold; }}
-</style>
-<h1>{title}</h1>
+_STYLE: Final = """\
+table { width: 100%; }
+th, td { padding: .2rem .8rem .2rem 0; }
+pre { white-space: pre-wrap; }
+rect { fill: currentColor; fill-opacity: .35; }
+circle { fill: currentColor; }
+.bad { font-weight: bold; }
+"""
+_BODY: Final = """\
 {verdict}
 {lanes}
 <table>
@@ -48,9 +37,7 @@ line {{ stroke: currentColor; stroke-opacity: .3; }}
 <tbody>
 {rows}
 </tbody>
-</table>
-</html>
-"""
+</table>"""
 
 
 def page(events: Sequence[Event]) -> str:
@@ -61,12 +48,8 @@ def page(events: Sequence[Event]) -> str:
     if verdict is not None:
         reasons = "".join(f"<li>{escape(reason)}</li>" for reason in verdict["reasons"])
         told = "<p>The call ended as its script expects.</p>" if verdict["ok"] else f"<p>FAIL</p><ul>{reasons}</ul>"
-    return _PAGE.format(
-        title=f"Call {escape(str(started.get('call_id', '')))}",
-        verdict=told,
-        lanes=_lanes(events),
-        rows="\n".join(map(_row, events)),
-    )
+    body = _BODY.format(verdict=told, lanes=_lanes(events), rows="\n".join(map(_row, events)))
+    return html_page(f"Call {started.get('call_id', '')}", body, width="64rem", style=_STYLE)
 
 
 def _row(event: Event) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
+from dialtone.report_page import html_page
+
 _WIDTH: Final = 720
 _HEIGHT: Final = 160
 _PLOTS: Final = (
@@ -11,32 +13,18 @@ _PLOTS: Final = (
     ("per_second", "Callbacks a second"),
     ("reply_ms_p95", "Reply time, 95th percentile of the last 200, ms"),
 )
-_PAGE: Final = """\
-<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }}
-table {{ border-collapse: collapse; }}
-th, td {{ text-align: left; padding: .2rem 1.5rem .2rem 0; vertical-align: top; }}
-svg {{ width: 100%; height: auto; }}
-polyline {{ fill: none; stroke: currentColor; stroke-width: 2; }}
-text {{ fill: currentColor; font-size: 12px; }}
-line {{ stroke: currentColor; stroke-opacity: .3; }}
-</style>
-<h1>{title}</h1>
+_STYLE: Final = """\
+th, td { padding: .2rem 1.5rem .2rem 0; }
+polyline { fill: none; stroke: currentColor; stroke-width: 2; }
+"""
+_BODY: Final = """\
 <p>{verdict}</p>
 <table>
 <caption hidden>Figures</caption>
 {figures}
 </table>
 {plots}
-{reasons}
-</html>
-"""
+{reasons}"""
 
 
 def figures(result: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -72,8 +60,7 @@ def page(result: Mapping[str, Any]) -> str:
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(text)}</td></tr>' for name, text in figures(result)
     )
     reasons = "".join(f"<li>{count:,}: {escape(reason)}</li>" for reason, count in result["reasons"].items())
-    return _PAGE.format(
-        title=f"Crowd: {escape(result['script'])}",
+    body = _BODY.format(
         verdict="All calls ended as their script expects."
         if not failed
         else f"{failed:,} calls did not end as expected.",
@@ -81,6 +68,7 @@ def page(result: Mapping[str, Any]) -> str:
         plots="\n".join(_plot(title, _series(result["seconds"], name)) for name, title in _PLOTS),
         reasons=f"<h2>Why calls failed</h2>\n<ul>{reasons}</ul>" if reasons else "",
     )
+    return html_page(f"Crowd: {result['script']}", body, width="46rem", style=_STYLE)
 
 
 def _series(seconds: Sequence[Mapping[str, Any]], name: str) -> list[tuple[float, float]]:

@@ -60,7 +60,6 @@ class Recorders:
         self.wheel, self.metrics, self.store_s, self.now = wheel, metrics, store_s, now
         self._container = backend.container(RECORDINGS_CONTAINER)
         self.ledger = Ledger(backend.table(LEDGER_TABLE))
-        self._numbers: dict[tuple[str, str], int] = {}
 
     def start(
         self, stream: "LiveStream", name: str, *, dual: bool, ended: Callable[["Recorder"], object]

@@ -99,12 +99,6 @@ class Settings:
         parser.add_argument("--host", default=cls.host, help="address to bind (default: %(default)s)")
         parser.add_argument("--port", type=int, default=cls.port, help="0 takes a free one (default: %(default)s)")
         parser.add_argument(
-            "--grace",
-            type=float,
-            default=cls.grace,
-            help="seconds that running streams may go on after SIGTERM (default: %(default)g)",
-        )
-        parser.add_argument(
             "--max-sessions",
             type=int,
             default=cls.max_sessions,
@@ -114,18 +108,12 @@ class Settings:
             "--processes", type=int, default=cls.processes, help="0 is one for each core (default: %(default)s)"
         )
         limits = Limits()
-        parser.add_argument(
-            "--idle",
-            type=float,
-            default=limits.idle,
-            help="seconds without a message that end a stream (default: %(default)g)",
-        )
-        parser.add_argument(
-            "--longest",
-            type=float,
-            default=limits.longest,
-            help="seconds that a stream may last (default: %(default)g)",
-        )
+        for name, default, meaning in (
+            ("--grace", cls.grace, "seconds that running streams may go on after SIGTERM"),
+            ("--idle", limits.idle, "seconds without a message that end a stream"),
+            ("--longest", limits.longest, "seconds that a stream may last"),
+        ):
+            parser.add_argument(name, type=float, default=default, help=f"{meaning} (default: %(default)g)")
         values = vars(parser.parse_args(arguments))
         audience = environment.get("DIALTONE_ACS_AUDIENCE", "")
         return cls(

@@ -50,7 +50,7 @@ def test_the_page_is_whole_and_says_what_its_plots_show() -> None:
     assert "<li>1: heard: expected &lt;Hi&gt;</li>" in text
     assert "&lt;b&gt;Message" in text
     assert "<b>" not in text
-    assert "http" not in text
+    assert "http:" not in text
 
 
 @pytest.mark.parametrize("seconds", [[], RESULT["seconds"][:1]])

@@ -1,0 +1,30 @@
+"""The frame of the HTML pages that commands write: one file that needs nothing from elsewhere, and may run nothing."""
+
+from html import escape
+from typing import Final
+
+_PAGE: Final = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: {width}; margin: 2rem auto; padding: 0 1rem; }}
+table {{ border-collapse: collapse; }}
+th, td {{ text-align: left; vertical-align: top; overflow-wrap: anywhere; }}
+svg {{ width: 100%; height: auto; }}
+text {{ fill: currentColor; font-size: 13px; }}
+line {{ stroke: currentColor; stroke-opacity: .3; }}
+{style}</style>
+<h1>{title}</h1>
+{body}
+</html>
+"""
+
+
+def html_page(title: str, body: str, *, width: str, style: str = "") -> str:
+    """A page. `title` is text; `body` is HTML, whose texts are escaped already; `style` is more CSS."""
+    return _PAGE.format(title=escape(title), body=body, width=width, style=style)
