@@ -38,12 +38,9 @@ def _derived(appstate_key: str, signal_key: str) -> SignalKeys:
 
 @dataclass(frozen=True, slots=True)
 class CallOutside:
-    """See `dialtone.dialogs.outside.Outside`. `public_url` is the functions' address, without `/api`; `turn` names the
-    turn that is taken, for it to find data as it was before.
-    """
+    """See `dialtone.dialogs.outside.Outside`. `public_url` is the functions' address, without `/api`."""
 
     call_id: str
-    turn: str
     storage: Storage
     keys: SignalKeys
     public_url: str
@@ -53,7 +50,7 @@ class CallOutside:
 
     async def load(self, key: BagKey) -> Bag:
         """Read a bag from its table."""
-        return await self.storage.data.load(key.bag, key.owner, by=self.turn)
+        return await self.storage.data.load(key.bag, key.owner)
 
     async def signal(self, name: str, heard: frozenset[str]) -> tuple[str, Any] | None:
         """Look into the journal of the call."""

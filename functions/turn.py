@@ -3,10 +3,11 @@
 1. A turn is stored before it is answered; the insert of its row decides. Whoever finds the row taken answers with what
    is in it, byte for byte: a retry, a parallel copy, a late copy of an older callback.
 2. The usual turn reads nothing. Only a history that did not fit into appState is read back, and a turn that is about
-   to run an activity, or to save data, looks first whether it was taken already.
+   to run an activity looks first whether it was taken already.
 3. The sound of a recording is stored before its turn, under a name that a retry gives again.
 4. What fails before the insert leaves nothing behind that matters; the platform tries again. What the dialog changed of
-   its data is saved before the insert too: a retry saves the same again.
+   its data is stored in the row that is inserted, saved after it and marked as saved, all before the reply: only a turn
+   that is taken saves anything, and whoever finds it without the mark (a retry, the sweeper) saves it.
 5. A notification takes no turn: the bot's handler is told, then it is stored, and a repetition finds it. The roster of
    a group call is read by each of its turns, if the bot asks for notifications.
 6. The notification that a call is terminated takes the turn that ends it, by the same insert; it and the outcome of the
@@ -36,6 +37,8 @@ from dialtone.appstate import AppStateCodec, keys_from_setting
 from dialtone.channels import skype
 from dialtone.dialogs import CallBot, Event, History, Lost, Signalled, StoredRecording, Turn, take_turn
 from dialtone.dialogs.bot import ON_ERROR
+from dialtone.dialogs.data import BagChange
+from dialtone.dialogs.history import dumps
 from dialtone.dialogs.outside import complete
 from dialtone.dialogs.requests import fingerprint
 from dialtone.dialogs.streaming import MEDIA_ENDED
@@ -123,6 +126,7 @@ class Turns:
         latest = await self.storage.calls.latest(call_id)
         if latest is None or latest.reply:
             return None
+        await self._save(latest)
         before = await self._history_at(call_id, latest.sequence)
         if latest.done:
             await self._end_hosted(before)
@@ -149,6 +153,7 @@ class Turns:
         quiet = self.settings.sweep_after + (0 if latest.reply else MEDIA_LONGEST_S)
         if not latest.done and self.clock() - latest.at < quiet:
             return False
+        await self._save(latest)
         if latest.done:
             # The process died between the turn that ended the call and the index; what came after did not end it.
             rows = await self.storage.calls.history(record.call_id, latest.sequence)
@@ -194,6 +199,7 @@ class Turns:
             if _awaits(latest.reply) in _NOT_CUT_OFF:
                 log.info("the call is over; the outcome of its last action is waited for")
                 return
+            await self._save(latest)
             before = await self._history_at(change.id, latest.sequence)
             await self._take(before, Event(change, self.clock()), kind=change.type, message_id=message_id)
 
@@ -262,25 +268,15 @@ class Turns:
         await self._tell_receivers(event)
         turn = take_turn(self.bot, before, event)
         outside = self._outside(turn.history)
-        if turn.activity is not None or turn.changes:
+        if turn.activity is not None:
             if (taken := await self._taken(turn.history)) is not None:
+                await self._save(taken)
                 if before is None:
                     # Whoever took the turn may have died before the call was listed.
                     await self._list(turn, taken)
                 return self._answered_before(taken, message_id)
             turn = await complete(self.bot, turn, event, outside)
         turn = await self._possible(turn, event, outside)
-        for change in turn.changes:
-            bag, owner = change.key
-            await self.storage.data.save(
-                bag,
-                owner,
-                change.values,
-                change.removed,
-                emptied=change.emptied,
-                by=_turn_of(turn.history),
-                before=change.before,
-            )
         if turn.error is not None:
             # An exception's text may hold what the caller typed.
             text = "".join(traceback.format_exception(turn.error))
@@ -334,8 +330,7 @@ class Turns:
     def _outside(self, history: History) -> CallOutside:
         keys = signal_keys(self.settings)
         call_id = history.facts.call_id
-        url, turn = self.settings.public_url, _turn_of(history)
-        return CallOutside(call_id, turn, self.storage, keys, url, self.channel)
+        return CallOutside(call_id, self.storage, keys, self.settings.public_url, self.channel)
 
     async def _tell_receivers(self, event: Event) -> None:
         for receiver in self.bot.receivers:
@@ -413,11 +408,13 @@ class Turns:
             at=event.at,
             done=history.done,
             failed=_failed(turn),
+            changes=dumps([change.document() for change in turn.changes]) if turn.changes else "",
         )
 
     async def _commit(self, before: History | None, turn: Turn, row: TurnRow) -> Reply:
         taken = await self.storage.calls.insert(row)
         kept = taken or row
+        await self._save(kept, new=taken is None)
         if before is None:
             # Before the answer, so that no call is unknown: what fails here is done by the retry, as the journal says.
             await self._list(turn, kept)
@@ -427,6 +424,15 @@ class Turns:
             except DependencyError:
                 log.warning("the index row of an ended call could not be written; the sweeper will write it")
         return self._answered_before(taken, row.message_id) if taken else Reply(row.reply)
+
+    async def _save(self, row: TurnRow, *, new: bool = False) -> None:
+        """Rule 4, for a row that is stored; `new` says that this process has just inserted it."""
+        calls = self.storage.calls
+        if not row.changes or (not new and await calls.is_saved(row.call_id, row.sequence)):
+            return
+        for change in map(BagChange.of, json.loads(row.changes)):
+            await self.storage.data.save(*change.key, change.values, change.removed, emptied=change.emptied)
+        await calls.mark_saved(row.call_id, row.sequence)
 
     async def _list(self, turn: Turn, row: TurnRow) -> None:
         """Write the rows of the index for a turn that began or ended a call."""
@@ -455,11 +461,6 @@ def marks_of(before: History) -> tuple[str, str]:
     """What a dialog said of the recording that it asked for: `consent` and `keep` of a `Recording`."""
     consent, keep = before.recording or ("", "")
     return consent, keep or STANDARD
-
-
-def _turn_of(history: History) -> str:
-    """What names a turn among those of all calls."""
-    return f"{history.sequence} {history.facts.call_id}"
 
 
 def _failed(turn: Turn) -> str:

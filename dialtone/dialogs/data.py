@@ -2,9 +2,9 @@
 
 1. A bag is loaded when a dialog first asks for it and is an outcome of its history from then on: run again, the dialog
    finds what it found then, and changes it again as it did.
-2. What a dialog changes is saved before its turn is stored, and only what changed: a value under its own name, so that
-   two calls of one user that change different names do not undo each other. A retry finds what was there before its
-   turn and saves the same again.
+2. What a dialog changes is stored with its turn and saved before its reply is sent, and only what changed: a value
+   under its own name, so that two calls of one user that change different names do not undo each other. Of those that
+   change the same name, the last one counts.
 3. A dialog that fails in a turn saves nothing of that turn.
 4. Private data is emptied when the call is over.
 """
@@ -35,16 +35,22 @@ class BagKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BagChange:
-    """What is to be saved of a bag: values to set, names to remove; `emptied` removes all that is there first.
-
-    `before` has what these names had before the turn, for a retry of it to find.
-    """
+    """What is to be saved of a bag: values to set, names to remove; `emptied` removes all that is there first."""
 
     key: BagKey
     values: Bag = field(default_factory=dict)
     removed: tuple[str, ...] = ()
     emptied: bool = False
-    before: Bag = field(default_factory=dict, compare=False)
+
+    def document(self) -> list[Any]:
+        """It as JSON has it; see `of`."""
+        return [self.key.bag, self.key.owner, self.values, list(self.removed), self.emptied]
+
+    @classmethod
+    def of(cls, document: list[Any]) -> "BagChange":
+        """The change of a document."""
+        bag, owner, values, removed, emptied = document
+        return cls(BagKey(bag, owner), values, tuple(removed), emptied)
 
 
 Unsaved = Mapping[BagKey, tuple[Bag, Bag]]
@@ -120,5 +126,4 @@ def _can_be_kept(name: object, value: object) -> bool:
 def _change(key: BagKey, before: Bag, now: Bag) -> BagChange:
     values = {name: value for name, value in now.items() if name not in before or before[name] != value}
     removed = tuple(name for name in before if name not in now)
-    changed = {name: before[name] for name in (*values, *removed) if name in before}
-    return BagChange(key, values, removed, before=changed)
+    return BagChange(key, values, removed)

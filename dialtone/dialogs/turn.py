@@ -109,8 +109,9 @@ class Activity:
 class Turn:
     """What came of an event: the history with it, and the actions to send (none: nothing more to say).
 
-    `changes` are to be saved before the turn is stored. While `activity` is set the turn is not complete: have it done
-    and call `finish_activity`. `error` is what the dialog failed with, for the log; the caller has been told by then.
+    `changes` are to be stored with the turn, and saved then. While `activity` is set the turn is not complete: have it
+    done and call `finish_activity`. `error` is what the dialog failed with, for the log; the caller has been told by
+    then.
     """
 
     history: History

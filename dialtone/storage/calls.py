@@ -5,15 +5,17 @@ Journal (table `calls`)
   2. Row keys are turned round, so that the latest turn is the first row.
   3. A text or a reply that is longer than one property may be goes on in `<name>_1`, `<name>_2` and so on. A row has
      1,000,000 bytes at most, where two bytes count for each UTF-16 unit of a text.
-  4. A notification is a row of its call, `note-` and its Message-ID, inserted, never updated; the one row `roster` has
+  4. What a turn changes of users' data is in its row, and saved after it; then the row `saved-` and its number is
+     inserted, so that it is not saved again.
+  5. A notification is a row of its call, `note-` and its Message-ID, inserted, never updated; the one row `roster` has
      who is in the call now; the one row `media` says what became of its media stream; a signal is a row, `signal-` and
-     its id, inserted, never updated. Their keys are behind those of all turns.
+     its id, inserted, never updated. The keys of all these are behind those of all turns.
 
 Lists (table `callindex`)
-  5. A call has a row among the calls of its day, the UTC day of its start, from its start for ever, and a row among
+  6. A call has a row among the calls of its day, the UTC day of its start, from its start for ever, and a row among
      the open calls from its start to its end. Both lists are spread over 8 partitions and sorted by start, the newest
      first.
-  6. Nothing makes both rows, or the journal and the lists, change as one. The end is written to the day before the row
+  7. Nothing makes both rows, or the journal and the lists, change as one. The end is written to the day before the row
      among the open calls is removed, so a crash in between leaves a call open that has ended, never the other way
      round. Whoever sweeps the open calls asks the journal what became of them and closes them again.
 
@@ -40,6 +42,7 @@ _MEDIA: Final = "media"
 _NOTE: Final = "note-"
 _ROSTER: Final = "roster"
 _SIGNAL: Final = "signal-"
+_SAVED: Final = "saved-"
 _DAY: Final = re.compile(r"[0-9]{8}")
 
 
@@ -50,7 +53,7 @@ class TurnRow:
     `sequence` counts from 0 to 999999. `message_id` names the callback that caused the turn, `event` says what it was.
     `entries` is JSON: what the turn adds to the history. `reset` says that the history starts anew with this row.
     `reply`, `content_type` and `status` are what was answered. `at` is in Unix seconds. `done` says that the call is
-    over; `failed` is empty or says in one line why it failed.
+    over; `failed` is empty or says in one line why it failed. `changes` is JSON: what the turn changes of users' data.
     """
 
     call_id: str
@@ -65,6 +68,7 @@ class TurnRow:
     at: float
     done: bool
     failed: str
+    changes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +166,14 @@ class CallStore:
         """The turns that make the history at turn `upto`, oldest first: from the last one with `reset`, or from 0."""
         rows = await self._turns.scan(call_key(call_id), first=turn_key(upto), last=lambda row: row.get("reset", True))
         return [_turn_of_entity(call_id, row) for row in reversed(rows) if _is_turn(row)]
+
+    async def mark_saved(self, call_id: str, sequence: int) -> None:
+        """Say that the changes of a turn are saved."""
+        await self._turns.insert({"PartitionKey": call_key(call_id), "RowKey": f"{_SAVED}{sequence}"})
+
+    async def is_saved(self, call_id: str, sequence: int) -> bool:
+        """Whether `mark_saved` was said of a turn."""
+        return await self._turns.get(call_key(call_id), f"{_SAVED}{sequence}") is not None
 
     async def note(self, row: NoteRow) -> bool:
         """Add a notification; False, and nothing written, when its Message-ID is there already."""
@@ -341,6 +353,8 @@ def _record_of_entity(entity: Entity) -> CallRecord:
 
 def _entity_of_turn(row: TurnRow) -> Entity:
     texts = {name: getattr(row, name) for name in _TEXTS}
+    if row.changes:
+        texts["changes"] = row.changes
     size = len(row.reply) + sum(utf16_bytes(text) for text in texts.values())
     if size > ROW_MAX_BYTES:
         raise BotError(
@@ -377,4 +391,5 @@ def _turn_of_entity(call_id: str, entity: Entity) -> TurnRow:
         at=float(entity["at"]),
         done=entity["done"],
         failed=text_of(entity, "failed"),
+        changes=text_of(entity, "changes") if "changes" in entity else "",
     )

@@ -16,10 +16,9 @@ from dialtone.dialogs import CallBot
 from dialtone.errors import DependencyError, StorageUnavailable
 from dialtone.storage import CALLS_TABLE, RECORDINGS_CONTAINER, Storage, TurnRow, call_key
 from dialtone.storage.backend import Container, Table
-from dialtone.storage.data import DATA_TABLE
 from dialtone.storage.keys import turn_key
 from dialtone.storage.memory import MemoryBackend
-from functions.turn import LOST, Turns
+from functions.turn import Turns
 from tests.dialogs.test_any_dialog import Player, Program
 from tests.functions.rig import KEY, SETTINGS
 
@@ -29,8 +28,6 @@ FATES = ["refused", "answer lost", "killed before", "killed after"]
 
 ran_here: ContextVar[list[Any]] = ContextVar("ran_here")
 """What the delivery that is being answered has run of the outside world."""
-saver: ContextVar[str] = ContextVar("saver", default="")
-"""Who answers: the Message-ID of a delivery, `lost` for the sweeper."""
 
 
 class Killed(BaseException):
@@ -48,8 +45,6 @@ class Storm(MemoryBackend):
         """Partition, row key and version of the bot, of each turn that was inserted."""
         self.recorded: list[str] = []
         """The name of each recording that was written."""
-        self.saved: list[tuple[str, int | None]] = []
-        """Who changed users' data, and for which turn, where that is told."""
         self.signals: list[str] = []
         """The row key of each signal that was kept."""
         self._random = random
@@ -72,9 +67,6 @@ class Storm(MemoryBackend):
             self.inserted.append((first["PartitionKey"], first["RowKey"], self.version))
         if (store, operation) == (CALLS_TABLE, "insert") and answer and first["RowKey"].startswith("signal-"):
             self.signals.append(first["RowKey"])
-        if store == DATA_TABLE and operation in ("put", "delete"):
-            sequence = int(first["by"].partition(" ")[0]) if operation == "put" else None
-            self.saved.append((saver.get(), sequence))
         if (store, operation) == (RECORDINGS_CONTAINER, "put") and answer:
             self.recorded.append(first)
         await self._let_others()
@@ -137,7 +129,6 @@ class House:
 
     async def sweep(self) -> None:
         """What the sweeper does each minute."""
-        saver.set(LOST)
         try:
             process = self.process()
             before = self.now - SETTINGS.sweep_after

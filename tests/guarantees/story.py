@@ -14,8 +14,7 @@ midnight passes, another version of the bot is deployed. Then the weather clears
   6  a recording that was acknowledged is there, whole; each was written once; there are no others
   7  a call that was acknowledged is in the list of its day once, with the end that its journal tells, and not open
   8  what was forged was refused
-  9  users' data is what the fair day leaves of it, unless one that lost a turn had saved at the same time; nothing is
-     saved for a turn that is stored
+  9  users' data is what the fair day leaves of it
   10 a signal that was acknowledged is there, once; a dialog takes each once
 """
 
@@ -38,7 +37,7 @@ from functions.turn import LOST, Reply
 from tests.dialogs.line import LEFT
 from tests.dialogs.test_any_dialog import ANSWERS, FAILURES, FITTING, Program
 from tests.functions.rig import JSON, SETTINGS, conversation, result, with_audio
-from tests.guarantees.storm import CALL, House, Killed, ran_here, saver
+from tests.guarantees.storm import CALL, House, Killed, ran_here
 
 CHANGE = "callStateChange"
 TURNS = 7
@@ -148,9 +147,7 @@ class Story:
     async def _post(self, callback: Callback) -> None:
         stored = self.house.has_row(callback.sequence)
         ran: list[Any] = []
-        before = len(self.house.storm.saved)
         ran_here.set(ran)
-        saver.set(callback.message_id)
         try:
             reply = await self._send(callback)
             self.answers.append((callback, reply))
@@ -159,8 +156,6 @@ class Story:
         except Exception as error:
             raise AssertionError("1: a callback of the platform is answered, or refused with 503") from error
         assert not (stored and ran), "5: nothing is run for a turn that is stored"
-        saved = any(who == callback.message_id for who, _ in self.house.storm.saved[before:])
-        assert not (stored and saved), "9: nothing is saved for a turn that is stored"
 
     async def _signal(self, name: str) -> None:
         """Somebody sends a signal until it is acknowledged, now and then twice; no callback is under way."""
@@ -194,7 +189,6 @@ class Story:
         body = {"id": CALL, "type": "callStateChange", "currentState": state}
         notification = Callback(f"notification-{state}", -1, json.dumps(body).encode())
         self.notified[notification.message_id] = notification.body
-        saver.set(notification.message_id)
         try:
             reply = await self._send(notification)
         except (StorageUnavailable, Killed):
@@ -259,8 +253,6 @@ class Story:
         self._check_chain(rows)
         await self._check_recordings()
         await self._check_signals(rows)
-        if self._saved_in_vain(rows):
-            return
         fair = await self._fair_day(rows)
         assert await fair.rows() == rows, "4: each outcome has its effect once"
         here, there = Counter(self.house.ran), Counter(fair.ran)
@@ -303,12 +295,6 @@ class Story:
             callback = self.sent[row.message_id]
             await _send(fair, row.message_id, callback.body, callback.content_type)
         return fair
-
-    def _saved_in_vain(self, rows: list[TurnRow]) -> bool:
-        """Whether somebody saved for a turn that another made; what came of it depends on who was last."""
-        made = {(LOST if row.event == LOST else row.message_id, row.sequence) for row in rows}
-        known = made | {(who, None) for who, _ in made}
-        return not known.issuperset(self.house.storm.saved)
 
     async def _check_signals(self, rows: list[TurnRow]) -> None:
         kept = self.house.storm.signals

@@ -14,9 +14,10 @@
 | the sweeper leaves a call alone that is not silent for long    | 4 only a call that is silent for long is lost    |
 | a call is listed before its first turn is answered             | 7 its end is told                                |
 | a call is listed as ended after its last turn is stored        | 7 its end is told                                |
-| a turn that saves data looks first whether it is stored        | 9 nothing is saved for a turn that is stored     |
-| a turn that is taken again finds data as it was before it      | 4 each outcome has its effect once               |
-| data is saved before its turn                                  | 9 users' data is what the journal tells          |
+| data is saved after its turn is stored                         | 4 each outcome has its effect once               |
+| only the turn that is stored saves data                        | 9 users' data is what the journal tells          |
+| data is saved before its turn is answered                      | 9 users' data is what the journal tells          |
+| a turn whose data is saved is marked                           | 9 users' data is what the journal tells          |
 | a signal is inserted if it is not there                        | 10 a signal is kept once                         |
 | a signal that was heard is not looked for again                | 10 a signal is taken once                        |
 
@@ -41,6 +42,7 @@ from dialtone.dialogs.tape import Tape
 from dialtone.errors import StorageUnavailable
 from dialtone.storage import CallRecord, TurnRow
 from dialtone.storage.backend import Entity
+from dialtone.storage.calls import CallStore
 from dialtone.storage.data import DataStore
 from dialtone.storage.memory import MemoryContainer, MemoryTable
 from functions.turn import Reply, Turns
@@ -173,13 +175,32 @@ def list_the_end_first(patch: Patch) -> None:
     patch.setattr(Turns, "_commit", hasty)
 
 
-def forget_what_was_there_before(patch: Patch) -> None:
-    load = DataStore.load
+def save_first(patch: Patch) -> None:
+    commit = Turns._commit
 
-    async def now(self: DataStore, bag: str, owner: str, *, by: str = "") -> dict[str, Any]:
-        return await load(self, bag, owner)
+    async def hasty(self: Turns, before: History | None, turn: Turn, row: TurnRow) -> Reply:
+        await self._save(row, new=True)
+        return await commit(self, before, turn, row)
 
-    patch.setattr(DataStore, "load", now)
+    patch.setattr(Turns, "_commit", hasty)
+
+
+def save_what_was_not_stored(patch: Patch) -> None:
+    commit = Turns._commit
+
+    async def own(self: Turns, before: History | None, turn: Turn, row: TurnRow) -> Reply:
+        reply = await commit(self, before, turn, row)
+        await self._save(row, new=True)
+        return reply
+
+    patch.setattr(Turns, "_commit", own)
+
+
+def save_again(patch: Patch) -> None:
+    async def never(self: CallStore, call_id: str, sequence: int) -> bool:
+        return False
+
+    patch.setattr(CallStore, "is_saved", never)
 
 
 def go_on_without_the_data(patch: Patch) -> None:
@@ -221,9 +242,10 @@ GUARDS = [
     Guard("silent for long", lose_calls_at_once, 4),
     Guard("listed before the answer", answer_a_call_that_is_not_listed, 7),
     Guard("end listed after its turn", list_the_end_first, 7),
-    Guard("look before save", run_without_looking, 9),
-    Guard("data as before the turn", forget_what_was_there_before, 4),
-    Guard("data before turn", go_on_without_the_data, 9),
+    Guard("data after turn", save_first, 4),
+    Guard("data of the turn that is stored", save_what_was_not_stored, 9),
+    Guard("data before the answer", go_on_without_the_data, 9),
+    Guard("data once", save_again, 9),
     Guard("insert a signal if not there", insert_over_a_signal, 10),
     Guard("signals that were heard", hear_a_signal_again, 10),
 ]

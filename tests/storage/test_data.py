@@ -87,33 +87,3 @@ async def test_it_is_not_where_calls_are() -> None:
     opened = Storage.on(backend, prompt_refresh=0, link_seconds=600)
     await opened.data.save("user", NORA, {"a": 1})
     assert len(await backend.table("calldata").scan("user-8=3anora")) == 1
-
-
-class TestTakenAgain:
-    """A turn that is taken again finds what was there before it saved."""
-
-    async def test_values_that_it_set(self, storage: Storage) -> None:
-        data = storage.data
-        await data.save("user", NORA, {"old": 1, "other": 1})
-        await data.save("user", NORA, {"old": 2, "new": 2}, by="3 call-7", before={"old": 1})
-        assert await data.load("user", NORA) == {"old": 2, "new": 2, "other": 1}
-        assert await data.load("user", NORA, by="4 call-7") == {"old": 2, "new": 2, "other": 1}
-        assert await data.load("user", NORA, by="3 call-7") == {"old": 1, "other": 1}
-
-    async def test_names_that_it_removed(self, storage: Storage) -> None:
-        data = storage.data
-        await data.save("user", NORA, {"old": None})
-        await data.save("user", NORA, {}, ["old"], by="3 call-7", before={"old": None})
-        assert await data.load("user", NORA) == {}
-        assert await data.load("user", NORA, by="3 call-7") == {"old": None}
-        await data.save("user", NORA, {"old": 5}, by="4 call-7")
-        assert await data.load("user", NORA) == {"old": 5}
-        assert await data.load("user", NORA, by="3 call-7") == {"old": 5}
-        assert await data.load("user", NORA, by="4 call-7") == {}
-
-    async def test_what_is_emptied_is_gone(self, storage: Storage) -> None:
-        await storage.data.save("private", NORA, {"a": 1, "b": 2}, by="1 call-7")
-        await storage.data.save("private", NORA, {}, ["a"], by="2 call-7", before={"a": 1})
-        await storage.data.save("private", NORA, {}, emptied=True, by="3 call-7")
-        assert await storage.data.load("private", NORA) == {}
-        assert await storage.data.load("private", NORA, by="1 call-7") == {}
