@@ -1,4 +1,4 @@
-"""Certificates for a bot on this machine: an authority that nobody else knows, and a server's certificate of it."""
+"""Certificates for a bot on this machine: an authority that nobody else knows, a server's of it, and an app's own."""
 
 import ipaddress
 import os
@@ -9,7 +9,7 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 _LIFE: Final = timedelta(days=2)
@@ -59,7 +59,19 @@ def certify(folder: Path) -> Certified:
     return made
 
 
-def _builder(name: x509.Name, key: ec.EllipticCurvePublicKey, now: datetime) -> x509.CertificateBuilder:
+def self_signed(app: str) -> tuple[str, bytes]:
+    """A certificate by which an app proves itself to Entra, with its key, in PEM, and its SHA-256 fingerprint."""
+    key, name = rsa.generate_private_key(65537, 2048), _name(app)
+    certificate = _builder(name, key.public_key(), datetime.now(UTC)).issuer_name(name).sign(key, hashes.SHA256())
+    kind, encryption = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    pem += key.private_bytes(serialization.Encoding.PEM, kind, encryption)
+    return pem.decode(), certificate.fingerprint(hashes.SHA256())
+
+
+def _builder(
+    name: x509.Name, key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey, now: datetime
+) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
         .subject_name(name)

@@ -11,15 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_args
 
+from dialtone.certified import self_signed
 from dialtone.channels import acs
 from dialtone.errors import ConfigurationError
 from dialtone.program import free_port
 
-Name = Literal["skype", "acs"]
+Name = Literal["skype", "acs", "teams"]
 """The platforms, by the name that `--platform` has for them."""
 
 LAB: Final = "dialtone-lab"
 """Whom the tokens of a run are for."""
+
+TENANT: Final = "7c1d2e3f-0000-4000-8000-000000000001"
+"""That of the simulated Teams."""
 
 Event = Mapping[str, Any]
 
@@ -105,6 +109,27 @@ def _acs(private: Path | None) -> Arranged:
     return Arranged("acs", path, settings, options, has_api=True)
 
 
+def _teams(private: Path | None) -> Arranged:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    pem, fingerprint = self_signed(LAB)
+    settings = {
+        "DIALTONE_APP_ID": LAB,
+        "DIALTONE_TEAMS_TENANT": TENANT,
+        "DIALTONE_TEAMS_CERTIFICATE": pem,
+        "DIALTONE_TEAMS_GRAPH": url,
+        "DIALTONE_TEAMS_LOGIN": url,
+        "DIALTONE_TEAMS_METADATA": f"{url}/v1/.well-known/OpenIdConfiguration",
+        "DIALTONE_TEAMS_SPEECH": f"{url}/speech/cognitiveservices/v1",
+        "DIALTONE_TEAMS_SPEECH_KEY": LAB,
+    }
+    key = base64.b64encode(fingerprint).decode()
+    options = ["--platform", "teams", "--platform-port", str(port), "--platform-key", key]
+    if private is not None:
+        settings["DIALTONE_AUTH"], options = "jwt", [*options, "--jwt", LAB]
+    return Arranged("teams", "/api/calls", settings, options, has_api=True)
+
+
 def _acs_id(event: Event) -> str:
     return acs.IncomingCall(event["call_id"], event["to"], "", "", "", "").call_id
 
@@ -112,5 +137,6 @@ def _acs_id(event: Event) -> str:
 PLATFORMS: Final[Mapping[Name, Platform]] = {
     "skype": Platform(_skype, lambda event: str(event["call_id"])),
     "acs": Platform(_acs, _acs_id),
+    "teams": Platform(_teams, lambda event: str(event["call_id"])),
 }
 NAMES: Final[tuple[Name, ...]] = get_args(Name)

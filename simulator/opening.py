@@ -7,6 +7,7 @@ options, with whatever it serves meanwhile.
 import argparse
 import binascii
 import sys
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -23,6 +24,10 @@ from simulator.platforms.acs_app import AcsApp
 from simulator.platforms.acs_incoming import Acs
 from simulator.platforms.acs_settings import AcsSettings
 from simulator.platforms.skype import Skype
+from simulator.platforms.teams import GraphService
+from simulator.platforms.teams_app import TeamsApp
+from simulator.platforms.teams_incoming import Teams
+from simulator.platforms.teams_settings import TeamsSettings
 from simulator.serving import listening
 from simulator.wire import TlsFiles, Wire, open_wire
 
@@ -35,7 +40,10 @@ def add_options(command: argparse.ArgumentParser, port: Callable[[str], int], ur
         "--platform-port", type=port, default=0, metavar="PORT", help="of the platform's REST API; default: a free one"
     )
     command.add_argument(
-        "--platform-key", type=_key, metavar="BASE64", help="access key that its REST API wants; default: a known one"
+        "--platform-key",
+        type=_key,
+        metavar="BASE64",
+        help="what its REST API wants: the access key (acs), the SHA-256 of the app's certificate (teams)",
     )
     command.add_argument("--jwt", metavar="ID", help="have tokens verified: they are for this app, or resource")
     command.add_argument("--issuer-port", type=port, default=0, help="where the key set is; default: a free port")
@@ -97,6 +105,24 @@ async def _acs(options: argparse.Namespace, wire: Wire) -> AsyncIterator[Acs]:
             await resource.close()
 
 
+@asynccontextmanager
+async def _teams(options: argparse.Namespace, wire: Wire) -> AsyncIterator[Teams]:
+    settings = TeamsSettings()
+    if options.platform_key is not None:
+        settings = replace(settings, thumbprint=urlsafe_b64encode(options.platform_key).rstrip(b"=").decode())
+    if options.jwt is not None:
+        settings = replace(settings, app=options.jwt)
+    clock: type[Clock] = VirtualClock if getattr(options, "time", "virtual") == "virtual" else RealClock
+    service = GraphService(wire, clock, settings, bot_url=options.bot)
+    async with listening(TeamsApp(service), options.platform_port) as port:
+        service.base = f"http://127.0.0.1:{port}"
+        print(f"simulator: Microsoft Graph is at {service.base}", file=sys.stderr, flush=True)
+        try:
+            yield Teams(service, tokens=options.jwt is not None)
+        finally:
+            await service.close()
+
+
 def _key(value: str) -> bytes:
     try:
         return binascii.a2b_base64(value, strict_mode=True)
@@ -107,5 +133,6 @@ def _key(value: str) -> bytes:
 PLATFORMS: Final[dict[str, Callable[[argparse.Namespace, Wire], AbstractAsyncContextManager[Platform]]]] = {
     "skype": _skype,
     "acs": _acs,
+    "teams": _teams,
 }
 """By the name that `--platform` has for it."""

@@ -9,8 +9,10 @@ deployed imports this module.
 """
 
 import ctypes
+import re
 import sys
 from functools import lru_cache
+from html import unescape
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -42,6 +44,12 @@ def synthesize(text: str, voice: str = MALE) -> bytes:
     with _LOCK:
         rate, samples = _speak(text, voice)
     return audio.resample(samples, rate) if samples else b""
+
+
+def of_ssml(ssml: str) -> tuple[str, str]:
+    """The words of SSML, and the voice that speaks them."""
+    words = re.sub(r"<[^>]*>", "", ssml)
+    return unescape(words), FEMALE if "Ava" in ssml else MALE
 
 
 def _speak(text: str, voice: str) -> tuple[int, bytes]:

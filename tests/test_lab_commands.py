@@ -55,16 +55,17 @@ def test_many_calls_of_a_real_bot_the_same_each_time(real_app: Path) -> None:
 
 @pytest.mark.stack
 @pytest.mark.azurite
-def test_a_call_and_a_fault_on_acs(real_app: Path) -> None:
-    """Tokens, the secret of Event Grid, a real host that is killed; then the same without any of it."""
-    arguments = ("call", "hello.yaml", "--platform", "acs", "--bot-module", "bots.hello:bot", "--json")
+@pytest.mark.parametrize("platform", ["acs", "teams"])
+def test_a_call_and_a_fault_on_a_platform_of_commands(platform: str, real_app: Path) -> None:
+    """Tokens both ways, secrets, a real host that is killed; then the same without any of it."""
+    arguments = ("call", "hello.yaml", "--platform", platform, "--bot-module", "bots.hello:bot", "--json")
     azurite = {"AZURITE_BIN": str(find_azurite())}
     for more in (("--fault", "kill=before@2", "--fault", "bad_token=missing@0"), ("--times", "3")):
         done = dialtone(real_app, *arguments, *more, **azurite)
         assert done.returncode == 0, done.stdout + done.stderr
     refused = dialtone(real_app, *arguments, "--bot", "http://127.0.0.1:1/api/acs/events")
     assert refused.returncode == 2
-    assert "dialtone run --platform acs" in refused.stderr
+    assert f"dialtone run --platform {platform}" in refused.stderr
 
 
 def test_the_simulator_is_told_what_goes_wrong_and_how_to_prove_itself(tmp_path: Path) -> None:

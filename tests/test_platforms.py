@@ -5,12 +5,16 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509 import load_pem_x509_certificate
 
 from dialtone.channels.acs import IncomingCall
 from dialtone.errors import ConfigurationError
 from dialtone.platforms import NAMES, PLATFORMS, Name, arrange, journal_id, refuse_running
 from functions.acs_settings import AcsSettings
+from functions.teams_settings import TeamsSettings
 from simulator.opening import PLATFORMS as OPENED
+from simulator.platforms.teams_settings import TeamsSettings as Simulated
 
 STARTED = {"kind": "call.started", "call_id": "c-1", "to": "4:+15550199"}
 
@@ -40,8 +44,20 @@ def test_the_functions_and_the_simulator_of_acs_are_told_the_same(tmp_path: Path
     assert parse_qs(urlsplit(arranged.path).query) == {"key": [settings.events_key]}
 
 
+def test_the_functions_and_the_simulator_of_teams_are_told_the_same(tmp_path: Path) -> None:
+    arranged = arrange("teams", private=tmp_path)
+    settings = TeamsSettings.from_environment(arranged.settings)
+    options = dict(zip(arranged.options[::2], arranged.options[1::2], strict=True))
+    addresses = (settings.graph, settings.login, settings.metadata, settings.speech)
+    assert {urlsplit(address).port for address in addresses} == {int(options["--platform-port"])}
+    assert settings.tenant == Simulated().tenant
+    assert settings.app == options["--jwt"] == Simulated().app
+    certificate = load_pem_x509_certificate(settings.certificate.encode())
+    assert certificate.fingerprint(SHA256()) == base64.b64decode(options["--platform-key"])
+
+
 def test_a_call_is_found_in_the_journal() -> None:
-    assert journal_id("skype", STARTED) == "c-1"
+    assert journal_id("skype", STARTED) == journal_id("teams", STARTED) == "c-1"
     assert journal_id("acs", STARTED) == IncomingCall("c-1", "4:+15550199", "", "", "", "").call_id
 
 
