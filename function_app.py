@@ -2,7 +2,7 @@
 
 import azure.functions as func
 
-from functions import acs, calls, canary, health, prompts, recordings, signals, sweeper
+from functions import acs, calls, canary, health, prompts, recordings, signals, sweeper, teams
 
 app = func.FunctionApp()
 app.register_functions(acs.blueprint)
@@ -13,3 +13,4 @@ app.register_functions(prompts.blueprint)
 app.register_functions(recordings.blueprint)
 app.register_functions(signals.blueprint)
 app.register_functions(sweeper.blueprint)
+app.register_functions(teams.blueprint)

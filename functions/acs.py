@@ -18,10 +18,11 @@ from dialtone.channels.acs import IncomingCall, RecordingFile, Unreadable
 from dialtone.errors import BadMessage, BodyTooLarge, Forbidden, Unauthorized
 from functions.acs_client import AcsClient
 from functions.acs_settings import acs_settings
-from functions.acs_sounds import sound_of
 from functions.acs_turn import AcsTurns
 from functions.http import log, route
+from functions.identity import managed_identity
 from functions.settings import settings
+from functions.sounds import sound_of
 from functions.turn import turns as skype_turns
 from functions.verify import anyone, loopback
 
@@ -84,22 +85,9 @@ def turns() -> AcsTurns:
         storage=there.storage,
         codec=AppStateCodec(keys_from_setting(there.settings.appstate_key)),
         settings=there.settings,
-        client=AcsClient(current.endpoint, current.key, None if current.key else _entra),
+        client=AcsClient(current.endpoint, current.key, None if current.key else managed_identity),
         resource=current,
     )
-
-
-async def _entra(scope: str) -> str:
-    """A token of the managed identity."""
-    token: str = (await _credential(settings().client_id).get_token(scope)).token
-    return token
-
-
-@cache
-def _credential(client_id: str | None):  # type: ignore[no-untyped-def]  # its import costs a cold start
-    from azure.identity.aio import ManagedIdentityCredential
-
-    return ManagedIdentityCredential(client_id=client_id)
 
 
 @route(blueprint, "acs/events", "OPTIONS", verifier=event_grid)

@@ -1,10 +1,15 @@
-"""Callbacks of the Skype platform: the first request of a call, and the result of each workflow."""
+"""Callbacks of the Skype platform: the first request of a call, and the result of each workflow.
+
+With the Teams channel this is the bot's calling webhook, and `functions/teams.py` takes what is posted here.
+"""
 
 import azure.functions as func
 
 from dialtone.errors import BodyTooLarge
+from functions import teams
 from functions.http import route
 from functions.settings import settings
+from functions.teams_settings import teams_settings
 from functions.turn import turns
 from functions.verify import platform
 
@@ -14,6 +19,8 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 @route(blueprint, "calls", "POST", verifier=platform)
 async def calls(req: func.HttpRequest) -> func.HttpResponse:
     """Take the first request of a call, the result of a workflow, or a notification; answer with the next workflow."""
+    if teams_settings() is not None:
+        return await teams.webhook(req)
     body = req.get_body()
     limit = settings().max_body
     if len(body) > limit:

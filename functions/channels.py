@@ -1,6 +1,6 @@
 """Which turns are those of a call, by the channel that it came on."""
 
-from functions import acs, canary
+from functions import acs, canary, teams
 from functions.turn import Turns, turns
 
 
@@ -8,4 +8,6 @@ def turns_of(channel: str) -> Turns:
     """The turns of calls on a channel."""
     if channel == acs.NAME:
         return acs.turns()
+    if channel == teams.NAME:
+        return teams.turns()
     return canary.turns() if channel == canary.NAME else turns()

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from dialtone.appstate import keys_from_setting
 from dialtone.channels.acs_results import Result
-from dialtone.channels.stepper import Finished, Found, Step, after, context_of, failed
+from dialtone.channels.stepper import Finished, Found, Step, after, context_of, failed, place_of
 from dialtone.dialogs import Event, History, StoredRecording
 from dialtone.errors import DependencyError, Forbidden
 from dialtone.protocol import ConversationResult
@@ -106,6 +106,10 @@ class SteppedTurns(Turns, ABC):
     def _first(self, row: TurnRow, before: At) -> At:
         """Where the call is when the turn of a row begins."""
 
+    async def _decided(self, where: At, found: Found) -> Found:
+        """What was found, or what another event was found to say of the same step before: there is one way on."""
+        return found
+
     @abstractmethod
     async def _sound(self, before: History, result: ConversationResult, kept: dict[str, Any]) -> StoredRecording | None:
         """Where the sound of a recording is, or will be; None for any other result."""
@@ -115,6 +119,7 @@ class SteppedTurns(Turns, ABC):
     async def _on(self, where: At, found: Found) -> None:
         """Go on from a step, of which this was found, until there is something to wait for."""
         while True:
+            found = await self._decided(where, found)
             following = after(where.row.call_id, where.steps, where.position, found, where.kept)
             if isinstance(following, Finished):
                 turned = await self._turn(where, following.result, {**where.kept, **found.kept})
@@ -140,7 +145,7 @@ class SteppedTurns(Turns, ABC):
         row, at = where.row, self.clock()
         before = await self._history_at(row.call_id, row.sequence)
         recording = await self._sound(before, result, kept)
-        event = Event(result, at, seed_of(where.cause), recording)
+        event = Event(result, at, seed_of(where.cause), recording, await self._roster(before))
         await self._take(before, event, kind=result.operation_outcome.type, message_id=where.cause)
         new = await self._row_of(row.call_id, row.sequence + 1)
         there = self._first(new, where)
@@ -201,10 +206,9 @@ class SteppedTurns(Turns, ABC):
         latest = await self.storage.calls.latest(call_id)
         if latest is None or not latest.reply:
             return None
-        position = 0
-        while await self._kept(call_id, latest.sequence, position + 1) is not None:
-            position += 1
-        return latest.sequence, position
+        claimed = await self.storage.calls.notes(call_id, f"{STEP}-{latest.sequence}.")
+        places = [place_of(note.message_id.removeprefix(f"{STEP}-")) for note in claimed]
+        return latest.sequence, max((place[1] for place in places if place), default=0)
 
     async def _row_of(self, call_id: str, sequence: int) -> TurnRow:
         row = await self.storage.calls.get(call_id, sequence)

@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 
 import azure.functions as func
 
-from dialtone.errors import ConfigurationError, Forbidden
+from dialtone.errors import ConfigurationError, Forbidden, Unauthorized
 from dialtone.protocol.rules import LOOPBACK
 from functions.settings import Settings, Way, settings, ways_of
+from functions.teams_settings import CLAIMS, ISSUERS, TeamsSettings, teams_settings
 
 Verifier = Callable[[func.HttpRequest], Awaitable[None]]
 
@@ -49,6 +50,33 @@ async def loopback(request: func.HttpRequest) -> None:
         )
 
 
+async def graph(request: func.HttpRequest) -> None:
+    """Verify the token of a notification of Microsoft Graph. Raises `Unauthorized`, and `DependencyError`."""
+    if settings().auth == "loopback":
+        await loopback(request)
+        return
+    await _graph()(request)
+
+
+@cache
+def _graph() -> Verifier:
+    from functions.tokens import HEADER, Tokens  # PyJWT and cryptography cost a cold start
+
+    there = teams_settings() or TeamsSettings.from_environment({})
+    tokens = Tokens(
+        audience=there.app, metadata=there.metadata, issuers=ISSUERS, skew=settings().jwt_skew, claims=CLAIMS
+    )
+
+    async def token(request: func.HttpRequest) -> None:
+        try:
+            await tokens.verify(request.headers.get(HEADER))
+        except Forbidden as refused:
+            # A stranger learns nothing of how near the token was.
+            raise Unauthorized(refused.message, code=refused.code, field=refused.field, fix=refused.fix) from None
+
+    return token
+
+
 def host_asks_for_key() -> bool:
     """Whether the host is to check a function key: where the setting says so, or says nothing sensible."""
     try:
@@ -70,6 +98,8 @@ async def _asked_by_host(_: func.HttpRequest) -> None:
 
 
 def _tokens(current: Settings) -> Verifier:
+    if teams_settings() is not None:
+        return _graph()
     from functions.tokens import HEADER, Tokens  # PyJWT and cryptography cost a cold start
 
     tokens = Tokens(

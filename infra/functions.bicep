@@ -85,6 +85,15 @@ param certificateRevocation string
 @description('Public keys of those who place canaries, by commas; empty for none.')
 param canaryKeys string
 
+@description('Tenant whose Teams users call the bot; empty for no Teams channel.')
+param teamsTenant string
+
+@description('Address of the speech resource that speaks texts in Teams, which plays files only; empty for none.')
+param teamsSpeech string
+
+@description('Object id of the Teams resource account by which the bot calls telephones; empty for none.')
+param teamsInstance string
+
 @description('Seconds without a callback after which a call is swept.')
 param sweepAfterSeconds int
 
@@ -203,6 +212,9 @@ var settings = {
   DIALTONE_STORAGE_ACCOUNT: storageName
   DIALTONE_TICKET_KEY: '@Microsoft.KeyVault(SecretUri=${ticketKeyUri})'
   DIALTONE_SWEEP_AFTER: string(sweepAfterSeconds)
+  DIALTONE_TEAMS_INSTANCE: teamsInstance
+  DIALTONE_TEAMS_SPEECH: teamsSpeech
+  DIALTONE_TEAMS_TENANT: teamsTenant
 }
 
 resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {

@@ -32,6 +32,12 @@ param botDisplayName string = 'Dialtone'
 @description('Whether Teams users can call the bot.')
 param teams bool = false
 
+@description('Address of a speech resource, for texts in Teams; its role for the identity is Cognitive Services User.')
+param teamsSpeech string = ''
+
+@description('Object id of the Teams resource account by which the bot calls telephones.')
+param teamsInstance string = ''
+
 @description('Whether there is a Communication Services resource, for calls from telephones.')
 param communication bool = false
 
@@ -318,6 +324,9 @@ module functions 'functions.bicep' = {
     certificateIntermediates: certificateIntermediates
     certificateRevocation: certificateRevocation
     canaryKeys: canary ? canaryKeys : ''
+    teamsTenant: teams ? tenant().tenantId : ''
+    teamsSpeech: teamsSpeech
+    teamsInstance: teamsInstance
     sweepAfterSeconds: sweepAfterSeconds
     retention: 'standard=${recordingRetentionDays}${empty(recordingClasses) ? '' : ','}${recordingClasses}'
     events: events

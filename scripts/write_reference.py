@@ -226,11 +226,13 @@ def settings_page() -> str:
     """The tables of settings, as the modules that read them have them."""
     import functions.acs_settings
     import functions.settings
+    import functions.teams_settings
     import media_worker.settings
 
     parts = [
         ("Functions", functions.settings),
         ("ACS channel", functions.acs_settings),
+        ("Teams channel", functions.teams_settings),
         ("Media worker", media_worker.settings),
     ]
     text = "\n".join(f"## {title}\n\n{inspect.getdoc(module)}\n" for title, module in parts)

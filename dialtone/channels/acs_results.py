@@ -116,7 +116,9 @@ class Result:
 
     @property
     def meaning(self) -> Meaning:
-        """What it means, by its sub-code."""
+        """What it means, by its sub-code; a refusal without one means nothing that is known."""
+        if not self.sub_code and self.code >= 400:
+            return _UNKNOWN
         return MEANINGS.get(self.sub_code, _UNKNOWN)
 
     @property

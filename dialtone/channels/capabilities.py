@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from dialtone.channels.skype import prompts_of
 from dialtone.protocol import (
     Action,
     Answer,
@@ -66,6 +67,7 @@ VIDEO: Final = Refused("acs calls carry audio only; accept audio, or leave the m
 WMA: Final = Refused("acs records wav and mp3; ask for one of them")
 CONSULT: Final = Refused("acs transfers without consultation; leave replaces_context out")
 MISSING_KIND: Final = Refused("acs transfers to 8:acs: and 8:orgid: users; use one of them")
+TEAMS_MUTE: Final = Refused("Teams plays files only; set up the speech service, or upload the prompts as files")
 TEAMS_VIDEO: Final = Refused("Teams calls carry audio only here: pictures need a media platform on Windows")
 TEAMS_WORDS: Final = Refused(
     "Teams hears keys only; give each choice a key, or use a stream of a channel that has them"
@@ -75,7 +77,7 @@ TEAMS_USER: Final = Refused("a Teams phone call cannot be transferred to a Teams
 PLACING: Final = Refused("placeCall has no rank in a workflow; place the call with call.place")
 _SILENCE: Final = Emulated("a file of silence that the functions serve")
 _SSML: Final = Emulated("SSML, spoken by a multilingual voice of the same gender")
-_SPOKEN: Final = Emulated("a file that the speech service makes and the functions serve")
+_SPOKEN: Final = Emulated("a file that the speech service makes and the functions serve; refused without that service")
 _PROMPTS: Final = [
     _same("", "prompts.value", teams=_SPOKEN),
     _same(
@@ -214,8 +216,13 @@ _TEAMS_CHECKS: Final[dict[type[Action], Callable[..., Refused | None]]] = {
 }
 
 
-def refusal_on_teams(action: Action) -> str:
-    """Why Teams does not do this action, a text of the table; empty when it does."""
+def refusal_on_teams(action: Action, *, speaks: bool = True) -> str:
+    """Why Teams does not do this action, a text of the table; empty when it does.
+
+    Without a speech service (`speaks`) it does no action with a text: it plays files only.
+    """
     check = _TEAMS_CHECKS.get(type(action))
     refused = check(action) if check is not None else None
+    if refused is None and not speaks and any(prompt.value and not prompt.file_uri for prompt in prompts_of(action)):
+        refused = TEAMS_MUTE
     return refused.text if refused is not None else ""

@@ -26,6 +26,7 @@ from typing import Any, Final, Literal
 from dialtone.channels import teams
 from dialtone.channels.acs_results import Result
 from dialtone.channels.capabilities import refusal_on_teams
+from dialtone.channels.skype import prompts_of as prompts_of_action
 from dialtone.channels.stepper import Found, Kept, Step, context_of, failed, plain
 from dialtone.channels.teams import Notice
 from dialtone.channels.teams_commands import (
@@ -132,7 +133,7 @@ def steps_of(actions: Sequence[Action], sequence: int, setup: Setup) -> list[Tea
     maker = _Maker(setup, sequence)
     for number, action in enumerate(actions):
         maker.number = number
-        refused = refusal_on_teams(action)
+        refused = refusal_on_teams(action, speaks=bool(setup.spoken))
         if refused:
             maker.made.append(TeamsStep(action, "", refusal=refused))
         elif isinstance(action, Answer):
@@ -147,7 +148,7 @@ def _answer(maker: _Maker, action: Answer, actions: Sequence[Action]) -> None:
     files = []
     for number, other in enumerate(actions):
         maker.number = number
-        files += maker.files(_prompts(other))
+        files += maker.files(prompts_of_action(other))
     maker.add(action, "answer", "established", answer(maker.setup, files))
     maker.add(action, "subscribeToTone", "subscribeToToneOperation")
 
@@ -173,7 +174,7 @@ def _add(maker: _Maker, action: Action) -> None:
 
 def _recognize(maker: _Maker, action: Recognize) -> None:
     """Rules 2 and 3."""
-    files = maker.files(_prompts(action))
+    files = maker.files(prompts_of_action(action))
     began = len(maker.made)
     first = began + -(-len(files) // PROMPTS_MAX)
     most = 1
@@ -197,7 +198,7 @@ def _recognize(maker: _Maker, action: Recognize) -> None:
 
 def _record(maker: _Maker, action: Record) -> None:
     """Rule 5."""
-    maker.play(action, maker.files(_prompts(action)))
+    maker.play(action, maker.files(prompts_of_action(action)))
     status = "updateRecordingStatusOperation"
     maker.add(action, "updateRecordingStatus", status, {"status": "recording"}, role="status")
     body = compact(
@@ -393,13 +394,6 @@ def _recorded(action: Action, kept: Kept) -> RecordOutcome:
         length_of_recording_in_secs=kept.get(SECONDS, 0.0) if ok else 0.0,
         format=RecordingFormat.WAV,
     )
-
-
-def _prompts(action: Action) -> list[Prompt]:
-    if isinstance(action, PlayPrompt):
-        return action.prompts
-    played = action.play_prompt if isinstance(action, Recognize | Record) else None
-    return played.prompts if played is not None else []
 
 
 def _or(value: float | None, default: float) -> float:

@@ -195,10 +195,13 @@ class CallStore:
         row = await self._turns.get(call_key(call_id), _note_key(message_id))
         return None if row is None else _note_of_entity(call_id, row)
 
-    async def notes(self, call_id: str) -> list[NoteRow]:
-        """The notifications of a call, in the order that they came."""
-        rows = await self._turns.scan(call_key(call_id), first=_NOTE)
-        notes = [_note_of_entity(call_id, row) for row in rows if row["RowKey"].startswith(_NOTE)]
+    async def notes(self, call_id: str, starting: str = "") -> list[NoteRow]:
+        """The notifications of a call whose Message-IDs start so, in the order that they came."""
+        head = _note_key(starting) if starting else _NOTE
+        rows = await self._turns.scan(
+            call_key(call_id), first=head, last=lambda row: not str(row["RowKey"]).startswith(head)
+        )
+        notes = [_note_of_entity(call_id, row) for row in rows if row["RowKey"].startswith(head)]
         return sorted(notes, key=lambda note: note.at)
 
     async def put_roster(self, call_id: str, identities: Sequence[str]) -> None:

@@ -40,6 +40,11 @@ LEFT_ALONE = {
     "DIALTONE_PROMPT_EVENTS_KEY": "optional, subscribed by hand: docs/how-to/prompts.md",
     "DIALTONE_PROMPT_REFRESH": "the default lets an upload be heard at once",
     "DIALTONE_STORAGE": "a connection string is a key",
+    "DIALTONE_TEAMS_CERTIFICATE": "the identity is the app: a certificate is a key",
+    "DIALTONE_TEAMS_GRAPH": "the default is Microsoft's",
+    "DIALTONE_TEAMS_LOGIN": "goes with the certificate",
+    "DIALTONE_TEAMS_METADATA": "the default is the platform's",
+    "DIALTONE_TEAMS_SPEECH_KEY": "an access key is a key",
 }
 HOST_SETTINGS = {
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
@@ -340,6 +345,18 @@ def test_canaries_are_off_unless_they_are_asked_for(infra: Templates) -> None:
     assert function_settings(infra)["DIALTONE_CANARY_KEYS"] == "canaryKeys"
     passed = infra.body("main.bicep", "module", "functions")["params"]
     assert passed["canaryKeys"] == "canary ? canaryKeys : ''"
+
+
+def test_the_teams_channel_goes_with_its_registration(infra: Templates) -> None:
+    assert infra.default("teams") is False
+    passed = infra.body("main.bicep", "module", "functions")["params"]
+    assert passed["teamsTenant"] == "teams ? tenant().tenantId : ''"
+    assert function_settings(infra)["DIALTONE_TEAMS_TENANT"] == "teamsTenant"
+    given = infra.parameters()
+    for name in ("teamsSpeech", "teamsInstance"):
+        assert passed[name] == name
+        assert infra.default(name) == ""
+        assert given[name] == "${DIALTONE_TEAMS_" + name.removeprefix("teams").upper() + "=}"
 
 
 def test_tokens_are_for_the_bot_that_is_registered(infra: Templates) -> None:

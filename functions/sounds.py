@@ -1,4 +1,4 @@
-"""Sounds of the kit's own that ACS fetches: the beep before a recording, and silence. WAV, 16 kHz, 16 bit, mono."""
+"""Sounds of the kit's own that platforms fetch: the beep before a recording, and silence. WAV, 16 kHz, 16 bit, mono."""
 
 import io
 import math

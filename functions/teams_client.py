@@ -1,0 +1,128 @@
+"""Sends commands to Microsoft Graph, and asks it for what there is of meetings: a thin client of some forty operations.
+
+1. Each request carries a token of the app for Graph. It is tried again when nothing, or a 5xx, or 429 came back; Graph
+   knows no id of a request, so what was done and whose reply was lost is done twice.
+2. What is refused is a `Result`; for a permission that is missing the log names it. `DependencyError` is raised when
+   Graph could not be reached, was out of order after all tries, or takes no token of ours.
+3. A list is read to its end, up to PAGES_MAX pages; the address of a next page has to be Graph's.
+4. A recording of a call is fetched with the token that came with it, from an https address, or from this machine.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from dialtone.channels.acs_results import Result
+from dialtone.channels.teams_commands import OPERATIONS, path_of
+from dialtone.errors import DependencyError
+from functions.http import log
+from functions.platform_client import AGAIN, REPLY_MAX, PlatformClient, Taken
+from functions.settings import is_private
+
+PAGES_MAX: Final = 100
+NO_PERMISSION: Final = 7504
+
+
+@dataclass(slots=True)
+class GraphClient:
+    """A client of one app. `graph` is the address of Graph, `token` gives a token for a scope."""
+
+    graph: str
+    token: Callable[[str], Awaitable[str]]
+    _http: PlatformClient = field(
+        default_factory=lambda: PlatformClient("Microsoft Graph", "DIALTONE_TEAMS_GRAPH"), init=False
+    )
+
+    @property
+    def scope(self) -> str:
+        """What tokens are asked for."""
+        return f"{self.graph}/.default"
+
+    async def send(self, operation: str, body: Mapping[str, Any] | None = None, **ids: str) -> Taken:
+        """Send a command; `ids` are those in its path (`call`, `participant`, …). Raises `DependencyError` (rule 2)."""
+        return await self._asked(operation, f"{self.graph}{path_of(operation, **ids)}", body)
+
+    async def listed(self, operation: str, query: Mapping[str, str] | None = None, **ids: str) -> list[dict[str, Any]]:
+        """All items of a list. Raises `DependencyError`, also for a list that is refused or has no end (rule 3)."""
+        url = f"{self.graph}{path_of(operation, **ids)}" + (f"?{urlencode(query)}" if query else "")
+        items: list[dict[str, Any]] = []
+        for _ in range(PAGES_MAX):
+            taken = await self._asked(operation, url, None)
+            page = _checked(operation, taken)
+            items += [each for each in page.get("value", ()) if isinstance(each, dict)]
+            following = page.get("@odata.nextLink")
+            if not isinstance(following, str):
+                return items
+            if not following.startswith(f"{self.graph}/"):
+                raise DependencyError("the next page of a list is not Graph's", fix="look at DIALTONE_TEAMS_GRAPH")
+            url = following
+        raise DependencyError(f"{operation} gave more than {PAGES_MAX} pages", fix="ask for less")
+
+    async def got(self, operation: str, **ids: str) -> dict[str, Any]:
+        """One item. Raises `DependencyError`, also when it is refused."""
+        return _checked(operation, await self.send(operation, None, **ids))
+
+    async def content(self, operation: str, *, accept: str, limit: int, **ids: str) -> bytes:
+        """The bytes of a transcript or a recording. Raises `DependencyError`, also when they are refused."""
+        url = f"{self.graph}{path_of(operation, **ids)}"
+        status, body = await self._http.request("GET", url, b"", {"Accept": accept}, self._proof, limit=limit)
+        if status != 200:
+            raise DependencyError(
+                f"Microsoft Graph answered {operation} with {status}",
+                fix=f"give the app {OPERATIONS[operation].permission}",
+            )
+        return body
+
+    async def fetch(self, url: str, token: str, *, limit: int) -> bytes:
+        """The sound of a recording of a call. Rule 4. Raises `DependencyError`."""
+        if not is_private(url):
+            raise DependencyError("the address of a recording is not https", fix="look at the notification")
+
+        async def proof(*_: object) -> dict[str, str]:
+            return {"Authorization": f"Bearer {token}"}
+
+        status, body = await self._http.request("GET", url, b"", {}, proof, limit=limit)
+        if status != 200:
+            raise DependencyError(f"a recording was answered with {status}", fix="look at the log of the platform")
+        return body
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._http.close()
+
+    async def _asked(self, operation: str, url: str, body: Mapping[str, Any] | None) -> Taken:
+        method, _, ok, permission = OPERATIONS[operation]
+        content = json.dumps(body).encode() if body is not None else b""
+        headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if content else {})
+        status, reply = await self._http.request(method, url, content, headers, self._proof, limit=REPLY_MAX)
+        try:
+            read = json.loads(reply) if reply else None
+        except ValueError:
+            read = None
+        if status in ok:
+            return Taken(read)
+        if status in AGAIN or status == 401:
+            raise DependencyError(
+                f"Microsoft Graph answered {operation} with {status}",
+                fix="look at DIALTONE_TEAMS_CERTIFICATE or at the managed identity, and at Graph's limits",
+            )
+        refused = Result.of_error(status, read)
+        if status == 403:
+            log.warning("%s is not permitted; it needs %s", operation, permission or "no permission that is known")
+            refused = Result(403, refused.sub_code or NO_PERMISSION, refused.message)
+        return Taken(refused=refused)
+
+    async def _proof(self, *_: object) -> dict[str, str]:
+        return {"Authorization": f"Bearer {await self.token(self.scope)}"}
+
+
+def _checked(operation: str, taken: Taken) -> dict[str, Any]:
+    if taken.refused is not None or not isinstance(taken.body, dict):
+        told = taken.refused.told() if taken.refused else "no JSON object"
+        raise DependencyError(
+            f"Microsoft Graph gave no {operation}: {told}",
+            fix=f"give the app {OPERATIONS[operation].permission} and an application access policy for the organizer",
+        )
+    return taken.body

@@ -1,0 +1,354 @@
+"""The turns of calls on Teams, where the answer to a notice is a command.
+
+1. Commands are stored, sent and marked as `functions.stepped_turn` says. Graph knows no id of a request, so a command
+   is sent again when the process dies between sending it and storing its mark; both have the same clientContext.
+2. Which command a notice is about is said by its clientContext. What has none (states, keys) is about the command that
+   the call is at; an established call is what the answer, its first command, was for.
+3. A key is stored once, with the place where the call was. A question reads the keys that came to its places, in the
+   order of their numbers, as far as none is missing; when its time is up, all of them.
+4. From a question several events may lead on: a key, the end of what is played, the end of the call. The first that
+   inserts its `went` note decides, and all others go on as that one did.
+5. The sound of a recording is fetched, with the token that came with it, and stored before its turn.
+6. A roster is kept for the turns of a meeting's call, whether or not the bot asks for notifications.
+7. A call that lasts is kept alive: Graph ends one that was not within KEEP_ALIVE_S.
+"""
+
+import io
+import json
+import wave
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final
+
+from dialtone.channels import teams
+from dialtone.channels.acs_results import Result
+from dialtone.channels.skype import prompts_of
+from dialtone.channels.speech import ssml_of
+from dialtone.channels.stepper import Found, context_of, place_of
+from dialtone.channels.teams import Notice
+from dialtone.channels.teams_commands import Setup
+from dialtone.channels.teams_steps import (
+    SECONDS,
+    SOUND,
+    TeamsStep,
+    of_keys,
+    of_notice,
+    of_refusal,
+    of_reply,
+    steps_of,
+)
+from dialtone.dialogs import Event, History, StoredRecording
+from dialtone.errors import BadMessage, DependencyError
+from dialtone.media.sound import fault_of
+from dialtone.protocol import (
+    CALL_STATE_CHANGE,
+    OUTCOMES,
+    ROSTER_UPDATE,
+    Action,
+    CallState,
+    CallStateChange,
+    ConversationResult,
+    ModalityType,
+    RosterParticipant,
+    RosterUpdate,
+    Workflow,
+)
+from dialtone.storage import CallRecord, NoteRow, Recording, TurnRow
+from functions.http import about_call, log
+from functions.platform_client import Taken
+from functions.speech import Speech
+from functions.stepped_turn import At, SteppedTurns, seed_of
+from functions.teams_client import GraphClient
+from functions.teams_settings import TeamsSettings
+
+RECORDING_MAX: Final = 16 * 1024 * 1024
+"""Bytes of a recording: two minutes have less than a quarter of that."""
+_KEY: Final = "tone"
+_WENT: Final = "went"
+_ALIVE: Final = "alive"
+_MADE: Final = {"answer": ("establishing", "established"), "transfer": ("transferring", "transferAccepted")}
+"""The states that a command makes of a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class TeamsAt(At):
+    """Where a call on Teams is."""
+
+    steps: list[TeamsStep]
+
+    @property
+    def step(self) -> TeamsStep:
+        """The command that it is at."""
+        return self.steps[self.position]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamsTurns(SteppedTurns):
+    """Takes the turns of calls on Teams. Without `speech` texts are refused, and files are played."""
+
+    client: GraphClient
+    resource: TeamsSettings
+    speech: Speech | None = None
+    channel: ClassVar[str] = teams.NAME
+
+    async def incoming(self, notice: Notice) -> None:
+        """Take a call that rings; each delivery of its notice, once. Raises the errors of `dialtone.errors`."""
+        conversation = notice.conversation
+        about_call(conversation.id)
+        at = self.clock()
+        event = Event(conversation, at, seed_of(notice.id))
+        await self._take(None, event, kind="conversation", message_id=notice.id)
+        row = await self._row_of(conversation.id, 0)
+        await self._run(self._at(row, 0, {}, notice.id, at, notice.call_id), row.at == at)
+
+    async def happened(self, call_id: str, notice: Notice) -> None:
+        """Take a notice of a call. Rules 2 to 6."""
+        about_call(call_id)
+        if notice.about == "participants":
+            await self._gathered(call_id, notice)
+            return
+        if notice.about == "call" and notice.state:
+            await self._stated(call_id, notice)
+        where = await self._where(call_id, notice)
+        if where is None:
+            log.debug("a notice changes nothing")
+            return
+        if notice.tone is not None:
+            await self._keep_key(where, notice)
+            # The command that the call is at is sent for whoever claimed it and died; then its keys are looked at.
+            found = await self._send(where, mine=False)
+        else:
+            keys = await self._keys(where, whole=True)
+            found = of_notice(where.steps, where.position, notice, where.kept, keys)
+            if found is not None and where.step.role == "record":
+                found = await self._with_sound(where, notice, found)
+        if found is not None:
+            await self._on(where, found)
+
+    async def spoken(self, call_id: str, name: str) -> bytes:
+        """The file of a text that a call plays, `<turn>-<action>-<prompt>.wav`. Raises `BadMessage` for any other."""
+        about_call(call_id)
+        parts = name.removesuffix(".wav").split("-")
+        try:
+            sequence, number, place = map(int, parts)
+            row = await self.storage.calls.get(call_id, sequence)
+            action = self._actions(row)[number] if row else None
+            prompt = prompts_of(action)[place] if action else None
+        except (ValueError, IndexError):
+            prompt = None
+        if prompt is None or not prompt.value or self.speech is None:
+            raise BadMessage("no such text is played", field="name", code="TEXT_UNKNOWN", fix="use the uri of a prompt")
+        return await self.speech.wav(ssml_of(prompt, prompt.value))
+
+    async def keep_alive(self, record: CallRecord) -> None:
+        """Rule 7: ask for an open call to go on, once in each of its quarters of an hour. Raises `DependencyError`."""
+        about_call(record.call_id)
+        quarter = int((self.clock() - record.started) // teams.KEEP_ALIVE_S[0])
+        place = await self._current(record.call_id)
+        if quarter < 1 or place is None:
+            return
+        mark = f"{_ALIVE}-{quarter}"
+        if await self.storage.calls.noted(record.call_id, mark):
+            return
+        taken = await self.client.send("keepAlive", call=record.call_id)
+        if taken.refused is not None:
+            log.warning("the call could not be kept alive: %s", taken.refused.told())
+        await self.storage.calls.note(NoteRow(record.call_id, mark, "keepAlive", b"", self.clock()))
+
+    # What a platform is.
+
+    async def _command(self, where: At) -> Taken:
+        """Send a command. One that was sent before, and whose mark was lost, is refused by the state that it made."""
+        step = where.steps[where.position]
+        taken = await self.client.send(step.operation, step.body, call=where.connection)
+        if taken.refused is not None and step.operation in _MADE:
+            call = await self.client.send("get", call=where.connection)
+            if isinstance(call.body, dict) and call.body.get("state") in _MADE[step.operation]:
+                return Taken()
+        return taken
+
+    def _of_reply(self, where: At, body: object) -> Found | None:
+        return of_reply(_teams(where).steps, where.position, body, where.kept)
+
+    def _of_refusal(self, where: At, refused: Result) -> Found:
+        return of_refusal(_teams(where).steps, where.position, refused, where.kept)
+
+    def _first(self, row: TurnRow, before: At) -> At:
+        return self._at(row, 0, {}, before.cause, before.moment, before.connection)
+
+    async def _sound(self, before: History, result: ConversationResult, kept: dict[str, Any]) -> StoredRecording | None:
+        return StoredRecording(*kept[SOUND]) if SOUND in kept else None
+
+    async def _send(self, where: At, *, mine: bool) -> Found | None:
+        """Send a command unless it was sent; what its reply says, or the keys that its question has been given."""
+        found = await SteppedTurns._send(self, where, mine=mine)
+        here = _teams(where)
+        if found is None and here.step.is_listening:
+            found = of_keys(here.steps, here.position, await self._keys(here))
+        return found
+
+    async def _decided(self, where: At, found: Found) -> Found:
+        """Rule 4."""
+        if not _teams(where).step.is_listening:
+            return found
+        row, calls = where.row, self.storage.calls
+        mark = f"{_WENT}-{context_of(row.sequence, where.position)}"
+        outcome = found.outcome.to_wire()
+        body = json.dumps({"outcome": outcome, "over": found.over, "kept": dict(found.kept), "to": found.to})
+        if await calls.note(NoteRow(row.call_id, mark, where.cause, body.encode(), self.clock())):
+            return found
+        note = await calls.note_of(row.call_id, mark)
+        if note is None:
+            raise DependencyError("a note that was stored is not there", fix="look at the table `calls`")
+        told = json.loads(note.body)
+        read = OUTCOMES[told["outcome"]["type"]].from_wire(told["outcome"])
+        return Found(read, told["over"], told["kept"], told["to"])
+
+    async def _roster(self, before: History | None) -> tuple[str, ...] | None:
+        """Rule 6."""
+        if before is None or not before.facts.is_multiparty:
+            return None
+        return await self.storage.calls.roster(before.facts.call_id)
+
+    # Where a call is.
+
+    async def _where(self, call_id: str, notice: Notice) -> TeamsAt | None:
+        """Rule 2; None for a command that was not sent, and when the call is over."""
+        established = notice.state == "established" and (notice.result is None or notice.result.code < 400)
+        if notice.about == "operation":
+            place = place_of(notice.context)
+        elif established and notice.tone is None:
+            place = (0, 0)
+        elif notice.about == "call":
+            place = await self._current(call_id)
+        else:
+            place = None
+        if place is None:
+            return None
+        row = await self.storage.calls.get(call_id, place[0])
+        kept = await self._kept(call_id, *place)
+        if row is None or kept is None:
+            return None
+        where = self._at(row, place[1], kept, notice.id, self.clock(), notice.call_id)
+        return where if place[1] < len(where.steps) else None
+
+    def _at(
+        self, row: TurnRow, position: int, kept: dict[str, Any], cause: str, moment: float, connection: str
+    ) -> TeamsAt:
+        """Where a call is; its steps are made of the workflow that is stored."""
+        steps = steps_of(self._actions(row), row.sequence, self._setup(row.call_id)) if row.reply else []
+        return TeamsAt(row, steps, position, kept, cause, moment, connection)
+
+    def _setup(self, call_id: str) -> Setup:
+        base = f"{self.settings.public_url}/api/teams"
+        ticket = self.tickets.of(call_id)
+        return Setup(
+            callback=f"{base}/callbacks/{ticket}",
+            sounds=f"{base}/sounds/",
+            spoken=f"{base}/spoken/{ticket}/" if self.speech is not None else "",
+            tenant=self.resource.tenant,
+            app=self.resource.app,
+            instance=self.resource.instance,
+        )
+
+    @staticmethod
+    def _actions(row: TurnRow) -> list[Action]:
+        return list(Workflow.from_wire(json.loads(row.reply)).actions) if row.reply else []
+
+    def _written(self, history: History, actions: list[Action], whole: str) -> bytes:
+        """What is stored for a turn: its workflow."""
+        document = Workflow(actions=list(actions)).to_wire()
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+    # What comes in.
+
+    async def _keep_key(self, where: TeamsAt, notice: Notice) -> None:
+        """Rule 3."""
+        assert notice.tone is not None
+        number, key = notice.tone
+        body = json.dumps([key, where.row.sequence, where.position]).encode()
+        mark = f"{_KEY}-{number:09d}"
+        await self.storage.calls.note(NoteRow(where.row.call_id, mark, _KEY, body, self.clock()))
+
+    async def _keys(self, where: TeamsAt, *, whole: bool = False) -> str:
+        """Rule 3: the keys of the question that the call is at; empty when it is at none."""
+        if not where.step.is_listening:
+            return ""
+        notes = await self.storage.calls.notes(where.row.call_id, f"{_KEY}-")
+        numbered = sorted((int(note.message_id.rpartition("-")[2]), json.loads(note.body)) for note in notes)
+        before, keys = -1, ""
+        for number, (key, sequence, position) in numbered:
+            if sequence == where.row.sequence and where.step.listens <= position < where.step.behind:
+                if not whole and before >= 0 and number != before + 1:
+                    break
+                keys += key
+            before = number
+        return keys
+
+    async def _with_sound(self, where: TeamsAt, notice: Notice, found: Found) -> Found:
+        """Rule 5."""
+        location, token = (str(notice.data.get(name) or "") for name in ("recordingLocation", "recordingAccessToken"))
+        if not location or found.kept.get("reason") == "initialSilenceTimeout":
+            return found
+        if await self._kept(where.row.call_id, where.row.sequence, where.position + 1) is not None:
+            return found
+        sound = await self.client.fetch(location, token, limit=RECORDING_MAX)
+        before = await self._history_at(where.row.call_id, where.row.sequence)
+        caller, seconds = before.facts.caller, _seconds_of(sound)
+        recording = Recording(
+            call_id=where.row.call_id,
+            operation_id=where.step.action.operation_id,
+            caller=caller.identity if caller else "",
+            seconds=seconds,
+            format="wav",
+            reason=str(found.kept["reason"]),
+            started=before.facts.started,
+            fault=str(fault_of(sound, "wav", seconds)),
+        )
+        stored = await self.storage.recordings.save(recording, sound)
+        log.info("a recording of %d bytes is stored", stored.size)
+        kept = {**found.kept, SOUND: [stored.path, stored.size, stored.fault], SECONDS: seconds}
+        return replace(found, kept=kept)
+
+    async def _gathered(self, call_id: str, notice: Notice) -> None:
+        """Rule 6. One that comes before the call has begun here is followed by others."""
+        if await self.storage.calls.latest(call_id) is None:
+            return
+        members = [member for member in notice.members if not member.in_lobby]
+        update = RosterUpdate(
+            id=call_id,
+            type=ROSTER_UPDATE,
+            participants=[
+                RosterParticipant(
+                    identity=member.identity, media_type=ModalityType.AUDIO, media_stream_direction="sendReceive"
+                )
+                for member in members
+            ],
+        )
+        await self._notified(update, f"roster-{notice.id}")
+
+    async def _stated(self, call_id: str, notice: Notice) -> None:
+        """Tell the bot, if it asks, that the state of the call changed."""
+        if self.bot.notified is None or await self.storage.calls.noted(call_id, f"state-{notice.id}"):
+            return
+        if await self.storage.calls.latest(call_id) is None:
+            return
+        state = CallState("transferring" if notice.state == "transferAccepted" else notice.state)
+        code = str(notice.result.sub_code) if notice.result is not None else None
+        change = CallStateChange(id=call_id, type=CALL_STATE_CHANGE, current_state=state, state_change_code=code)
+        await self._tell(change)
+        note = NoteRow(call_id, f"state-{notice.id}", change.type, change.to_json(), self.clock())
+        await self.storage.calls.note(note)
+
+
+def _teams(where: At) -> TeamsAt:
+    assert isinstance(where, TeamsAt), "only this module makes the places of its calls"
+    return where
+
+
+def _seconds_of(sound: bytes) -> float:
+    """How long a WAV file plays; 0 for what is none."""
+    try:
+        with wave.open(io.BytesIO(sound)) as file:
+            return float(round(file.getnframes() / file.getframerate(), 3))
+    except (wave.Error, EOFError, ZeroDivisionError):
+        return 0.0

@@ -1,0 +1,314 @@
+"""Whole calls of bots on Teams, against the simulated tenant, and what goes wrong on the way."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+from bots import reception
+from dialtone import Call, CallBot
+from dialtone.errors import ActionFailed
+from functions import teams
+from functions.teams_turn import TeamsTurns
+from simulator.ledger import Event
+from simulator.platforms.acs_settings import Fault
+from simulator.platforms.teams_settings import TeamsSettings
+from simulator.script import Script, read_script, read_script_file
+from tests.fakes import ROOT
+from tests.functions.rig import conversation
+from tests.functions.teams_rig import HANDLERS, TeamsRig, bot_on_teams
+from tests.functions.test_acs import on_skype
+
+(LEAVE,) = (ROOT / "simulator" / "scripts").rglob("leave-a-message.yaml")
+EITHER = CallBot()
+"""A bot with all that both channels have."""
+
+
+@EITHER.incoming
+async def either(call: Call) -> None:
+    call.say("Welcome.")
+    choice = await call.choose("Sales or message?", {"sales": ("1", "sales"), "message": ("2", "message")})
+    number = await call.digits("Your number, please.", maximum=4)
+    call.say(f"You chose {choice} and {number}.")
+    if choice == "sales" and not await call.transfer("8:orgid:agent"):
+        call.say("Nobody is there.")
+    recorded = await call.record("Speak.", stop_tones="#")
+    call.say("Saved." if recorded else "Nothing was saved.")
+
+
+def script(steps: str, more: str = "") -> Script:
+    return read_script(f"name: test\n{more}steps:\n{steps}")
+
+
+STORIES = {
+    "leave a message": (reception.bot, read_script_file(LEAVE)),
+    "silence": (reception.bot, script("  - wait: 60\n")),
+    "a wrong key, then a right one": (
+        reception.bot,
+        script('  - hear: press\n  - press: "9"\n  - hear: press\n  - press: "2"\n  - hear: tone\n  - hang_up: true\n'),
+    ),
+    "keys, digits and a transfer": (
+        EITHER,
+        script('  - hear: Sales\n  - press: "1"\n  - hear: number\n  - press: "1234"\n  - wait: 60\n'),
+    ),
+    "a transfer that fails, silence after speech": (
+        EITHER,
+        script(
+            '  - hear: Sales\n  - press: "1"\n  - hear: number\n  - press: "12"\n  - hear: Speak\n  - speak: Hello.\n',
+            "transfer_fails: true\n",
+        ),
+    ),
+    "hanging up while speaking": (
+        EITHER,
+        script(
+            '  - hear: Sales\n  - press: "2"\n  - hear: number\n  - press: "12"\n  - hear: Speak\n'
+            "  - speak: Hello.\n  - hang_up: true\n"
+        ),
+    ),
+    "a key into the prompt": (
+        EITHER,
+        script('  - hear: Sales\n    barge_in: true\n  - press: "2"\n  - hear: number\n  - hang_up: true\n'),
+    ),
+}
+
+
+def story(events: list[Event]) -> list[Any]:
+    """What was heard, said and pressed, and how it ended; but for silence, by which Teams keeps time."""
+    told: list[tuple[Any, ...]] = []
+    for event in events:
+        kind = event["kind"]
+        if kind == "heard" and "silence_ms" not in event:
+            told.append((kind, event.get("text") or event.get("file"), event["cut"]))
+        elif kind in ("beep", "pressed", "spoke", "hung_up", "transferred", "recorded"):
+            told.append((kind, event.get("key"), event.get("text"), event.get("by"), event.get("ok")))
+    return told
+
+
+@pytest.mark.parametrize("name", STORIES)
+async def test_a_call_is_the_same_on_both_channels(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot, read = STORIES[name]
+    async with bot_on_teams(bot, monkeypatch) as rig:
+        here = (await rig.ring(read)).events
+    there = await on_skype(bot, read)
+    assert story(here) == story(there)
+    assert len(story(here)) >= 3
+
+
+@pytest.fixture
+async def rig(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TeamsRig]:
+    async with bot_on_teams(reception.bot, monkeypatch) as there:
+        yield there
+
+
+def sent(rig: TeamsRig) -> Counter[str]:
+    """How often each command was taken by the tenant."""
+    return Counter(name for name, _, reply in rig.service.requests if reply.status < 300)
+
+
+ONCE = {
+    "answer": 1,
+    "subscribeToTone": 1,
+    "playPrompt": 6,
+    "cancelMediaProcessing": 1,
+    "updateRecordingStatus": 2,
+    "recordResponse": 1,
+    "hangUp": 1,
+}
+"""The commands of the call that leaves a message."""
+
+
+async def test_a_whole_call(rig: TeamsRig) -> None:
+    report = await rig.ring(read_script_file(LEAVE))
+    assert report.ok, report.reasons
+    (recording,) = await rig.rig.storage.recordings.list()
+    assert (recording.format, recording.fault, recording.reason) == ("wav", "", "completedStopToneDetected")
+    assert recording.seconds == report.recordings[0].seconds
+    assert sent(rig) == ONCE
+    statuses = Counter(rig.statuses)
+    assert statuses["calls", 204] == 1, "the first post has the shape of the Skype platform's"
+    assert {status for _, status in rig.statuses} == {200, 204}
+    (call,) = await rig.rig.storage.calls.calls_of_day("20231114")
+    assert (call.channel, call.outcome) == ("teams", "completed")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        TeamsSettings(duplicate=1.0, legacy_first=False),
+        TeamsSettings(reorder=0.5),
+        TeamsSettings(duplicate=0.5, reorder=0.5, batch=True, unknown_notices=True),
+    ],
+    ids=["repeated", "reordered", "all at once"],
+)
+async def test_notices_as_the_platform_may_post_them(settings: TeamsSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with bot_on_teams(reception.bot, monkeypatch, settings) as rig:
+        report = await rig.ring(read_script_file(LEAVE))
+        assert report.ok, report.reasons
+        assert sent(rig) == ONCE
+
+
+CRASHES = (*range(1, 7), 9, 12, 15, 18, 21, 24, 27, 30)
+
+
+@pytest.mark.parametrize("number", CRASHES)
+async def test_a_crash_is_mended_by_the_next_delivery(number: int, rig: TeamsRig) -> None:
+    """Storage fails once, at its n-th insert of the call: the delivery is answered 503 and comes again."""
+    inserts = 0
+
+    def fail(operation: str) -> bool:
+        nonlocal inserts
+        inserts += operation == "insert calls"
+        return operation == "insert calls" and inserts == number
+
+    rig.rig.backend.fail = fail
+    report = await rig.ring(read_script_file(LEAVE))
+    assert report.ok, report.reasons
+    assert inserts > number or 503 not in {status for _, status in rig.statuses}
+    assert sum(sent(rig).values()) <= sum(ONCE.values()) + 1, "at least once, for one command"
+    assert len(await rig.rig.storage.recordings.list()) == 1
+
+
+async def test_a_refusal_is_what_the_dialog_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    bot = CallBot()
+
+    @bot.incoming
+    async def dialog(call: Call) -> None:
+        try:
+            await call.choose("Which?", {"a": "1"})
+        except ActionFailed as error:
+            told.append(error.reason)
+
+    async with bot_on_teams(bot, monkeypatch) as rig:
+        rig.service.settings.faults.append(Fault("subscribeToTone", 403))
+        await rig.ring("  - wait: 5\n")
+    assert set(told) == {
+        "403/403 unknown: the platform gives no cause that is known; check the sub-code in Microsoft's list"
+    }
+
+
+async def test_what_teams_cannot_do_is_told_to_the_dialog(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    bot = CallBot()
+
+    @bot.incoming
+    async def dialog(call: Call) -> None:
+        for ask in (lambda: call.choose("Which?", {"a": "alpha"}), lambda: call.transfer("8:acs:one")):
+            try:
+                told.append(str(await ask()))
+            except ActionFailed as error:
+                told.append(error.reason)
+
+    async with bot_on_teams(bot, monkeypatch) as rig:
+        await rig.ring("  - wait: 5\n")
+    assert told[-2:] == ["None", "False"]
+
+
+async def test_without_a_speech_service_files_are_played_and_texts_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    bot = CallBot()
+
+    @bot.incoming
+    async def dialog(call: Call) -> None:
+        call.say("Hello.")
+        try:
+            await call.choose("Which?", {"a": "1"})
+        except ActionFailed as error:
+            heard.append(error.reason)
+
+    async with bot_on_teams(bot, monkeypatch, speaks=False) as rig:
+        await rig.ring("  - wait: 5\n")
+    assert heard
+    assert "upload the prompts as files" in heard[0]
+
+
+async def test_a_text_is_given_to_whoever_has_the_ticket_of_its_call(rig: TeamsRig) -> None:
+    ticket = rig.turns.tickets.of("call-1")
+    for name, given, status in (("0-0-0.wav", "x.y", 403), ("0-0-0.wav", ticket, 400), ("a.wav", ticket, 400)):
+        asked = func.HttpRequest(
+            "GET", f"{rig.url}/api/teams/spoken", route_params={"ticket": given, "name": name}, body=b""
+        )
+        assert (await HANDLERS["teams_spoken"](asked)).status_code == status
+
+
+@pytest.mark.parametrize(("name", "status"), [("silence-700.wav", 200), ("beep.wav", 200), ("other.wav", 400)])
+async def test_the_sounds_of_the_kit(name: str, status: int, rig: TeamsRig) -> None:
+    asked = func.HttpRequest("GET", f"{rig.url}/api/teams/sounds", route_params={"name": name}, body=b"")
+    assert (await HANDLERS["teams_sounds"](asked)).status_code == status
+
+
+async def posted(rig: TeamsRig, body: bytes, name: str = "calls", **params: str) -> int:
+    asked = func.HttpRequest("POST", f"{rig.url}/api/calls", route_params=params, body=body)
+    status: int = (await HANDLERS[name](asked)).status_code
+    return status
+
+
+async def test_the_webhook_takes_what_is_no_notification_with_204_and_refuses_what_is_nothing(rig: TeamsRig) -> None:
+    assert await posted(rig, conversation()) == 204
+    assert await posted(rig, b"no json") == 400
+    assert await posted(rig, b'{"value": 1}') == 400
+    assert await posted(rig, b" " * (teams.BODY_MAX + 1)) == 400
+    assert await posted(rig, b'{"value": []}', "teams_callbacks", ticket="x.y") == 403
+    assert await rig.rig.storage.calls.latest("call-7") is None
+
+
+async def test_a_notice_of_a_call_that_nobody_knows_changes_nothing(rig: TeamsRig) -> None:
+    for data in ({"state": "established"}, {"state": "terminated"}, {"toneInfo": {"sequenceId": 1, "tone": "tone1"}}):
+        value = {"changeType": "updated", "resourceUrl": "/communications/calls/nobody", "resourceData": data}
+        assert await posted(rig, json.dumps({"value": [value]}).encode()) == 200
+    roster = {"changeType": "updated", "resourceUrl": "/communications/calls/nobody/participants", "resourceData": []}
+    assert await posted(rig, json.dumps({"value": [roster]}).encode()) == 200
+    assert await rig.rig.storage.calls.notes("nobody") == []
+
+
+async def test_keys_that_overtake_each_other_are_put_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stop tone comes before the digit that was pressed before it: it waits for that."""
+    answers: list[str | None] = []
+    bot = CallBot()
+
+    @bot.incoming
+    async def dialog(call: Call) -> None:
+        answers.append(await call.digits("Number?", stop_tones="#"))
+
+    async with bot_on_teams(bot, monkeypatch) as rig:
+        held: list[bytes] = []
+
+        async def happened(self: TeamsTurns, call_id: str, notice: Any) -> None:
+            if notice.tone == (2, "2") and not held:
+                held.append(b"held")
+                late.append((call_id, notice))
+                return
+            await really(self, call_id, notice)
+            if notice.tone == (3, "#"):
+                for each in late:
+                    await really(self, *each)
+
+        late: list[tuple[str, Any]] = []
+        really = TeamsTurns.happened
+        monkeypatch.setattr(TeamsTurns, "happened", happened)
+        await rig.ring('  - hear: Number\n  - press: "12#"\n  - wait: 9\n')
+    assert answers[-1] == "12"
+
+
+async def test_a_call_is_kept_alive_once_in_each_quarter_of_an_hour(
+    rig: TeamsRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.ring("  - hear: Welcome\n  - hang_up: true\n")
+    (record,) = await rig.rig.storage.calls.calls_of_day("20231114")
+    later = replace(rig.turns, clock=lambda: rig.rig.now + 3600)
+    await later.keep_alive(record)
+    assert sent(rig)["keepAlive"] == 0, "the call is over: nothing is asked for it, whatever its age"
+
+    async def goes_on(_: TeamsTurns, call_id: str) -> tuple[int, int]:
+        return 0, 0
+
+    monkeypatch.setattr(TeamsTurns, "_current", goes_on)
+    for minutes in (10, 20, 25, 31, 40):
+        at = record.started + 60 * minutes
+        await replace(rig.turns, clock=lambda at=at: at).keep_alive(record)  # type: ignore[misc]
+    asked = [name for name, _, _ in rig.service.requests if name == "keepAlive"]
+    assert len(asked) == 2
