@@ -59,6 +59,7 @@ from functions.speech import Speech
 from functions.stepped_turn import At, SteppedTurns, seed_of
 from functions.teams_client import GraphClient
 from functions.teams_settings import TeamsSettings
+from functions.turn import marks_of
 
 RECORDING_MAX: Final = 16 * 1024 * 1024
 """Bytes of a recording: two minutes have less than a quarter of that."""
@@ -192,14 +193,15 @@ class TeamsTurns(SteppedTurns):
             return found
         row, calls = where.row, self.storage.calls
         mark = f"{_WENT}-{context_of(row.sequence, where.position)}"
-        outcome = found.outcome.to_wire()
-        body = json.dumps({"outcome": outcome, "over": found.over, "kept": dict(found.kept), "to": found.to})
+        document = {"outcome": found.outcome.to_wire(), "over": found.over, "kept": dict(found.kept), "to": found.to}
+        # It may say what the caller typed.
+        body = self._vault(row.call_id).seal(json.dumps(document))
         if await calls.note(NoteRow(row.call_id, mark, where.cause, body.encode(), self.clock())):
             return found
         note = await calls.note_of(row.call_id, mark)
         if note is None:
             raise DependencyError("a note that was stored is not there", fix="look at the table `calls`")
-        told = json.loads(note.body)
+        told = json.loads(self._vault(row.call_id).open(note.body.decode()))
         read = OUTCOMES[told["outcome"]["type"]].from_wire(told["outcome"])
         return Found(read, told["over"], told["kept"], told["to"])
 
@@ -265,7 +267,8 @@ class TeamsTurns(SteppedTurns):
         """Rule 3."""
         assert notice.tone is not None
         number, key = notice.tone
-        body = json.dumps([key, where.row.sequence, where.position]).encode()
+        sealed = self._vault(where.row.call_id).seal(key)
+        body = json.dumps([sealed, where.row.sequence, where.position]).encode()
         mark = f"{_KEY}-{number:09d}"
         await self.storage.calls.note(NoteRow(where.row.call_id, mark, _KEY, body, self.clock()))
 
@@ -275,12 +278,12 @@ class TeamsTurns(SteppedTurns):
             return ""
         notes = await self.storage.calls.notes(where.row.call_id, f"{_KEY}-")
         numbered = sorted((int(note.message_id.rpartition("-")[2]), json.loads(note.body)) for note in notes)
-        before, keys = -1, ""
+        vault, before, keys = self._vault(where.row.call_id), -1, ""
         for number, (key, sequence, position) in numbered:
             if sequence == where.row.sequence and where.step.listens <= position < where.step.behind:
                 if not whole and before >= 0 and number != before + 1:
                     break
-                keys += key
+                keys += vault.open(key)
             before = number
         return keys
 
@@ -294,6 +297,7 @@ class TeamsTurns(SteppedTurns):
         sound = await self.client.fetch(location, token, limit=RECORDING_MAX)
         before = await self._history_at(where.row.call_id, where.row.sequence)
         caller, seconds = before.facts.caller, _seconds_of(sound)
+        consent, keep = marks_of(before)
         recording = Recording(
             call_id=where.row.call_id,
             operation_id=where.step.action.operation_id,
@@ -303,6 +307,8 @@ class TeamsTurns(SteppedTurns):
             reason=str(found.kept["reason"]),
             started=before.facts.started,
             fault=str(fault_of(sound, "wav", seconds)),
+            consent=consent,
+            keep=keep,
         )
         stored = await self.storage.recordings.save(recording, sound)
         log.info("a recording of %d bytes is stored", stored.size)

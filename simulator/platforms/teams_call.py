@@ -312,6 +312,7 @@ class TeamsCall:
         except CallOver:
             return
         self.state = "established"
+        self.line.answer()
         self.tell("updated", "", self.described(mediaState={"audio": "active"}))
         if self.is_meeting:
             self.tell_roster()

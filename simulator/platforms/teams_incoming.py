@@ -14,7 +14,7 @@ from simulator.platform import Recording, Ringing
 from simulator.platforms.acs import new_id
 from simulator.platforms.teams import GraphService, incoming, legacy
 from simulator.platforms.teams_call import Person
-from simulator.script import Script, Send
+from simulator.script import CallSetup, Send
 from simulator.wire import Response
 
 CALLER: Final = "8:orgid:user-1"
@@ -39,30 +39,30 @@ class Teams:
         """How long a call may last."""
         return self.service.settings.max_call_duration_s
 
-    def new_call(self, script: Script, line: Line, ringing: Ringing) -> "TeamsIncoming":
-        """A call of the script's caller."""
-        return TeamsIncoming(script, line, ringing, self.service)
+    def new_call(self, setup: CallSetup, line: Line, ringing: Ringing) -> "TeamsIncoming":
+        """A call, which has not begun."""
+        return TeamsIncoming(setup, line, ringing, self.service)
 
 
 class TeamsIncoming:
-    """One call of a script's caller."""
+    """One call."""
 
-    def __init__(self, script: Script, line: Line, ringing: Ringing, service: GraphService) -> None:
-        identity = script.caller.identity
-        random = Random(f"teams {ringing.seed} {script.name}")  # noqa: S311
+    def __init__(self, setup: CallSetup, line: Line, ringing: Ringing, service: GraphService) -> None:
+        identity = setup.caller.identity
+        random = Random(f"teams {ringing.seed} {setup.name}")  # noqa: S311
         identity = identity if identity.startswith(_KINDS) else CALLER
-        self._caller = Person(new_id(random), identity, script.caller.name)
+        self._caller = Person(new_id(random), identity, setup.caller.name)
         self.call = service.new_call(
             line,
             people=[self._caller],
             bot_url=ringing.bot_url,
             random=random,
-            plan=Plan(script.faults),
+            plan=Plan(setup.faults),
             house=ringing.house,
         )
-        self.call.transfer_fails = script.transfer_fails
+        self.call.transfer_fails = setup.transfer_fails
         self.delivery = self.call.delivery
-        self._script, self._ringing, self._service = script, ringing, service
+        self._setup, self._ringing, self._service = setup, ringing, service
 
     @property
     def recordings(self) -> list[Recording]:
@@ -81,7 +81,7 @@ class TeamsIncoming:
             seed=self._ringing.seed,
             bot=call.notation.address(self._ringing.bot_url),
             caller=self._caller.identity,
-            script=self._script.name,
+            script=self._setup.name,
         )
         await self._ring()
         if call.state in ("establishing", "established"):
