@@ -122,5 +122,7 @@ def judge(ledger: Sequence[Event], stored: Stored | None) -> Result:
     else:
         reasons = list(verdict["reasons"]) or ([] if verdict["ok"] else ["the simulator gave no reason"])
     if stored:
-        reasons += stored.faults(event for event in ledger if event["kind"] == "recorded")
+        gone = {event["operation_id"] for event in ledger if event["kind"] == "deleted"}
+        kept = (event for event in ledger if event["kind"] == "recorded" and event["operation_id"] not in gone)
+        reasons += stored.faults(kept)
     return Result(ledger, stored, reasons)

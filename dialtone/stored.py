@@ -51,6 +51,8 @@ class Stored:
         # Not every platform knows the operation by the bot's id.
         of_size = {recording.size: recording for recording in self.recordings}
         for event in recorded:
+            if not event["bytes"]:
+                continue
             recording = there.get(event["operation_id"]) or of_size.get(event["bytes"])
             if recording is None:
                 faults.append(f"the recording {event['operation_id']} was not stored")

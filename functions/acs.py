@@ -7,6 +7,8 @@
 """
 
 import hmac
+import json
+import uuid
 from collections.abc import Awaitable, Callable
 from functools import cache
 
@@ -15,7 +17,8 @@ import azure.functions as func
 from dialtone.appstate import AppStateCodec, keys_from_setting
 from dialtone.channels import acs
 from dialtone.channels.acs import IncomingCall, RecordingFile, Unreadable
-from dialtone.errors import BadMessage, BodyTooLarge, Forbidden, Unauthorized
+from dialtone.dialogs import Place
+from dialtone.errors import BadMessage, BodyTooLarge, Forbidden, Unauthorized, WorkflowError
 from functions.acs_client import AcsClient
 from functions.acs_settings import acs_settings
 from functions.acs_turn import AcsTurns
@@ -126,6 +129,53 @@ async def acs_callbacks(req: func.HttpRequest) -> func.HttpResponse:
     for each in unreadable:
         log.warning("an event of a call cannot be read: %s", each.why)
     return func.HttpResponse(status_code=200)
+
+
+async def placer(request: func.HttpRequest) -> None:
+    """Verify the key of whoever has the bot call somebody. Raises `Unauthorized`."""
+    if settings().auth == "loopback":
+        await loopback(request)
+        return
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    wanted = acs_settings().place_key
+    if not wanted or scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), wanted.encode()):
+        raise Unauthorized(
+            "the request lacks the key for placing calls",
+            code="PLACE_KEY",
+            field="Authorization",
+            fix="send Authorization: Bearer and the value of DIALTONE_ACS_PLACE_KEY",
+        )
+
+
+@route(blueprint, "acs/calls", "POST", verifier=placer)
+async def acs_calls(req: func.HttpRequest) -> func.HttpResponse:
+    """Have the bot call somebody: `{"target": "4:+15550100", "args": {...}}`; who answers gets its outgoing dialog.
+
+    The reply is 202 with the call's id, the same for the same Idempotency-Key; 400 for whom ACS does not call, and for
+    what it refuses.
+    """
+    place = _place(_body(req))
+    key = req.headers.get("Idempotency-Key") or uuid.uuid4().hex
+    try:
+        call_id = await turns().place(place, f"http {key}")
+    except WorkflowError as error:
+        raise BadMessage(error.message, code=error.code, field="target", fix=error.fix) from None
+    return func.HttpResponse(json.dumps({"call": call_id}), status_code=202, mimetype="application/json")
+
+
+def _place(body: bytes) -> Place:
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadMessage("the body is not JSON", code="NOT_JSON", fix="post a target and args as JSON") from None
+    match data:
+        case {"target": str(target), **more} if target and more.keys() <= {"args"}:
+            args = more.get("args", {})
+            if isinstance(args, dict):
+                return Place(target, args)
+    raise BadMessage(
+        "the body is no target and args", code="WRONG_TYPE", field="target", fix='post {"target": "4:+15550100"}'
+    )
 
 
 @route(blueprint, "acs/sounds/{name}", "GET", verifier=anyone)

@@ -87,15 +87,23 @@ class AcsClient:
 
     async def fetch(self, url: str, *, limit: int) -> bytes:
         """What is recorded at an address. Raises `DependencyError`, also for another host and for more than `limit`."""
-        parts = urlsplit(url)
-        if parts.scheme != "https" or not (parts.hostname or "").endswith(RECORDING_HOSTS):
-            raise DependencyError("the address of a recording is none of Microsoft's", fix="look at the event")
-        if urlsplit(self.endpoint).hostname in LOOPBACK:
-            url = f"{self.endpoint}{parts.path}"
-        status, body = await self._http.request("GET", url, b"", {}, self._proof, limit=limit)
+        status, body = await self._http.request("GET", self._recording(url), b"", {}, self._proof, limit=limit)
         if status != 200:
             raise DependencyError(f"a recording was answered with {status}", fix="look at the access key")
         return body
+
+    async def delete(self, url: str) -> None:
+        """Delete what is recorded, if it is there. Raises `DependencyError`, also for another host."""
+        status, _ = await self._http.request("DELETE", self._recording(url), b"", {}, self._proof)
+        if status not in (200, 204, 404):
+            raise DependencyError(f"deleting a recording was answered with {status}", fix="look at the access key")
+
+    def _recording(self, url: str) -> str:
+        """Rule 4."""
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not (parts.hostname or "").endswith(RECORDING_HOSTS):
+            raise DependencyError("the address of a recording is none of Microsoft's", fix="look at the event")
+        return f"{self.endpoint}{parts.path}" if urlsplit(self.endpoint).hostname in LOOPBACK else url
 
     async def close(self) -> None:
         """Close its connections."""

@@ -9,6 +9,8 @@
 | DIALTONE_ACS_METADATA    | address of the OpenID metadata of its tokens                      | Microsoft's      |
 | DIALTONE_ACS_ANSWERS     | rawIds that the bot answers for, by commas, as `4:+15550199`      | all that ring    |
 | DIALTONE_ACS_SPEECH      | address of the AI services that speak and understand              | none             |
+| DIALTONE_ACS_SOURCE      | rawId that the bot calls from, as `4:+15550199`                   | none: no calls   |
+| DIALTONE_ACS_PLACE_KEY   | secret of whoever may have the bot call, by `POST /api/acs/calls` | nobody may       |
 
 What says "unless loopback" is required unless `DIALTONE_AUTH=loopback`, which verifies nothing here either. Any other
 way verifies the tokens of callbacks and Event Grid's secret. An endpoint of http is taken for this machine only: there
@@ -18,7 +20,7 @@ the simulator is.
 import binascii
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, Self
 
@@ -39,6 +41,8 @@ class AcsSettings:
     metadata: str = METADATA
     answers: frozenset[str] = frozenset()
     speech: str = ""
+    source: str = ""
+    place_key: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -78,7 +82,19 @@ class AcsSettings:
             metadata=metadata,
             answers=frozenset(each.strip() for each in answers if each.strip()),
             speech=environment.get("DIALTONE_ACS_SPEECH", ""),
+            source=_source(environment.get("DIALTONE_ACS_SOURCE", "")),
+            place_key=environment.get("DIALTONE_ACS_PLACE_KEY", ""),
         )
+
+
+def _source(raw_id: str) -> str:
+    if raw_id and not raw_id.startswith(("4:", "28:orgid:")):
+        raise ConfigurationError(
+            "a call comes from a number, or from a Teams resource account",
+            field="DIALTONE_ACS_SOURCE",
+            fix="write it as 4:+15550199, or as 28:orgid:<object id>",
+        )
+    return raw_id
 
 
 @cache

@@ -6,19 +6,25 @@
 3. Exactly once for commands with a request id; at least once for `:play` and `:recognize`, when the process dies
    between sending one and storing its mark. The second one has the same operationContext, so its events are repeated
    events: the dialog takes one outcome.
-4. The end of the call takes the outcome of the command that is under way.
-5. A recording's sound comes later, by Event Grid, to the path that the dialog was told.
+4. The end of the call takes the outcome of the command that is under way. What is cancelled is so because the call
+   ends, for the kit cancels nothing; unless the platform says that the call goes on, its end is waited for.
+5. A recording's sound comes later, by Event Grid, to the path that the dialog was told. The sound of one that came to
+   nothing, because the caller said nothing, is nobody's: it is deleted at the platform.
+6. A call that the bot places is noted before the platform is told, under an id that the same wish gives again; the
+   platform knows the command by its request id. Its first turn is taken when somebody answers.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 from dialtone.channels import acs
-from dialtone.channels.acs import CallEvent, IncomingCall, RecordingFile
-from dialtone.channels.acs_commands import Setup
+from dialtone.channels.acs import CallEvent, IncomingCall, RecordingFile, identifier, kind_of
+from dialtone.channels.acs_commands import Setup, create_call
 from dialtone.channels.acs_results import Result
 from dialtone.channels.acs_steps import (
+    RECORDING_FROM,
     RECORDING_ID,
     CallRefs,
     of_event,
@@ -28,9 +34,9 @@ from dialtone.channels.acs_steps import (
     steps_of,
 )
 from dialtone.channels.stepper import Found, command_id, place_of
-from dialtone.dialogs import Event, History, StoredRecording, Turn
+from dialtone.dialogs import Event, History, Place, Placed, StoredRecording, Turn
 from dialtone.dialogs.streaming import MEDIA_ENDED
-from dialtone.errors import DependencyError
+from dialtone.errors import DependencyError, WorkflowError
 from dialtone.media.sound import fault_of
 from dialtone.protocol import (
     CALL_STATE_CHANGE,
@@ -38,7 +44,10 @@ from dialtone.protocol import (
     AnswerAppHostedMedia,
     CallState,
     CallStateChange,
+    Conversation,
     ConversationResult,
+    ModalityType,
+    Participant,
     RecordOutcome,
     Workflow,
     read_action,
@@ -50,11 +59,19 @@ from functions.http import about_call, log
 from functions.outside import CallOutside
 from functions.platform_client import Taken
 from functions.stepped_turn import SENT, At, SteppedTurns, seed_of
-from functions.turn import marks_of
+from functions.turn import Turns, marks_of
 
 STREAM_OVER: Final = {"MediaStreamingStopped": "closed", "MediaStreamingFailed": "lost"}
 """Events that say that a media stream is over, and the reason that a dialog is told."""
 RECORDING_MAX: Final = 512 * 1024 * 1024
+FOREIGN_S: Final = 600.0
+"""After so many seconds a recording that no call of this bot has promised is somebody else's."""
+_UNWANTED: Final = "unwanted"
+_BEGUN: Final = "begun"
+PLACED: Final = "placed"
+"""The operationContext of a call that the bot placed, until it is answered."""
+CALLED: Final = frozenset({"phoneNumber", "communicationUser", "microsoftTeamsUser", "teamsExtensionUser"})
+"""The kinds of identities that ACS calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +96,78 @@ class AcsTurns(SteppedTurns):
         mine = row.at == at
         await self._run(self._at(row, 0, {}, call.correlation_id, at, "", call.server_call_id, call.context), mine)
 
+    async def place(self, place: Place, by: str) -> str:
+        """Have the platform ring somebody: the id of that call, the same for the same `by`. Rule 6.
+
+        Raises `WorkflowError` for whom ACS does not call, and for what it refuses, with the cause.
+        """
+        source, target = self.resource.source, place.target
+        if not source or kind_of(target) not in CALLED:
+            why, fix = "there is nothing to call from", "set DIALTONE_ACS_SOURCE to a number or a Teams account"
+            if source:
+                why, fix = f"ACS does not call {target.partition(':')[0]}:", "call 4:, 8:acs: or 8:orgid: identities"
+            raise WorkflowError(why, field="place", fix=fix, code="CHANNEL_CANNOT")
+        digest = hashlib.sha256(f"{by}\n{target}".encode()).hexdigest()
+        call_id = f"placed-{digest[:32]}"
+        about = json.dumps({"target": target, "args": dict(place.args), "source": source}).encode()
+        await self.storage.calls.note(NoteRow(call_id, PLACED, "placed", about, self.clock()))
+        caller_id = source.removeprefix("4:") if source.startswith("4:") else ""
+        body = create_call(
+            self._setup(call_id),
+            identifier(target),
+            PLACED,
+            caller_id=caller_id,
+            teams_app="" if caller_id else source.removeprefix("28:orgid:"),
+        )
+        taken = await self.client.send("create_call", body, command_id=command_id(f"{call_id} placed", 0, 0))
+        if taken.refused is not None:
+            raise WorkflowError(
+                f"ACS refused to place the call: {taken.refused.told()}",
+                field="place",
+                fix="catch ActionFailed where the dialog can go on without it",
+                code="CHANNEL_REFUSED",
+            )
+        return call_id
+
+    async def _answered(self, call_id: str, event: CallEvent) -> None:
+        """Somebody took a call that the bot placed. Rule 6."""
+        note = await self.storage.calls.note_of(call_id, PLACED)
+        if note is None:
+            log.info("a call that this bot did not place was answered")
+            return
+        about = json.loads(note.body)
+        conversation = Conversation(
+            id=call_id,
+            participants=[
+                Participant(identity=about["source"], originator=True),
+                Participant(identity=about["target"], originator=False),
+            ],
+            presented_modality_types=[ModalityType.AUDIO],
+            call_state=CallState.ESTABLISHED,
+        )
+        at, moment = self.clock(), event.at or self.clock()
+        begins = Event(Placed(conversation, about["args"]), at, seed_of(call_id))
+        await self._take(None, begins, kind=PLACED, message_id=f"{PLACED}-{call_id}")
+        row = await self._row_of(call_id, 0)
+        where = self._at(row, 0, {}, event.id, moment, event.connection_id, event.server_call_id)
+        await self._run(where, row.at == at)
+
     async def happened(self, call_id: str, event: CallEvent) -> None:
-        """Take an event of a call. Rules 2 and 4."""
+        """Take an event of a call. Rules 2, 4 and 6."""
         about_call(call_id)
         if event.type in STREAM_OVER:
             await self._stream_over(call_id, event)
+            return
+        if event.context == PLACED:
+            if event.type == "CallConnected":
+                await self._answered(call_id, event)
+            elif event.ends and event.result is not None:
+                log.info("a call that was placed came to nothing: %s", event.result.told())
+            return
+        if event.recording is not None:
+            recording, begun = event.recording
+            note = NoteRow(call_id, f"{_BEGUN}-{recording}", event.type, json.dumps(begun).encode(), self.clock())
+            await self.storage.calls.note(note)
             return
         place = place_of(event.context)
         if place is None and event.ends:
@@ -103,9 +187,11 @@ class AcsTurns(SteppedTurns):
         if row is None or kept is None:
             log.info("%s is about a command that was not sent", event.type)
             return
+        if RECORDING_ID in kept and (begun := await self._begun(call_id, str(kept[RECORDING_ID]))):
+            kept = {**kept, RECORDING_FROM: begun}
         moment = event.at or self.clock()
         where = self._at(row, position, kept, event.id, moment, event.connection_id, event.server_call_id)
-        if position >= len(where.steps):
+        if position >= len(where.steps) or (event.canceled and not await self._goes_on(event.connection_id)):
             return
         if isinstance(where.steps[position].action, AnswerAppHostedMedia) and event.type == "CallConnected":
             await self._connected(call_id, event)
@@ -135,13 +221,30 @@ class AcsTurns(SteppedTurns):
         await self.storage.calls.signal(SignalRow(call_id, event.id, MEDIA_ENDED, told, self.clock()))
         await self.signalled(call_id, MEDIA_ENDED)
 
+    async def _goes_on(self, connection: str) -> bool:
+        """Whether the platform says that a call is connected."""
+        taken = await self.client.send("get_call_properties", None, connection=connection)
+        return isinstance(taken.body, dict) and taken.body.get("callConnectionState") == "connected"
+
+    async def _begun(self, call_id: str, recording: str) -> float:
+        """When a recording began, by the platform's clock; 0 while that is not known."""
+        note = await self.storage.calls.note_of(call_id, f"{_BEGUN}-{recording}")
+        return float(json.loads(note.body)) if note is not None else 0.0
+
     async def recorded(self, file: RecordingFile) -> None:
         """Fetch a recording and store it, once. Raises `DependencyError`: then Event Grid delivers it again."""
         note = await self.storage.calls.note_of(_recording_key(file.recording_id), SENT)
         if note is None:
+            if self.clock() - file.at > FOREIGN_S:
+                log.info("a recording is none of this bot's")
+                return
             raise DependencyError("the recording is not known yet", fix="wait for the next delivery of the event")
         about = json.loads(note.body)
         about_call(about["call_id"])
+        if note.event == _UNWANTED:
+            for chunk in file.chunks:
+                await self.client.delete(chunk.delete)
+            return
         for number, chunk in enumerate(file.chunks):
             sound = await self.client.fetch(chunk.content, limit=RECORDING_MAX)
             # A recording of more than 4 hours has several files; the dialog was told the path of the first.
@@ -189,22 +292,33 @@ class AcsTurns(SteppedTurns):
         stored = json.loads(row.reply)
         actions: list[Action] = [read_action(action) for action in stored["actions"]]
         caller, to = stored["call"]
-        refs = CallRefs(caller, server, context, is_teams_phone=acs.kind_of(to) == "microsoftTeamsApp")
+        refs = CallRefs(caller, server, context, is_teams_phone=kind_of(to) == "microsoftTeamsApp")
+        steps = steps_of(actions, row.sequence, refs, self._setup(row.call_id))
+        return At(row, steps, position, {**kept, "server": server}, cause, moment, connection)
+
+    def _setup(self, call_id: str) -> Setup:
         base = f"{self.settings.public_url}/api/acs"
-        setup = Setup(
-            callback=f"{base}/callbacks/{self.tickets.of(row.call_id)}",
+        return Setup(
+            callback=f"{base}/callbacks/{self.tickets.of(call_id)}",
             sounds=f"{base}/sounds/",
             speech=self.resource.speech,
         )
-        steps = steps_of(actions, row.sequence, refs, setup)
-        return At(row, steps, position, {**kept, "server": server}, cause, moment, connection)
+
+    def _outside(self, history: History) -> CallOutside:
+        turn = f"{history.facts.call_id} {history.sequence}"
+
+        async def placing(place: Place, number: int) -> str:
+            return await self.place(place, f"{turn} {number}")
+
+        return replace(Turns._outside(self, history), placing=placing)
 
     def _written(self, history: History, actions: list[Action], whole: str) -> bytes:
-        """What is stored for a turn: its workflow, and who is in the call."""
+        """What is stored for a turn: its workflow, the caller, and the bot, which called where it placed the call."""
         caller = history.facts.caller
         others = [member.identity for member in history.facts.participants if not member.originator]
+        two = [caller.identity if caller else "", others[0] if others else ""]
         workflow = Workflow(actions=list(actions)).to_wire()
-        workflow["call"] = [caller.identity if caller else "", others[0] if others else ""]
+        workflow["call"] = two[::-1] if two[0] == self.resource.source else two
         return json.dumps(workflow, ensure_ascii=False, separators=(",", ":")).encode()
 
     async def _possible(self, turn: Turn, event: Event, outside: CallOutside) -> Turn:
@@ -214,7 +328,12 @@ class AcsTurns(SteppedTurns):
     async def _sound(self, before: History, result: ConversationResult, kept: dict[str, Any]) -> StoredRecording | None:
         """Rule 5: where the sound of a recording will be, noted for when it comes."""
         outcome = result.operation_outcome
-        if not isinstance(outcome, RecordOutcome) or not outcome.succeeded or RECORDING_ID not in kept:
+        if not isinstance(outcome, RecordOutcome) or RECORDING_ID not in kept:
+            return None
+        key = _recording_key(str(kept[RECORDING_ID]))
+        if not outcome.succeeded:
+            about = json.dumps({"call_id": result.id}).encode()
+            await self.storage.calls.note(NoteRow(key, SENT, _UNWANTED, about, self.clock()))
             return None
         caller = before.facts.caller
         consent, keep = marks_of(before)
@@ -231,7 +350,6 @@ class AcsTurns(SteppedTurns):
         )
         names = ("call_id", "operation_id", "caller", "seconds", "format", "reason", "started", "consent", "keep")
         about = json.dumps({name: getattr(recording, name) for name in names}).encode()
-        key = _recording_key(str(kept[RECORDING_ID]))
         await self.storage.calls.note(NoteRow(key, SENT, "recording", about, self.clock()))
         return StoredRecording(await self.storage.recordings.expect(recording), 0)
 

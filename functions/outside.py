@@ -1,7 +1,9 @@
 """The outside world of a call, as its dialog's requests find it: storage, signals, the bot's own functions."""
 
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import count
 from typing import Any
 from urllib.parse import quote
 
@@ -38,7 +40,10 @@ def _derived(appstate_key: str, signal_key: str) -> SignalKeys:
 
 @dataclass(frozen=True, slots=True)
 class CallOutside:
-    """See `dialtone.dialogs.outside.Outside`. `public_url` is the functions' address, without `/api`."""
+    """See `dialtone.dialogs.outside.Outside`. `public_url` is the functions' address, without `/api`.
+
+    `placing` places a call, where the channel can; it gets the number of the call among those of this turn, from 0.
+    """
 
     call_id: str
     storage: Storage
@@ -47,6 +52,8 @@ class CallOutside:
     channel: str = skype.NAME
     seen: set[str] = field(default_factory=set)
     """Ids of the signals that were there when it was looked for one."""
+    placing: Callable[[Place, int], Awaitable[str]] | None = None
+    _numbers: Iterator[int] = field(default_factory=count)
 
     async def load(self, key: BagKey) -> Bag:
         """Read a bag from its table."""
@@ -60,7 +67,9 @@ class CallOutside:
         return None if row is None else (row.id, row.data)
 
     async def place(self, place: Place) -> str:
-        """Refuse: in the Skype contract placeCall has no rank, so no workflow may have it."""
+        """Have the platform ring somebody. In the Skype contract placeCall has no rank: no workflow may have it."""
+        if self.placing is not None:
+            return await self.placing(place, next(self._numbers))
         raise WorkflowError(
             f"the {self.channel} channel cannot place calls",
             field="place",

@@ -1,8 +1,9 @@
 """The platform's tokens: JWTs signed with RS256, and the OpenID metadata by which a bot verifies them.
 
 The claims are those that the platforms' tokens have: `iss`, `aud` (the bot's app id, or the resource), `iat`, `nbf`,
-`exp`. A token is used for all requests while it lasts, as the Skype platform did; one that lasts no longer than RENEW_S
-is new for each. The key is kept in a file, so that a bot that knows the key set can be rung again by another run.
+`exp`. A token is used for all requests while it lasts, as the Skype platform did. ACS makes a new one for each event;
+here one that lasts so shortly is used for a tenth of its life, for signing costs more than all else of an event. The
+key is kept in a file, so that a bot that knows the key set can be rung again by another run.
 
 A bot finds the metadata at `/.well-known/openidconfiguration` of the issuer's address, the key set at `/keys`.
 """
@@ -26,7 +27,7 @@ ISSUER: Final = "https://api.botframework.com"
 METADATA: Final = "/.well-known/openidconfiguration"
 LIFE_S: Final = 3600
 RENEW_S: Final = 600
-"""How long before its end a token is not used any more."""
+"""How long before its end a token is not used any more; at most nine tenths of its life."""
 
 
 class IssuerError(ValueError):
@@ -61,7 +62,7 @@ class Issuer:
         until, token = self._kept.get(skew, (0.0, ""))
         if now >= until:
             token = self._sign(now + skew)
-            self._kept[skew] = now + self._life_s - RENEW_S, token
+            self._kept[skew] = now + self._life_s - min(RENEW_S, 0.9 * self._life_s), token
         return token
 
     def bad_token(self, kind: BadToken) -> str | None:

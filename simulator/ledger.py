@@ -15,7 +15,9 @@ pressed         key
 spoke           text, start, seconds, participant when it is not the caller
 stream          what (opened, interrupted, reestablished, over), url, handler; when the stream is over also reason,
                 code, detail, problems, and seconds of sound: sent_s, lost_s (never sent), heard_s
-recorded        operation_id, seconds, format, bytes, reason
+recorded        operation_id, seconds, format, bytes, reason; spoken (seconds of it in which the caller spoke) where the
+                end of a recording is a command
+deleted         operation_id: the bot had the platform delete a recording
 recognized      operation_id, ok, reason, choice or digits
 transferred     target, ok
 violation       code, field, message, fix: what the bot sent against the contract

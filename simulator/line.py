@@ -217,11 +217,16 @@ class Line:
             self._caller_bell.ring()
 
     async def beep(self, seconds: float) -> None:
-        """Sound the beep before a recording."""
+        """Sound the beep before a recording, which a caller hears as the file `beep`."""
         self.ledger.add("platform", "beep", seconds=seconds)
+        tone = Sound(audio.tone(seconds), file="beep")
         if self.ear is not None:
-            self.ear.sounds(Sound(audio.tone(seconds)))
+            self.ear.sounds(tone)
+        beep = Heard(tone, self.clock.now())
+        self.heard.append(beep)
         await self.quiet(seconds)
+        beep.end = self.clock.now()
+        self._caller_bell.ring()
 
     def caller_sound(self, start: float, end: float) -> bytes:
         """What came from the caller between two times: speech, and digital silence between."""
@@ -231,6 +236,11 @@ class Line:
             said = np.frombuffer(pcm, dtype="<i2")[max(0, -offset) : max(0, len(mixed) - offset)]
             mixed[max(0, offset) : max(0, offset) + len(said)] += said
         return mixed.clip(-32768, 32767).astype("<i2").tobytes()
+
+    def spoken(self, start: float, end: float) -> float:
+        """For how many seconds the caller spoke between two times."""
+        spoken = ((at, at + audio.seconds_of(pcm)) for at, pcm in self._utterances)
+        return round(sum(max(0.0, min(end, ended) - max(start, began)) for began, ended in spoken), 3)
 
     # The caller's side.
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 BOT: Final = "http://bot"
-_TIMES: Final = frozenset({"time", "eventTime", "recordingStartTime"})
+_TIMES: Final = frozenset({"time", "eventTime", "recordingStartTime", "startDateTime"})
 
 
 class Notation:

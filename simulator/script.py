@@ -12,7 +12,7 @@ steps:
   - speak: "Hello, this is Nora."      # or {wav: message.wav}, beside the script
     who: "8:omar"                      # one of the others says it, into the media stream
   - wait: 2                            # seconds
-  - hear: {prompt: thank-you}          # the base name of a prompt's file, or a text
+  - hear: {prompt: thank-you}          # the base name of a prompt's file, or a text; `beep` is that of a recording
   - hear: {stream: true}               # the media stream that the bot asked for is open
   - hear: {sound: 1.5}                 # so many seconds of sound by that stream
   - hear: {own_voice: true}            # what was spoken last, coming back by that stream

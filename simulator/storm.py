@@ -7,7 +7,8 @@ A gap is a request of the platform: before it, while it is under way, and before
    faults that the bot's surroundings cannot have (no issuer, no house) are left out. Each call has a seed of its own,
    counted up from the storm's: a bot that keeps its replies would give those of the call before to the same ids.
 3. Such a call must tell the same story as the calm one: what was heard, pressed, said, recognised and recorded, and who
-   ended it; and nothing in it may break the contract. Times may differ.
+   ended it; and nothing in it may break the contract. Times may differ; so may the bytes of a recording that a command
+   ends, but not what was spoken in it.
 4. A call that was cut short (the caller was lost, or the platform is not heard of any more) need not tell the same
    story, nor meet what its script expects, but the rest of 3 holds: the bot takes its end, and keeps the contract.
 5. For each failure, the script is made as short as it fails: steps are taken away, one at a time, while the call is
@@ -170,7 +171,11 @@ def faults_of(report: CallReport, calm: CallReport, *, cut: bool = False) -> lis
 def story(events: Iterable[Event]) -> list[Event]:
     """What happened in a call, without times and the bot's own ids: what was heard, said, pressed, and who hung up."""
     return [
-        {name: value for name, value in event.items() if name not in _UNTOLD}
+        {
+            name: value
+            for name, value in event.items()
+            if name not in _UNTOLD and not (name == "bytes" and "spoken" in event)
+        }
         for event in events
         if event["kind"] in _TOLD
     ]

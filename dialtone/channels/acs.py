@@ -243,6 +243,19 @@ class CallEvent:
         return self.type in ENDS
 
     @property
+    def recording(self) -> tuple[str, float] | None:
+        """The recording that began, and when (Unix seconds), of a RecordingStateChanged; None for any other."""
+        recording, begun = self.data.get("recordingId"), unix_seconds(str(self.data.get("startDateTime") or ""))
+        if self.type != "RecordingStateChanged" or self.data.get("state") != "active" or not begun:
+            return None
+        return (recording, begun) if isinstance(recording, str) and recording else None
+
+    @property
+    def canceled(self) -> bool:
+        """Whether the platform broke an operation off."""
+        return self.type in ("PlayCanceled", "RecognizeCanceled")
+
+    @property
     def digits(self) -> str:
         """The keys that a recognition heard, in order, a stop tone included."""
         heard = self.data.get("dtmfResult")

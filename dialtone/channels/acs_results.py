@@ -24,6 +24,9 @@ class Meaning(NamedTuple):
 
 _UNKNOWN: Final = Meaning("unknown", "the platform gives no cause that is known", "the sub-code in Microsoft's list")
 _RACE: Final = "nothing: the call ended while the command was on its way"
+_NOT_SET_UP: Final = Meaning(
+    "not_set_up", "the command needs what was not given when the call was answered", "DIALTONE_ACS_SPEECH"
+)
 _SPEECH: Final = "the link between the ACS resource and the AI services resource"
 
 MEANINGS: Final[Mapping[int, Meaning]] = {
@@ -117,6 +120,8 @@ class Result:
     @property
     def meaning(self) -> Meaning:
         """What it means, by its sub-code; a refusal without one means nothing that is known."""
+        if (self.code, self.sub_code) == (405, 8522):
+            return _NOT_SET_UP
         if not self.sub_code and self.code >= 400:
             return _UNKNOWN
         return MEANINGS.get(self.sub_code, _UNKNOWN)

@@ -5,9 +5,11 @@
    words as `choices`. A choice of such a question that has no word has only its key.
 3. A stop tone is part of what ACS heard and no part of the contract's digits. The maximum is reported as
    interdigitTimeout, the contract having no reason for it, as the platform of the Skype contract did.
-4. record is the prompt and the beep, then a recording of the whole call, then `speech` or `speechOrDtmf` to notice
-   silence, stop tones and a caller who says nothing, then the end of the recording. Nothing cuts it off in mid-speech:
-   it ends with the first silence after its longest duration. Its sound comes later, by Event Grid.
+4. record is the prompt, then a recording of the whole call, then the beep and `speech` or `speechOrDtmf` to notice
+   silence, stop tones and a caller who says nothing, then the end of the recording. The beep is in the recording: what
+   follows it needs no event to arrive, so that no word is lost to one that is late; when it began is told by an event
+   of its own. Nothing cuts a recording off in
+   mid-speech: it ends with the first silence after its longest duration. Its sound comes later, by Event Grid.
 5. A caller who hangs up while a recording runs ends it: that is its outcome, as in the Skype contract.
 6. A transfer is not cut off by the end of the call that an event reports, for its own outcome may be on its way.
 7. What the channel cannot do is a step without a command, which fails with the text of the table in `capabilities`.
@@ -54,7 +56,7 @@ _ANSWERED: Final = frozenset({"CallConnected"})
 _TRANSFERRED: Final = frozenset({"CallTransferAccepted", "CallTransferFailed"})
 
 RECORDING_ID: Final = "recording"
-_FROM: Final = "from"
+RECORDING_FROM: Final = "from"
 _REASON: Final = "reason"
 _SECONDS: Final = "seconds"
 
@@ -188,16 +190,14 @@ def _recognize(maker: _Maker, action: Recognize) -> None:
 
 def _record(maker: _Maker, action: Record) -> None:
     """Rule 4."""
-    sources = sources_of(action.play_prompt.prompts, maker.setup) if action.play_prompt else []
-    if action.play_beep is not False:
-        sources.append(file_source(f"{maker.setup.sounds}beep.wav"))
-    if sources:
-        maker.play(action, sources)
+    if action.play_prompt:
+        maker.play(action, sources_of(action.play_prompt.prompts, maker.setup))
     body = {
         "callLocator": {"serverCallId": maker.refs.server_call_id, "kind": "serverCallLocator"},
         "recordingContentType": "audio",
         "recordingChannelType": "mixed",
         "recordingFormatType": str(_format_of(action)),
+        "recordingStateCallbackUri": maker.setup.callback,
     }
     maker.made.append(Step(action, "start_recording", body))
     given = action.max_silence_timeout_in_seconds
@@ -217,7 +217,8 @@ def _record(maker: _Maker, action: Record) -> None:
             "maxTonesToCollect": MAX_DIGITS,
             "stopTones": tone_names("".join(action.stop_tones)),
         }
-    maker.recognize(action, "speechOrDtmf" if action.stop_tones else "speech", options)
+    beep = [file_source(f"{maker.setup.sounds}beep.wav")] if action.play_beep is not False else None
+    maker.recognize(action, "speechOrDtmf" if action.stop_tones else "speech", options, playPrompts=beep)
     maker.made.append(Step(action, "stop_recording"))
 
 
@@ -232,7 +233,7 @@ def of_event(step: Step, event: CallEvent, kept: Kept) -> Found | None:
     match step.action:
         case Record() if step.operation == "start_recognizing_media":
             reason = _recording_reason(step.action, event, kept)
-            seconds = max(0.0, round(event.at - kept.get(_FROM, event.at), 3))
+            seconds = max(0.0, round(event.at - kept.get(RECORDING_FROM, event.at), 3))
             return Found(plain(step.action), kept={_REASON: str(reason), _SECONDS: seconds})
         case Recognize():
             return Found(_heard(step.action, event))
@@ -258,7 +259,7 @@ def of_reply(step: Step, body: object, kept: Kept, at: float) -> Found | None:
             recording = body.get("recordingId") if isinstance(body, dict) else None
             if not isinstance(recording, str) or not recording:
                 return Found(failed(step.action, "the platform records and gives the recording no id"))
-            return Found(plain(step.action), kept={RECORDING_ID: recording, _FROM: at})
+            return Found(plain(step.action), kept={RECORDING_ID: recording, RECORDING_FROM: at})
         case "stop_recording":
             return Found(_recorded(step.action, kept))
     return Found(plain(step.action), over=isinstance(step.action, Reject))
@@ -286,7 +287,7 @@ def _ended(step: Step, event: CallEvent, kept: Kept) -> Found:
     if isinstance(step.action, Hangup):
         return Found(plain(step.action), over=True)
     if isinstance(step.action, Record) and RECORDING_ID in kept:
-        seconds = kept.get(_SECONDS, max(0.0, round(event.at - kept.get(_FROM, event.at), 3)))
+        seconds = kept.get(_SECONDS, max(0.0, round(event.at - kept.get(RECORDING_FROM, event.at), 3)))
         reason = kept.get(_REASON, str(RecordingCompletionReason.CALL_TERMINATED))
         return Found(_recorded(step.action, {**kept, _REASON: reason, _SECONDS: seconds}), over=True)
     told = event.result.told() if event.result else event.type
@@ -347,7 +348,7 @@ def _recording_reason(action: Record, event: CallEvent, kept: Kept) -> Recording
     if code == 8510:
         return RecordingCompletionReason.INITIAL_SILENCE_TIMEOUT
     longest = action.max_duration_in_seconds or rules.RECORD_DURATION_DEFAULT_S
-    if event.at - kept.get(_FROM, event.at) >= longest:
+    if event.at - kept.get(RECORDING_FROM, event.at) >= longest:
         return RecordingCompletionReason.MAX_RECORDING_TIMEOUT
     if code == 8514:
         return RecordingCompletionReason.COMPLETED_STOP_TONE_DETECTED

@@ -114,7 +114,7 @@ TABLE: Final = (
     _same(
         "record",
         "",
-        Emulated("a recording of the whole call, both sides mixed, from the beep on; its sound is stored later"),
+        Emulated("a recording of the whole call, both sides mixed, the beep included; its sound is stored later"),
         Emulated("between two updates of the recording's status, which Teams shows to everybody in the call"),
     ),
     *(row._replace(action="record", option=f"playPrompt.{row.option}") for row in _PROMPTS),

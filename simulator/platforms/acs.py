@@ -13,9 +13,9 @@ Calls that ring are in `acs_rings`, recordings in `acs_recordings`, users and Te
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from random import Random
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from simulator.callers import ScriptedCaller
@@ -26,6 +26,7 @@ from simulator.house import House
 from simulator.issuer import Issuer, new_key
 from simulator.ledger import Ledger
 from simulator.line import Line
+from simulator.media.options import MediaFaults
 from simulator.notation import Notation
 from simulator.platforms.acs_call import AcsCall
 from simulator.platforms.acs_commands import FATES
@@ -100,6 +101,8 @@ class AcsResource:
         random: Random | None = None,
         plan: Plan | None = None,
         house: House | None = None,
+        is_incoming: bool = True,
+        media_faults: MediaFaults | None = None,
     ) -> AcsCall:
         """A call on a line, which nobody has answered. `bot_url` is where Event Grid posts to, all ids are `random`."""
         random, bot_url = random or self._random, bot_url or self.events_url
@@ -117,6 +120,8 @@ class AcsResource:
             grid=GridSecret(bot_url) if bot_url else None,
             issuer=self.issuer,
             notation=notation,
+            is_incoming=is_incoming,
+            media_faults=media_faults,
         )
         self.calls[call.id] = call
         return call
@@ -187,12 +192,13 @@ class AcsResource:
     def _done(self, name: str, ids: tuple[str, ...], request: Request) -> Reply:
         status = OPERATIONS[name][2]
         if name == "download":
-            recording = self._recording_of(ids[0])
+            _, recording = self._recording_of(ids[0])
             if ids[1] == "acsmetadata":
                 return Reply.of(200, {"resourceId": self.settings.resource_id, "chunkDocumentId": ids[0]})
             return recording.download(ids[0], request.headers.get("range", ""))
         if name == "deleteRecording":
-            self._recording_of(ids[0]).files.pop(ids[0])
+            call, recording = self._recording_of(ids[0])
+            call.recorder.delete(recording, ids[0])
             return Reply(status)
         data = read(request.body)
         if name in _IDENTITIES:
@@ -219,7 +225,7 @@ class AcsResource:
             source = f"28:orgid:{member(app, 'appId', str)}"
         elif target.startswith("4:") and raw_id({"phoneNumber": data.get("sourceCallerIdNumber")}) != source:
             raise Refused(400, 8523, f"sourceCallerIdNumber is not {self.settings.number}")
-        call = self.new_call(self._new_line(), caller=source, to=target)
+        call = self.new_call(self._new_line(), caller=source, to=target, is_incoming=False)
         reply = call.answered(data, speaks=bool(data.get("callIntelligenceOptions")))
         self._start(call, self._placed(call, target, data.get("operationContext")))
         return reply
@@ -228,7 +234,9 @@ class AcsResource:
         kind = member(data, "callLocator.kind", str)
         if kind not in ("roomCallLocator", "groupCallLocator", "serverCallLocator"):
             raise Refused(400, 8523, "the kind of callLocator is not known")
-        call = self.new_call(self._new_line(), caller="8:acs:simulator_bot", to=f"group:{new_id(self._random)}")
+        call = self.new_call(
+            self._new_line(), caller="8:acs:simulator_bot", to=f"group:{new_id(self._random)}", is_incoming=False
+        )
         reply = call.answered(data, speaks=bool(data.get("callIntelligenceOptions")))
         self._start(call, self._placed(call, "", data.get("operationContext")))
         return reply
@@ -237,11 +245,8 @@ class AcsResource:
         clock = self._clock()
         return Line(clock, Ledger(clock), self.settings.max_call_duration_s)
 
-    def _start(self, call: AcsCall, life: Awaitable[None]) -> None:
-        async def live() -> None:
-            await life
-
-        task = call.line.clock.start(live())
+    def _start(self, call: AcsCall, life: Coroutine[Any, Any, None]) -> None:
+        task = call.line.clock.start(life)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -316,6 +321,7 @@ class AcsResource:
         if call is None or call.state != "connected":
             raise Refused(404, 8522, "Call not found.")
         recording = call.recorder.start(data)
+        call.tell_recording(recording, data.get("recordingStateCallbackUri"))
         return {"recordingId": recording.id, "recordingState": recording.state}
 
     def _recording(self, recording_id: str) -> tuple[AcsCall, Recording]:
@@ -332,7 +338,7 @@ class AcsResource:
     def _stop_recording(self, ids: tuple[str, ...], _: Json) -> None:
         call, recording = self._recording(ids[0])
         recording.stop(call.line.clock.now())
-        call.notice()
+        call.tell_recording(recording, recording.callback)
 
     def _pause_recording(self, ids: tuple[str, ...], _: Json) -> None:
         call, recording = self._recording(ids[0])
@@ -342,10 +348,10 @@ class AcsResource:
         call, recording = self._recording(ids[0])
         recording.resume(call.line.clock.now())
 
-    def _recording_of(self, document: str) -> Recording:
+    def _recording_of(self, document: str) -> tuple[AcsCall, Recording]:
         for call in self.calls.values():
             if (recording := call.recorder.holding(document)) is not None:
-                return recording
+                return call, recording
         raise Refused(404, "NotFound", "there is no such recording")
 
 

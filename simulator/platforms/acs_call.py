@@ -22,13 +22,15 @@ from simulator.clock import Bell
 from simulator.delivery import Delivery
 from simulator.issuer import Issuer
 from simulator.line import CallOver, Line, Party
+from simulator.media.options import MediaFaults
 from simulator.notation import Notation
 from simulator.platforms.acs_commands import COMMANDS, FATES, TEAMS_CUTS
 from simulator.platforms.acs_media import AcsMedia
 from simulator.platforms.acs_post import GridSecret, Poster
-from simulator.platforms.acs_recordings import Recorder
+from simulator.platforms.acs_recordings import Recorder, Recording
 from simulator.platforms.acs_settings import AcsSettings
-from simulator.platforms.acs_wire import Json, Refused, call_event, identified, member, raw_id, result
+from simulator.platforms.acs_streams import AcsStream
+from simulator.platforms.acs_wire import Json, Refused, call_event, identified, member, raw_id, result, timestamp
 
 State = Literal["ringing", "connecting", "connected", "transferring", "disconnected", "rejected"]
 
@@ -54,9 +56,11 @@ class AcsCall:
         grid: GridSecret | None,
         issuer: Issuer,
         notation: Notation,
+        is_incoming: bool = True,
+        media_faults: MediaFaults | None = None,
     ) -> None:
         self.id, self.server_call_id, self.correlation_id = ids(), ids(), ids()
-        self.caller, self.to, self.state = caller, to, "ringing"
+        self.caller, self.to, self.state, self.is_incoming = caller, to, "ringing", is_incoming
         self.line, self.settings, self.delivery = line, settings, delivery
         self.callback = ""
         self.properties: Json = {}
@@ -66,6 +70,7 @@ class AcsCall:
         self.participants: dict[str, Json] = {}
         self._media, self._random, self.new_id, self._at = media, random, ids, at
         self.notation = notation
+        self.stream = AcsStream(line, self.id, self.tell, issuer.token, media_faults, opens=settings.open_streams)
         self.poster = Poster(delivery, issuer, settings, grid, chain=self.correlation_id, ids=ids)
         self._posting = 0
         self._posted = Bell()
@@ -97,13 +102,9 @@ class AcsCall:
             "callbackUri": self.callback,
             "answeredBy": {"communicationUser": {"id": "8:acs:simulator_bot"}},
         }
-        if isinstance(streaming, dict):
-            state = "active" if streaming.get("startMediaStreaming") else "inactive"
-            self.properties["mediaStreamingSubscription"] = {
-                "id": self.new_id(),
-                "state": state,
-                "subscribedContentTypes": ["audio"],
-            }
+        if streaming is not None:
+            subscription = {"id": self.new_id(), **self.stream.set_up(streaming)}
+            self.properties["mediaStreamingSubscription"] = subscription
         if isinstance(transcription, dict):
             state = "active" if transcription.get("startTranscription") else "inactive"
             self.properties["transcriptionSubscription"] = {
@@ -123,11 +124,17 @@ class AcsCall:
         for each in order:
             each()
         if self.properties.get("mediaStreamingSubscription", {}).get("state") == "active":
-            self.tell_stream("MediaStreamingStarted", context)
+            self.stream.start(self.others, context)
 
     def described(self) -> Json:
         """CallConnectionProperties."""
         return {**self.properties, "callConnectionState": self.state}
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Those in the call who are not the bot, who called or was called first."""
+        bot = {self.to if self.is_incoming else self.caller}
+        return tuple(raw for raw in self.participants if raw not in bot)
 
     def roster(self) -> list[Json]:
         """Its participants."""
@@ -186,10 +193,13 @@ class AcsCall:
                     await self._tell_recordings()
                     await self._news.wait()
             self._end()
+            await self.stream.end()
+            self.delivery.problems.extend(self.stream.problems)
             await self._tell_recordings()
             await self.settle()
         finally:
             over.cancel()
+            self.stream.cancel()
             for task in (self._operation, *self._tasks):
                 if task is not None:
                     task.cancel()
@@ -211,15 +221,22 @@ class AcsCall:
         self._roster += 1
         self.tell("ParticipantsUpdated", None, sequenceNumber=self._roster, participants=self.roster())
 
-    def tell_stream(self, kind: str, context: str | None) -> None:
-        """Have it posted what became of the media stream."""
-        started = kind.endswith("Started")
-        update = {
-            "contentType": "Audio",
-            "mediaStreamingStatus": kind[0].lower() + kind[1:],
-            "mediaStreamingStatusDetails": "subscriptionStarted" if started else "subscriptionStopped",
-        }
-        self.tell(kind, context, mediaStreamingUpdate=update, **result(200, 0))
+    def tell_recording(self, recording: Recording, callback: str | None) -> None:
+        """Have it posted whether a recording runs, to the address that was given when it began."""
+        recording.callback = callback or ""
+        if recording.callback:
+            about = {
+                "callConnectionId": self.id,
+                "serverCallId": self.server_call_id,
+                "correlationId": self.correlation_id,
+                "recordingId": recording.id,
+                "state": "inactive" if recording.state == "stopped" else recording.state,
+                "startDateTime": timestamp(self._at + recording.began),
+                "recordingKind": "azureCommunicationServices",
+            }
+            event = call_event(self.new_id(), "RecordingStateChanged", self._now(), about)
+            self._outbox.append((recording.callback, event))
+        self._news.set()
 
     def tell_grid(self, event: Json) -> None:
         """Have Event Grid deliver an event, where somebody subscribes."""

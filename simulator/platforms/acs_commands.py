@@ -155,12 +155,12 @@ def _unhold(call: "AcsCall", data: Json) -> Json:
 
 def _startMediaStreaming(call: "AcsCall", data: Json) -> None:
     call.subscription("mediaStreamingSubscription")["state"] = "active"
-    call.tell_stream("MediaStreamingStarted", data.get("operationContext"))
+    call.stream.start(call.others, data.get("operationContext"))
 
 
 def _stopMediaStreaming(call: "AcsCall", data: Json) -> None:
     call.subscription("mediaStreamingSubscription")["state"] = "inactive"
-    call.tell_stream("MediaStreamingStopped", data.get("operationContext"))
+    call.stream.stop(data.get("operationContext"))
 
 
 def _startTranscription(call: "AcsCall", data: Json) -> None:

@@ -60,6 +60,7 @@ class AcsIncoming:
             random=self._random,
             plan=Plan(setup.faults),
             house=ringing.house,
+            media_faults=setup.media_faults(ringing.seed),
         )
         self.call.transfer_fails = setup.transfer_fails
         self.delivery = self.call.delivery

@@ -1,7 +1,7 @@
 """How the simulated ACS posts: callbacks with a token of its own, and Event Grid's deliveries.
 
-1. A callback carries `Authorization: Bearer`, a JWT of RS256 that lives 5 minutes, new for each event; its audience is
-   the immutable id of the resource. The key set and the OpenID metadata are served beside the REST API.
+1. A callback carries `Authorization: Bearer`, a JWT of RS256 that lives 5 minutes; its audience is the immutable id of
+   the resource. The key set and the OpenID metadata are served beside the REST API.
 2. Event Grid's deliveries carry no token, but `aeg-event-type` and `aeg-delivery-count`, and whatever secret the
    address has as `?key=`.
 3. Each is tried again unless it is answered with 2xx, but Event Grid drops what is refused with 4xx; `AcsSettings` has

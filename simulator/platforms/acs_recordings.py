@@ -32,6 +32,13 @@ class Recording:
     spans: list[tuple[float, float]] = field(default_factory=list)
     since: float | None = None
     files: dict[str, bytes] = field(default_factory=dict)
+    made: bool = False
+    callback: str = ""
+
+    @property
+    def began(self) -> float:
+        """When it took sound first, or will have, on the line's time."""
+        return self.spans[0][0] if self.spans else self.since or 0.0
 
     def pause(self, now: float) -> None:
         """Stop taking sound."""
@@ -99,15 +106,21 @@ class Recorder:
                 recording.ended_by = "the end of the call"
                 recording.stop(self._line.clock.now())
 
+    def delete(self, recording: Recording, document: str) -> None:
+        """Delete a file."""
+        del recording.files[document]
+        self.saved[:] = [each for each in self.saved if each.operation_id != recording.id]
+        self._line.ledger.add("bot", "deleted", operation_id=recording.id)
+
     async def files(self, call_id: str, server_call_id: str, *, cloud: bool) -> list[Json]:
         """Make the files of the recordings that have stopped since the last time: the events that tell of them."""
         events = []
-        for recording in [each for each in self.recordings if each.state == "stopped" and not each.files]:
+        for recording in [each for each in self.recordings if each.state == "stopped" and not each.made]:
             sound = b"".join(self._line.caller_sound(start, end) for start, end in recording.spans)
             async with self._line.clock.io():
                 data = await asyncio.to_thread(audio.encode, sound, recording.format)
             document, seconds = self._ids(), round(audio.seconds_of(sound), 3)
-            recording.files[document] = data
+            recording.files[document], recording.made = data, True
             self.saved.append(Saved(recording.id, RecordingFormat(recording.format), seconds, data))
             self._line.ledger.add(
                 "platform",
@@ -116,6 +129,7 @@ class Recorder:
                 seconds=seconds,
                 format=recording.format,
                 bytes=len(data),
+                spoken=round(sum(self._line.spoken(start, end) for start, end in recording.spans), 3),
                 reason=recording.ended_by,
             )
             subject = f"/recording/call/{call_id}/serverCallId/{server_call_id}/recordingId/{recording.id}"

@@ -87,6 +87,9 @@ class AcsSettings:
     unknown_events: bool = False
     """Whether a type of event that nobody knows is posted besides."""
 
+    open_streams: bool = True
+    """Whether media streams are opened, or only said to be."""
+
     reply_delay_s: float = 0.0
     """Real time between doing a command and its reply: an event may come before it."""
 

@@ -79,7 +79,7 @@ class Server:
 @asynccontextmanager
 async def acs(settings: AcsSettings | None = None, *, prefix: str = "", **tls: Any) -> AsyncIterator[Server]:
     """The resource, at `prefix` of an address of this machine."""
-    settings = replace(settings or AcsSettings(), access_key=base64.b64decode(KEY))
+    settings = replace(settings or AcsSettings(), access_key=base64.b64decode(KEY), open_streams=False)
     async with open_wire() as wire:
         resource = AcsResource(wire, RealClock, settings)
         server = Server(resource)

@@ -15,7 +15,11 @@ from aiohttp import web
 
 from bots import reception
 from dialtone import Call, CallBot
+from dialtone.channels.capabilities import refusal_of
 from dialtone.errors import ActionFailed
+from dialtone.loading import load_bot
+from dialtone.protocol import Workflow
+from dialtone.scripts import sample_bots, scripts_of
 from functions.acs_client import AcsClient
 from functions.turn import Turns
 from simulator import program
@@ -91,6 +95,8 @@ def story(events: list[Event]) -> list[Any]:
         kind, file = event["kind"], str(event.get("file", ""))
         if kind == "heard" and file == "beep.wav":
             kind = "beep"
+        if file.startswith("silence-"):
+            file = ""
         if kind == "heard":
             told.append((kind, event.get("text") or file, event["cut"]))
         elif kind in ("beep", "pressed", "spoke", "hung_up", "transferred", "recorded"):
@@ -122,6 +128,42 @@ async def test_a_call_is_the_same_on_both_channels(name: str, monkeypatch: pytes
     there = await on_skype(bot, read)
     assert story(here) == story(there)
     assert len(story(here)) >= 3
+
+
+SAMPLES = [(bot, path) for bot in sample_bots() for path in scripts_of(bot)]
+CANNOT = {
+    "reception/nobody-in-sales": "acs transfers to",
+    "reception/say-sales": "acs transfers to",
+}
+"""Samples that ask for what ACS refuses, by the table of capabilities."""
+
+UNTOLD = {
+    "bilingual/speak-german",
+    "bilingual/wait-in-silence",
+    "conference/join-a-conference",
+    "conference/stay-to-the-end",
+}
+"""Samples that live on what ACS does not tell: the caller's language, and that it is a group call."""
+
+
+@pytest.mark.parametrize(("name", "path"), SAMPLES, ids=[f"{path.parent.name}/{path.stem}" for _, path in SAMPLES])
+async def test_a_sample_is_the_same_on_both_channels(name: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot, read, sample = load_bot(name), read_script_file(path), f"{path.parent.name}/{path.stem}"
+    there = await on_skype(bot, read)
+    asked = [Workflow.from_wire(event["json"]) for event in there if (event.get("json") or {}).get("actions")]
+    refusals = {refusal_of(action) for workflow in asked for action in workflow.actions} - {""}
+    async with bot_on_acs(bot, monkeypatch, sockets=False) as acs:
+        report = await acs.ring(read)
+    told = read.caller.language.startswith("en") and not read.others
+    assert told is (sample not in UNTOLD)
+    if sample in CANNOT:
+        (refusal,) = refusals
+        assert refusal.startswith(CANNOT[sample])
+        assert story(report.events) != story(there)
+    else:
+        assert refusals == set()
+        assert (story(report.events) == story(there)) is told
+        assert report.ok is told, report.reasons
 
 
 @pytest.fixture

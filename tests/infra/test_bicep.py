@@ -28,6 +28,8 @@ from tests.infra.bicep import Templates, decorators, faults, parse, text, value,
 # What the functions read and the templates leave alone, and why.
 LEFT_ALONE = {
     "DIALTONE_ACS_KEY": "the identity has a role, and an access key is a key to keep",
+    "DIALTONE_ACS_PLACE_KEY": "nobody may have the bot call unless an operator sets it",
+    "DIALTONE_ACS_SOURCE": "only bots that place calls have one",
     "DIALTONE_ACS_METADATA": "the default is the platform's",
     "DIALTONE_CERTIFICATE_NAMES": "the default is the platform's",
     "DIALTONE_EVENTS_KEY": "events go to the queue, which needs none",
