@@ -112,7 +112,7 @@ async def test_announcer_obeys_keys() -> None:
 
 
 async def test_recorder_tells_the_dialog_what_it_has() -> None:
-    async with functions([]) as (url, signals), line(storage="memory", public_url=url, signal_key="k") as rig:
+    async with functions([]) as (url, signals), line(storage="memory", public_url=url, signal_key=b"k") as rig:
         peer = await rig.call("recorder")
         await say(peer, WORDS[:32_000] + press("#"))
         recorded = await told(signals, "recorded")
@@ -131,7 +131,7 @@ async def test_bridge() -> None:
 
 
 async def test_meter() -> None:
-    async with functions([]) as (url, signals), line(public_url=url, signal_key="k") as rig:
+    async with functions([]) as (url, signals), line(public_url=url, signal_key=b"k") as rig:
         peer = await rig.call("meter")
         await say(peer, tone(1000.0, 1.1, 16_000, volume=0.1))
         assert await told(signals, "level") == {"decibels": pytest.approx(-23, abs=0.5)}
@@ -164,7 +164,7 @@ async def test_watcher_asks_for_who_speaks() -> None:
 
 
 async def test_captions() -> None:
-    async with functions([]) as (url, signals), line(public_url=url, signal_key="k") as rig:
+    async with functions([]) as (url, signals), line(public_url=url, signal_key=b"k") as rig:
         peer = await rig.call("captions")
         for text, status in (("Hel", "Intermediate"), ("Hello.", "Final")):
             body = {"text": text, "resultStatus": status, "participantRawID": "8:nora"}

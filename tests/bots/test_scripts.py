@@ -84,7 +84,7 @@ def short_links(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_sample_bot_that_takes_calls_has_scripts() -> None:
     bots = {path.stem for path in (ROOT / "bots").glob("*.py")} - {"__init__", "media"}
     assert set(NAMES) == bots
-    assert {path.parent.name for path in (ROOT / "simulator" / "scripts").rglob("*.yaml")} == bots
+    assert {path.parent.name for path in (ROOT / "simulator" / "scripts").glob("*/*.yaml")} == bots
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -529,11 +529,11 @@ def test_private_networking_closes_the_doors_and_opens_the_ways(infra: Templates
         (delegation,) = subnet["properties"]["delegations"]
         assert delegation["properties"] == {"serviceName": "Microsoft.App/environments"}
         assert subnet["properties"]["natGateway"] == {"id": "gateway.id"}
-    for module, subnet in (("functions", "functionsSubnetId"), ("environment", "workerSubnetId")):
+    for module, name in (("functions", "functions"), ("environment", "worker")):
         given = infra.body("main.bicep", "module", module)["params"]["subnetId"]
-        assert given == f"privateNetworking ? network!.outputs.{subnet} : ''"
-        assert f"'{module}'" in text(infra.declarations("network.bicep", "output")[subnet])
-        assert module in [each["name"] for each in subnets]
+        assert given == f"privateNetworking ? network!.outputs.{name}SubnetId : ''"
+        assert f"'{name}'" in text(infra.declarations("network.bicep", "output")[f"{name}SubnetId"])
+        assert name in [each["name"] for each in subnets]
     assert infra.default("privateNetworking") is False
 
 

@@ -54,8 +54,8 @@ FAULTS = [
     Fault(
         "a wrong container",
         "storage.bicep",
-        "['prompts', 'recordings', 'deployments']",
-        "['prompts', 'recording', 'deployments']",
+        "['prompts', 'promptversions', 'recordings', 'deployments']",
+        "['prompts', 'promptversions', 'recording', 'deployments']",
         checks.test_containers_and_tables_are_those_of_the_code,
     ),
     Fault(
@@ -257,8 +257,8 @@ FAULTS = [
     Fault(
         "programs before their roles",
         "main.bicep",
-        "network!.outputs.workerSubnetId : ''\n  }\n  dependsOn: [roles]\n",
-        "network!.outputs.workerSubnetId : ''\n  }\n",
+        "network!.outputs.functionsSubnetId : ''\n  }\n  dependsOn: [roles]\n",
+        "network!.outputs.functionsSubnetId : ''\n  }\n",
         checks.test_roles_exist_before_the_programs,
     ),
     Fault(
