@@ -5,6 +5,7 @@ the same story: what was heard, pressed, recognized and recorded, and who hung u
 real platform, is a judge of the simulator, and the simulator is a judge of both bots.
 """
 
+import json
 import os
 import re
 import shutil
@@ -24,6 +25,7 @@ from simulator.lab import Bot
 from simulator.script import read_script_file
 from simulator.storm import Storm
 from simulator.wire import open_wire
+from tests.test_cli import dialtone
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -140,3 +142,16 @@ async def test_the_sdk_stands_what_needs_no_memory_of_replies(
     reasons = [reason for cell in cells for reason in cell.reasons]
     assert (reasons == []) is stood
     assert any("REPLY_DIFFERS" in reason for reason in reasons) is not stood
+
+
+def test_a_crowd_calls_a_bot_on_the_sdk(node_bot: str, tmp_path: Path) -> None:
+    """The same by the command: `dialtone load` rings any bot that speaks the contract."""
+    script = str(HERE / "hurry.yaml")
+    arguments = ("load", script, "--bot", node_bot, "--callers", "20", "--arrivals", "steady", "--for", "1", "--json")
+    done = dialtone(tmp_path, *arguments, "--seed", str(SEED))
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(done.stdout)
+    assert (result["calls"], result["ok"], result["reasons"]) == (20, 20, {})
+    assert result["callbacks"] == 20 * 3
+    assert result["most_at_once"] > 1
+    assert "<svg" in (tmp_path / ".dialtone" / "load.html").read_text()
