@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from math import floor, log10
 from typing import Any, Final
 
 from dialtone.report_page import html_page
 
 _WIDTH: Final = 720
 _HEIGHT: Final = 160
+_GRID: Final = "".join(f"M0 {_HEIGHT * part // 4}H{_WIDTH}" for part in range(5))
 _PLOTS: Final = (
     ("on_the_line", "Calls on the line"),
     ("per_second", "Callbacks a second"),
@@ -15,10 +17,21 @@ _PLOTS: Final = (
 )
 _STYLE: Final = """\
 th, td { padding: .2rem 1.5rem .2rem 0; }
-polyline { fill: none; stroke: currentColor; stroke-width: 2; }
+h2 { font-size: 1.2rem; margin: 2rem 0 0; }
+.verdict { border-left: .3rem solid; padding-left: .7rem; font-weight: bold; }
+.failed { border-color: #c62828; }
+.passed { border-color: #2e7d32; }
+figure { display: grid; grid-template-columns: 3.5rem 1fr; gap: .2rem .5rem; margin: .5rem 0; font-size: .85rem; }
+figure div { display: flex; justify-content: space-between; font-variant-numeric: tabular-nums; }
+.scale { flex-direction: column; text-align: right; margin: -.65rem 0; }
+.time { grid-column: 2; }
+svg { display: block; height: 10rem; overflow: visible; }
+polyline, path { fill: none; stroke: currentColor; vector-effect: non-scaling-stroke; }
+polyline { stroke-width: 2; stroke-linejoin: round; }
+path { stroke-opacity: .25; }
 """
 _BODY: Final = """\
-<p>{verdict}</p>
+<p class="verdict {passed}">{verdict}</p>
 <table>
 <caption hidden>Figures</caption>
 {figures}
@@ -61,6 +74,7 @@ def page(result: Mapping[str, Any]) -> str:
     )
     reasons = "".join(f"<li>{count:,}: {escape(reason)}</li>" for reason, count in result["reasons"].items())
     body = _BODY.format(
+        passed="failed" if failed else "passed",
         verdict="All calls ended as their script expects."
         if not failed
         else f"{failed:,} calls did not end as expected.",
@@ -84,13 +98,22 @@ def _series(seconds: Sequence[Mapping[str, Any]], name: str) -> list[tuple[float
 def _plot(title: str, points: Sequence[tuple[float, float]]) -> str:
     if not points:
         return ""
-    last, most = max(points[-1][0], 0.001), max(max(value for _, value in points), 0.001)
+    last, most = max(points[-1][0], 0.001), _round_up(max(value for _, value in points))
     line = " ".join(f"{_WIDTH * at / last:.1f},{_HEIGHT * (1 - value / most):.1f}" for at, value in points)
+    scale = "".join(f"<span>{most * part / 4:,g}</span>" for part in (4, 3, 2, 1, 0))
+    highest = max(value for _, value in points)
+    # What is text is outside the picture, which is stretched to the page's width.
     return (
         f"<h2>{escape(title)}</h2>\n"
-        f'<svg viewBox="-4 -16 {_WIDTH + 8} {_HEIGHT + 36}" role="img" '
-        f'aria-label="{escape(title)}: at most {most:,.1f}, over {last:,.0f} seconds">\n'
-        f'<line x1="0" y1="{_HEIGHT}" x2="{_WIDTH}" y2="{_HEIGHT}"/><polyline points="{line}"/>\n'
-        f'<text x="0" y="-4">{most:,.1f}</text>'
-        f'<text x="{_WIDTH}" y="{_HEIGHT + 16}" text-anchor="end">{last:,.0f} s</text>\n</svg>'
+        f'<figure><div class="scale" aria-hidden="true">{scale}</div>\n'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(title)}: at most {highest:,.1f}, over {last:,.0f} seconds">\n'
+        f'<path d="{_GRID}"/><polyline points="{line}"/>\n</svg>\n'
+        f'<div class="time" aria-hidden="true"><span>0 s</span><span>{last:,.0f} s</span></div></figure>'
     )
+
+
+def _round_up(value: float) -> float:
+    """The next number that a scale of four parts is easily read at: a power of ten, twice, four or eight times it."""
+    power = 10.0 ** floor(log10(max(value, 0.001)))
+    return next(step * power for step in (1, 2, 4, 8, 10, 20) if step * power >= value)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dialtone.load_report import figures, page
+from dialtone.load_report import _round_up, figures, page
 
 RESULT: dict[str, Any] = {
     "script": "<b>Message</b>",
@@ -46,11 +46,14 @@ def test_the_page_is_whole_and_says_what_its_plots_show() -> None:
         "Reply time, 95th percentile of the last 200, ms: at most 8.0, over 3 seconds",
     ]
     lines = [plot.find("polyline") for plot in plots]
-    assert next(line.attrib["points"] for line in lines if line is not None) == "240.0,106.7 720.0,0.0"
+    assert next(line.attrib["points"] for line in lines if line is not None) == "240.0,120.0 720.0,40.0"
+    scales = [part.split("</div>")[0] for part in text.split('class="scale" aria-hidden="true">')[1:]]
+    assert scales[0] == "".join(f"<span>{each}</span>" for each in (40, 30, 20, 10, 0))
     assert "<li>1: heard: expected &lt;Hi&gt;</li>" in text
     assert "&lt;b&gt;Message" in text
     assert "<b>" not in text
     assert "http:" not in text
+    assert "https:" not in text
 
 
 @pytest.mark.parametrize("seconds", [[], RESULT["seconds"][:1]])
@@ -63,3 +66,8 @@ def test_a_short_crowd(seconds: list[Any]) -> None:
 
 def _after(text: str, mark: str) -> list[str]:
     return [mark + part for part in text.split(mark)[1:]]
+
+
+@pytest.mark.parametrize(("value", "top"), [(0, 0.001), (0.9, 1), (1, 1), (1.1, 2), (64, 80), (81, 100), (4001, 8000)])
+def test_a_scale_ends_at_a_round_number(value: float, top: float) -> None:
+    assert _round_up(value) == pytest.approx(top)
