@@ -15,8 +15,8 @@ import heapq
 import itertools
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, nullcontext
 from math import inf
 from typing import Any, ClassVar, TypeVar
 
@@ -183,18 +183,9 @@ class VirtualClock(Clock):
                 bell.discard(wake)
         return turn.rung
 
-    @asynccontextmanager
-    async def io(self) -> AsyncGenerator[None]:
+    def io(self) -> AbstractAsyncContextManager[None]:
         """Stop the clock."""
-        self._io += 1
-        self._leave(self._own_turn())
-        try:
-            yield
-        finally:
-            self._io -= 1
-            turn = self._own_turn()
-            self._wake(turn)
-            await turn.go
+        return _Stopped(self)
 
     def _own_turn(self) -> _Turn:
         turn = _Turn()
@@ -231,3 +222,21 @@ class VirtualClock(Clock):
                 self._now = deadline
                 return turn
         return None
+
+
+class _Stopped(AbstractAsyncContextManager[None]):
+    """A virtual clock that stands still; written out, for each message goes through it."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+
+    async def __aenter__(self) -> None:
+        self._clock._io += 1
+        self._clock._leave(self._clock._own_turn())
+
+    async def __aexit__(self, *_: object) -> None:
+        clock = self._clock
+        clock._io -= 1
+        turn = clock._own_turn()
+        clock._wake(turn)
+        await turn.go

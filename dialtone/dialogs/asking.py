@@ -360,8 +360,14 @@ def _is_secret(prompt: Prompt | str | None) -> bool:
 
 def _check_choices(choices: object) -> None:
     """Raise `DialogError` for what is no mapping of names: types are not checked at run time."""
-    if not isinstance(choices, Mapping) or not all(isinstance(name, str) for name in choices):
-        raise DialogError("choices are not names with what selects them", field="recognize.choices", fix=_LIKE_THIS)
+    # A loop, for this is done again whenever the dialog is run again.
+    if isinstance(choices, Mapping):
+        for name in choices:
+            if not isinstance(name, str):
+                break
+        else:
+            return
+    raise DialogError("choices are not names with what selects them", field="recognize.choices", fix=_LIKE_THIS)
 
 
 def _are_texts(values: object) -> bool:
