@@ -33,7 +33,7 @@ def recorded(**members: Any) -> list[Json]:
 
 
 def chosen(*choices: Json, **members: Any) -> list[Json]:
-    return [choose(**({"choices": list(choices)} if choices else {}), **members)]
+    return [choose() | ({"choices": list(choices)} if choices else {}) | members]
 
 
 def option(key: str, *words: str) -> Json:
