@@ -4,7 +4,7 @@ A word does nothing until it is awaited. One that never is has a place: the line
 `Run` names in the error.
 """
 
-import sys
+import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from functools import wraps
 from types import CodeType
@@ -32,13 +32,12 @@ class Word(Generic[T]):
     __slots__ = ("_begin", "_code", "_line", "_run", "name")
 
     def __init__(self, run: "Run", name: str, begin: Callable[[], Coroutine[Any, Any, T]]) -> None:
-        # Beyond this constructor and the method that `word` made.
-        caller = sys._getframe(2)
+        caller = _caller()
         self._run = run
         self._begin = begin
         self.name = name
-        self._code: CodeType = caller.f_code
-        self._line: int = caller.f_lineno
+        self._code: CodeType | None = caller and caller.f_code
+        self._line: int = caller.f_lineno if caller is not None else 0
         run.words.append(self)
 
     def __await__(self) -> Generator[Any, Any, T]:
@@ -50,7 +49,7 @@ class Word(Generic[T]):
     @property
     def place(self) -> str:
         """Where it was called, as file:line."""
-        return place_of(self._code, self._line)
+        return place_of(self._code, self._line) if self._code is not None else "an unknown place"
 
     def forgotten(self) -> DialogError:
         """The error of a word that is not awaited; it names the line that called it."""
@@ -84,3 +83,10 @@ def word(
 def place_of(code: CodeType, line: int) -> str:
     """A line of somebody's code, as `file:line, in function`."""
     return f"{code.co_filename}:{line}, in {code.co_qualname}"
+
+
+def _caller() -> Any:
+    frame = inspect.currentframe()
+    for _ in range(3):  # This function, the constructor, the method.
+        frame = frame.f_back if frame is not None else None
+    return frame
