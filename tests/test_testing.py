@@ -35,6 +35,7 @@ from dialtone.testing import (
     drop,
     fail,
     hang_up,
+    media_ended,
     outcome,
     press,
     repeat,
@@ -688,3 +689,37 @@ async def test_a_call_that_is_rejected() -> None:
 )
 def test_a_step_says_how_it_is_written(step: Step, text: str) -> None:
     assert str(step) == text
+
+
+def media_bot() -> CallBot:
+    bot = CallBot()
+
+    @bot.media("echo")
+    async def echo(stream: Any) -> None: ...
+
+    @bot.incoming
+    async def talk(call: Call) -> None:
+        call.answer(media="echo")
+        order = await call.signal("order", timeout=600)
+        end = await call.media_ended()
+        call.say(f"{order.data if order else 'nothing'}, {end.reason}")
+
+    return bot
+
+
+async def test_a_call_with_media_waits_for_signals() -> None:
+    result = await dial(media_bot(), wait(5), send_signal("order", "soup"), repeat(), media_ended("failed"))
+    assert result.said == ["soup, failed"]
+    assert result.actions == [["answerAppHostedMedia"], ["playPrompt", "hangup"]]
+    assert result.ended_by == "bot"
+
+
+async def test_a_call_with_media_ends_by_the_caller_and_by_nobody() -> None:
+    result = await dial(media_bot(), hang_up())
+    assert (result.ended_by, result.said) == ("caller", [])
+    result = await dial(media_bot())
+    assert (result.ended_by, result.asking) == ("", None)
+    result = await dial(media_bot(), drop())
+    assert result.ended_by == "lost"
+    with pytest.raises(WrongStep, match="waits for a signal"):
+        await dial(media_bot(), press("1"))

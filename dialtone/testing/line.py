@@ -12,6 +12,7 @@ from dialtone.dialogs import (
     Place,
     Placed,
     RosterUpdate,
+    Signalled,
     StoredRecording,
     Turn,
     take_turn,
@@ -20,7 +21,10 @@ from dialtone.dialogs.bot import ON_ERROR
 from dialtone.dialogs.outside import Outside, complete
 from dialtone.dialogs.secret import Veil
 from dialtone.protocol import (
+    CALL_STATE_CHANGE,
     Action,
+    AnswerAppHostedMedia,
+    CallStateChange,
     Conversation,
     ConversationResult,
     Hangup,
@@ -47,6 +51,7 @@ from dialtone.testing.outcomes import (
 from dialtone.testing.steps import NotTheSame, Step, WrongStep, press
 from dialtone.testing.world import TakenAgain, World
 
+Message = Conversation | Placed | ConversationResult | CallStateChange | Lost | Signalled
 EndedBy = Literal["", "bot", "caller", "transfer", "lost"]
 
 START: Final = 1_700_000_000.0
@@ -160,7 +165,7 @@ class Line:
         while not turn.history.done:
             message = await self._next(turn)
             if message is None:
-                self.result.asking = turn.actions[-1]
+                self.result.asking = turn.actions[-1] if turn.actions else None
                 break
             turn = await self._turn(*message)
         self.result.seconds = round(self._now - self._began, 3)
@@ -170,9 +175,7 @@ class Line:
             over = f"the call is over, ended by {self.result.ended_by or 'nobody'}"
             raise WrongStep(f"nothing waits for {self._steps[0]}: {over}\n{self.result}")
 
-    async def _turn(
-        self, message: Conversation | Placed | ConversationResult | Lost, recording: StoredRecording | None = None
-    ) -> Turn:
+    async def _turn(self, message: Message, recording: StoredRecording | None = None) -> Turn:
         number = len(self.result.turns)
         if number:
             history = self.result.turns[-1].history
@@ -192,7 +195,7 @@ class Line:
         self.result.turns.append(turn)
         actions = await self._bot.sent(self.result.call_id, turn.actions)
         if actions:
-            rules.check_actions(actions)
+            _check(actions)
             self.result.workflows.append({"actions": [action.to_wire() for action in actions]})
         self._sent = self._now
         for action in actions:
@@ -243,8 +246,10 @@ class Line:
 
     # What the caller does, and how the platform reports it.
 
-    async def _next(self, turn: Turn) -> tuple[ConversationResult | Lost, StoredRecording | None] | None:
+    async def _next(self, turn: Turn) -> tuple[Message, StoredRecording | None] | None:
         """What is reported of a workflow; None when the caller has nothing more to do."""
+        if not turn.actions:
+            return await self._next_signal(turn)
         action = turn.actions[-1]
         await self._between(turn)
         step = self._steps[0] if self._steps else None
@@ -263,6 +268,34 @@ class Line:
         if isinstance(action, Record) and step.kind in ("press", "speak", "hang_up"):
             return self._recorded(action, step)
         return self._answered(action, step), None
+
+    async def _next_signal(self, turn: Turn) -> tuple[Message, None] | None:
+        """What comes next in a call that waits for signals, and for nothing of the platform's."""
+        while self._steps:
+            step = self._steps[0]
+            if step.kind == "hang_up":
+                self._steps.pop(0)
+                self._note("caller", "hangs up")
+                self.result.ended_by = "caller"
+                change = {"id": self.result.call_id, "type": CALL_STATE_CHANGE, "currentState": "terminated"}
+                return CallStateChange.from_wire(change), None
+            if step.kind == "drop":
+                self._steps.pop(0)
+                self._note("platform", "the callback is lost")
+                self.result.ended_by = "lost"
+                return Lost(), None
+            if step.kind == "wait":
+                self._steps.pop(0)
+                self._now += step.value
+                continue
+            if step.kind not in _BETWEEN:
+                raise WrongStep(f"the bot waits for a signal, and nothing waits for {step}\n{self.result}")
+            self._steps, rest = [step], self._steps[1:]
+            await self._between(turn)
+            self._steps = rest
+            if step.kind == "send_signal":
+                return Signalled(), None
+        return None
 
     async def _between(self, turn: Turn) -> None:
         """Take the steps that are no answer to a question."""
@@ -412,6 +445,16 @@ class Line:
         result = ConversationResult.from_wire(body)
         rules.check_result(result)
         return result
+
+
+def _check(actions: list[Action]) -> None:
+    """Raise `ContractViolation` for a workflow that is illegal."""
+    if isinstance(actions[0], AnswerAppHostedMedia):
+        # What may follow it differs by channel.
+        rules.check_action(actions[0])
+        actions = actions[1:]
+    if actions:
+        rules.check_actions(actions)
 
 
 def _difference(turn: Turn, again: Turn) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from dialtone.dialogs.streaming import MEDIA_ENDED
 from dialtone.protocol import (
     rules,
 )
@@ -78,6 +79,11 @@ def wait(seconds: float) -> Step:
 def send_signal(name: str, data: Any = None) -> Step:
     """Somebody posts a signal to the call."""
     return Step("send_signal", (name, data))
+
+
+def media_ended(reason: str = "finished", detail: str = "", handler: str = "") -> Step:
+    """The media stream that the call was answered with is over (`Call.media_ended`)."""
+    return send_signal(MEDIA_ENDED, {"handler": handler, "reason": reason, "detail": detail})
 
 
 def roster(*identities: str) -> Step:
