@@ -84,7 +84,9 @@ async def possible(bot: CallBot, turn: Turn, event: Event, outside: Outside) -> 
             log.error("%s is not sent: %s", action.action, why)
             answered = answer_of(turn.actions) is None
             last = Hangup(operation_id=action.operation_id) if answered else Reject(operation_id=action.operation_id)
-            return replace(turn, actions=[last])
+            # A call that was not answered yet has no stream either.
+            kept = history if answered else history._replace(media="")
+            return replace(turn, history=kept, actions=[last])
         log.warning("%s is refused: %s", action.action, why)
         state = CallState.ESTABLISHED if answer_of(turn.actions) is None else CallState.INCOMING
         result = ConversationResult(id=history.facts.call_id, call_state=state, operation_outcome=failed(action, why))

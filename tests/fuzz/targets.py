@@ -16,10 +16,13 @@ import pytest
 
 from bots.reception import bot
 from dialtone.errors import AppStateRejected, DialtoneError
+from dialtone.media import wire
+from dialtone.media.messages import AudioFrame, Dtmf, Transcription, VideoFrame, Word
 from functions import tokens
 from functions.certificates import Certificates
 from functions.tokens import Keys, Tokens
 from functions.verify import loopback
+from simulator.media.writing import Writer
 from tests.functions.app import handler
 from tests.functions.authority import the_issuer, the_root
 from tests.functions.issuer import APP_ID, ISSUER, bearer, rsa_key
@@ -113,6 +116,43 @@ def _well_answered(answer: Awaitable[Any], run: Callable[[Any], Any]) -> None:
             raise AssertionError(f"answered {error.http_status}") from error
 
 
+_SPOKEN = Writer()
+MESSAGES = [
+    _SPOKEN.metadata("s1", 16_000),
+    _SPOKEN.audio(AudioFrame(bytes(640), "2026-01-07T10:20:31.123Z")),
+    _SPOKEN.audio(AudioFrame(bytes(640), "2026-01-07T10:20:31.123Z", "8:nora", True)),
+    _SPOKEN.key(Dtmf("#")),
+    _SPOKEN.picture(VideoFrame(bytes(60), 1, True, "8:nora")),
+    _SPOKEN.transcription(Transcription("Two.", True, 1.0, 0.5, 0.9, (Word("two", 1.0, 0.5),), "8:nora")),
+    '{"AudioData":"AAAA","Timestamp":"","IsSilence":false}',
+]
+"""Of each kind that the platform sends."""
+
+
+def media(data: bytes) -> None:
+    """Messages of a media stream: each is read or refused, and the fast way reads what the plain one reads.
+
+    The first messages are valid, so that the fast way has learned what there is to learn.
+    """
+    orders = Orders(data)
+    reader = wire.AudioReader()
+    original = MESSAGES[orders.number(len(MESSAGES))].encode()
+    for _ in range(orders.number(3)):
+        reader.read(original)
+    changed = original
+    if orders.number(2):
+        changed = json.dumps(orders.restructured(json.loads(original)), separators=(",", ":")).encode()
+    changed = orders.changed(changed)
+    assert _read(reader.read, changed) == _read(lambda payload: wire.parse(payload.decode()), changed)
+
+
+def _read(read: Callable[[bytes], object], payload: bytes) -> object:
+    try:
+        return read(payload)
+    except (wire.WireError, UnicodeDecodeError) as error:
+        return type(error), str(error)
+
+
 class Targets:
     """The targets by name, over storage in memory. `close` it."""
 
@@ -130,6 +170,7 @@ class Targets:
         self._state = json.loads(self._requests[1][1])["appState"]
         self.by_name: dict[str, Target] = {
             "callback": self.callback,
+            "media": media,
             "token": self.token,
             "certificate": self.certificate,
             "app_state": self.app_state,
