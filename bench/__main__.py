@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import acs, callbacks, dialogs, explore, imports, jwt, lab, media, prompts, turn
+from bench import acs, callbacks, dialogs, explore, imports, jwt, lab, media, prompts, soak, turn
 
 TABLES = {
     "turn": turn.run,
@@ -13,6 +13,7 @@ TABLES = {
     "explore": explore.run,
     "lab": lab.run,
     "media": media.run,
+    "soak": soak.run,
     "acs": acs.run,
     "prompts": prompts.run,
 }
