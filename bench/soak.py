@@ -25,8 +25,8 @@ from simulator import audio
 from simulator.media.options import MediaFaults, StreamOptions
 from simulator.media.stream import MediaStream
 
-CALLS: Final = 72
-SECONDS: Final = 50.0
+CALLS: Final = 30
+SECONDS: Final = 120.0
 CALL_S: Final = 5.0
 SAMPLE_S: Final = 0.5
 
@@ -44,6 +44,7 @@ class Soaked:
     answered: int = 0
     out: int = 0
     dropped_out: int = 0
+    unsent: int = 0
     heard: int = 0
     left: int = 0
     problems: list[str] = field(default_factory=list)
@@ -56,7 +57,7 @@ class Soaked:
         return {
             "on the way in": self.sent - self.received,
             "to the handler": self.received - self.dropped_in - self.handled,
-            "on the way out": self.answered - self.dropped_out - self.out,
+            "on the way out": self.answered - self.dropped_out - self.unsent - self.out,
         }
 
     @property
@@ -128,7 +129,7 @@ async def _caller(found: Soaked, worker: MediaWorker, number: int, until: float,
 
 def _count(found: Soaked, metrics: Metrics) -> None:
     found.received, found.dropped_in = metrics.frames_in, metrics.dropped_in
-    found.out, found.dropped_out = metrics.frames_out, metrics.dropped_out
+    found.out, found.dropped_out, found.unsent = metrics.frames_out, metrics.dropped_out, metrics.unsent
 
 
 async def _watch(found: Soaked, began: float) -> None:
@@ -146,6 +147,7 @@ def rows(found: Soaked) -> list[Sequence[str]]:
         ["frames sent, received, handled", f"{found.sent:,}, {found.received:,}, {found.handled:,}"],
         ["frames answered, out, heard", f"{found.answered:,}, {found.out:,}, {found.heard:,}"],
         ["dropped and counted, in and out", f"{found.dropped_in:,}, {found.dropped_out:,}"],
+        ["not sent when a call ended", f"{found.unsent:,}"],
         ["lost and not counted", ", ".join(f"{count} {where}" for where, count in found.uncounted.items())],
         ["memory", f"{found.memory[-1][1]:.0f} MiB, {found.slope:+.0f} KiB a minute in the second half"],
         ["tasks left over, problems", f"{found.left}, {len(found.problems)}"],

@@ -15,6 +15,7 @@ class Metrics:
     frames_out: int = 0
     dropped_in: int = 0
     dropped_out: int = 0
+    unsent: int = 0
     bad_messages: int = 0
     pictures_in: int = 0
     pictures_out: int = 0
@@ -36,6 +37,7 @@ HELP = {
     "frames_out": "Audio frames sent.",
     "dropped_in": "Audio frames lost because a handler was too slow.",
     "dropped_out": "Audio frames lost because a peer was too slow, or away.",
+    "unsent": "Audio frames that waited to be sent when their stream ended.",
     "bad_messages": "Messages that break the wire.",
     "pictures_in": "Access units received.",
     "pictures_out": "Access units sent.",

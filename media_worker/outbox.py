@@ -154,6 +154,7 @@ class Outbox:
     def close(self) -> None:
         """Take no more; who waits gets StreamClosed."""
         self._closed = True
+        self._metrics.unsent += len(self)
         self._frames.clear()
         self._partial = b""
         self._wheel.leave(self)
