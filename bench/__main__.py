@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import acs, callbacks, dialogs, explore, imports, jwt, lab, media, prompts, soak, turn
+from bench import acs, callbacks, dialogs, explore, imports, jwt, keeping, lab, media, prompts, soak, turn
 
 TABLES = {
     "turn": turn.run,
@@ -12,6 +12,7 @@ TABLES = {
     "imports": imports.run,
     "explore": explore.run,
     "lab": lab.run,
+    "keeping": keeping.run,
     "media": media.run,
     "soak": soak.run,
     "acs": acs.run,

@@ -14,6 +14,7 @@ from functools import cache
 
 import azure.functions as func
 
+from dialtone import telemetry
 from dialtone.appstate import AppStateCodec, keys_from_setting
 from dialtone.channels import acs
 from dialtone.channels.acs import IncomingCall, RecordingFile, Unreadable
@@ -124,8 +125,11 @@ async def acs_callbacks(req: func.HttpRequest) -> func.HttpResponse:
     """Take the events of a call under way, whose ticket is in the address."""
     call_id = turns().tickets.call_of(req.route_params.get("ticket", ""))
     events, unreadable = acs.parse_callbacks(_body(req))
-    for event in events:
-        await turns().happened(call_id, event)
+    parent = req.headers.get("traceparent", "")
+    about = {"dialtone.channel": NAME}
+    with telemetry.span("callback", about, call_id=call_id, kind="server", traceparent=parent):
+        for event in events:
+            await turns().happened(call_id, event)
     for each in unreadable:
         log.warning("an event of a call cannot be read: %s", each.why)
     return func.HttpResponse(status_code=200)

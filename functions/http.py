@@ -6,6 +6,7 @@
 3. Each log line of a request carries its call id; nothing that a caller said, typed or dialled is logged.
 """
 
+import atexit
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,7 @@ from typing import Any, Final, Literal
 
 import azure.functions as func
 
+from dialtone import telemetry
 from dialtone.errors import DialtoneError
 from functions.verify import Verifier, host_asks_for_key, platform
 
@@ -39,12 +41,23 @@ class CallIdFilter(logging.Filter):
         if "call_id" not in record.__dict__:
             current = call_id.get()
             record.__dict__["call_id"] = current
+            if telemetry.is_on() and current != "-":
+                record.__dict__["trace_id"] = f"{telemetry.trace_of(current):032x}"
             record.msg = f"[call %s] {record.msg}"
             record.args = (current, *(record.args if isinstance(record.args, tuple) else ()))
         return True
 
 
 log.addFilter(CallIdFilter())
+
+
+def tell(service: str) -> None:
+    """Begin to tell traces and metrics, if the environment names a collector."""
+    try:
+        if telemetry.start(service):
+            atexit.register(telemetry.stop)
+    except ModuleNotFoundError as missing:
+        log.error("a collector is named, and %s is not installed: install dialtone[telemetry]", missing.name)
 
 
 def route(

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from dialtone import telemetry
 from dialtone.channels.acs_results import Result
 from dialtone.errors import DependencyError
 
@@ -53,6 +54,17 @@ class PlatformClient:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
             self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=True)
+        if parent := telemetry.current_traceparent():
+            headers = {**headers, "traceparent": parent}
+        with telemetry.span("command", {"dialtone.channel": self.name}, kind="client"):
+            return await self._try(method, url, content, headers, proof, limit)
+
+    async def _try(
+        self, method: str, url: str, content: bytes, headers: dict[str, str], proof: Proof, limit: int
+    ) -> tuple[int, bytes]:
+        import aiohttp
+
+        assert self._session is not None
         wait, problem = WAIT_S, ""
         for left in range(TRIES - 1, -1, -1):
             try:

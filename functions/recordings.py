@@ -6,10 +6,11 @@ from functools import cache
 import azure.functions as func
 
 from dialtone.dialogs import History
-from dialtone.storage import RECORDINGS_CONTAINER
-from dialtone.storage.keeper import Keeper, Report
+from dialtone.storage import RECORDINGS_CONTAINER, Storage
+from dialtone.storage.keeper import Archive, Keeper, Report
 from functions.events import teller
 from functions.http import log
+from functions.settings import Settings
 from functions.turn import turns
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
@@ -39,11 +40,26 @@ def keeper() -> Keeper:
         storage.backend.container(RECORDINGS_CONTAINER),
         storage.ledger,
         classes=current.retention,
+        archive=_archive(current, storage),
         tell=teller(current.events, current.events_key, storage.backend),
         caller_of=_caller_of,
         written=current.callers.write,
         clock=there.clock,
     )
+
+
+def _archive(current: Settings, storage: Storage) -> Archive | None:
+    if not current.archive:
+        return None
+    from dialtone.archive import Copier, open_sink
+
+    sink = open_sink(
+        current.archive,
+        storage=current.archive_storage,
+        client_id=current.client_id,
+        lock_days=current.archive_lock_days,
+    )
+    return Copier(storage.backend.container(RECORDINGS_CONTAINER), sink)
 
 
 async def _caller_of(call_id: str) -> str:

@@ -29,6 +29,9 @@
 | DIALTONE_MAX_BODY                  | bytes that a request may have                               | 52428800          |
 | DIALTONE_CALLERS                   | callers in recordings: `shown`, `masked` or `hashed`        | shown             |
 | DIALTONE_RETENTION                 | days that recordings are kept, by class: `standard=30,...`  | for ever          |
+| DIALTONE_ARCHIVE                   | where recordings are copied to (docs/how-to/archive.md)     | nowhere           |
+| DIALTONE_ARCHIVE_STORAGE           | connection string of the archive's account                  | managed identity  |
+| DIALTONE_ARCHIVE_LOCK_DAYS         | days that an S3 bucket keeps a copy from being deleted      | 0                 |
 | DIALTONE_EVENTS                    | who is told of recordings: `queue`, or an https address     | nobody            |
 | DIALTONE_EVENTS_KEY                | base64 of 24 bytes or more, which events are signed with    | with an address   |
 
@@ -90,6 +93,9 @@ class Settings:
     max_body: int = 50 * 1024 * 1024
     callers: Callers = Callers.SHOWN
     retention: Mapping[str, int] = field(default_factory=dict, hash=False)
+    archive: str = ""
+    archive_storage: str = field(default="", repr=False)
+    archive_lock_days: int = 0
     events: str = ""
     events_key: bytes = field(default=b"", repr=False)
 
@@ -129,6 +135,9 @@ class Settings:
             max_body=int(_number(environment, "DIALTONE_MAX_BODY", 50 * 1024 * 1024)),
             callers=_callers(environment),
             retention=retention(environment.get("DIALTONE_RETENTION", "")),
+            archive=environment.get("DIALTONE_ARCHIVE", ""),
+            archive_storage=environment.get("DIALTONE_ARCHIVE_STORAGE", ""),
+            archive_lock_days=int(_number(environment, "DIALTONE_ARCHIVE_LOCK_DAYS", 0)),
             events=environment.get("DIALTONE_EVENTS", ""),
             events_key=_events_key(environment),
         )

@@ -33,6 +33,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import ClassVar, Final
 
+from dialtone import telemetry
 from dialtone.appstate import AppStateCodec, keys_from_setting
 from dialtone.channels import skype
 from dialtone.dialogs import CallBot, Event, History, Lost, Signalled, StoredRecording, Turn, take_turn
@@ -60,7 +61,7 @@ from dialtone.protocol import (
 from dialtone.storage import CallRecord, MediaRow, NoteRow, Recording, Storage, TurnRow, open_storage
 from dialtone.storage.ledger import STANDARD
 from functions import media
-from functions.http import about_call, log
+from functions.http import about_call, log, tell
 from functions.outside import CallOutside, signal_keys
 from functions.settings import Settings, settings
 from functions.vault import CallVault, vault_keys
@@ -99,7 +100,15 @@ class Turns:
 
     async def callback(self, headers: dict[str, str], body: bytes) -> Reply:
         """Answer a request of the platform. Raises the errors of `dialtone.errors`."""
-        return await self.received(skype.parse(headers, body))
+        incoming = skype.parse(headers, body)
+        with telemetry.span(
+            "callback",
+            {"dialtone.channel": self.channel},
+            call_id=incoming.message.id,
+            kind="server",
+            traceparent=headers.get("traceparent", ""),
+        ):
+            return await self.received(incoming)
 
     async def received(self, incoming: skype.Incoming) -> Reply:
         """Answer a request that has been read."""
@@ -262,6 +271,12 @@ class Turns:
         return StoredRecording(stored.path, stored.size, stored.fault)
 
     async def _take(self, before: History | None, event: Event, *, kind: str, message_id: str) -> Reply:
+        call_id = before.facts.call_id if before is not None else getattr(event.message, "id", "")
+        telemetry.count("dialtone.turns", channel=self.channel, event=kind)
+        with telemetry.span("turn", {"dialtone.channel": self.channel, "dialtone.event": kind}, call_id=call_id):
+            return await self._taken_here(before, event, kind=kind, message_id=message_id)
+
+    async def _taken_here(self, before: History | None, event: Event, *, kind: str, message_id: str) -> Reply:
         if before is not None:
             # Before the first turn nothing was asked.
             event = replace(event, vault=self._vault(before.facts.call_id))
@@ -437,6 +452,11 @@ class Turns:
     async def _list(self, turn: Turn, row: TurnRow) -> None:
         """Write the rows of the index for a turn that began or ended a call."""
         facts = turn.history.facts
+        if row.done:
+            outcome = _outcome(row)
+            telemetry.count("dialtone.calls", channel=self.channel, outcome=outcome)
+            about = {"dialtone.channel": self.channel, "dialtone.call.outcome": outcome}
+            telemetry.call_ended(row.call_id, about, started=facts.started, ended=row.at)
         record = CallRecord(
             call_id=row.call_id,
             channel=self.channel,
@@ -496,6 +516,7 @@ def _seed(message_id: str) -> int:
 @cache
 def turns() -> Turns:
     """The turns of this process's bot."""
+    tell("dialtone-functions")
     current = settings()
     if current.auth == "loopback":
         logging.getLogger("dialtone").warning("callbacks are not verified: DIALTONE_AUTH=loopback, this machine only")

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from dialtone import telemetry
 from media_worker.handlers import HANDLERS, Handler, handlers_of
 from media_worker.processes import CHILD, Processes, cores
 from media_worker.server import MediaWorker, freeze
@@ -62,6 +63,12 @@ async def run(settings: Settings, handlers: Mapping[str, Handler], *, shared: bo
         signal.signal(number, signal.SIG_DFL)
         loop.call_soon_threadsafe(stop.set)
 
+    try:
+        telemetry.start("dialtone-media-worker")
+    except ModuleNotFoundError as missing:
+        logging.getLogger("media_worker").error(
+            "a collector is named, and %s is not installed: install dialtone[telemetry]", missing.name
+        )
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
     async with MediaWorker(settings, handlers, share_port=shared) as worker:
@@ -69,6 +76,7 @@ async def run(settings: Settings, handlers: Mapping[str, Handler], *, shared: bo
         print(f"media_worker: ready {worker.url}", flush=True)
         await stop.wait()
         await worker.drain()
+    await asyncio.to_thread(telemetry.stop)
 
 
 def raise_file_limit() -> None:

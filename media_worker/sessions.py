@@ -20,6 +20,7 @@ from typing import Final
 
 from websockets.frames import CloseCode
 
+from dialtone import telemetry
 from dialtone.media.messages import AudioMetadata
 from dialtone.media.stream import StreamClosed
 from media_worker.connection import Link
@@ -189,7 +190,8 @@ class Sessions:
     async def _handle(self, session: Session) -> None:
         stream = session.stream
         try:
-            await self._handlers[stream.handler](stream)
+            with telemetry.span("stream", {"dialtone.handler": stream.handler}, call_id=stream.call_id):
+                await self._handlers[stream.handler](stream)
         except StreamClosed:
             pass
         except Exception as error:

@@ -6,10 +6,12 @@
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+from dialtone import telemetry
 from dialtone.errors import StorageUnavailable
 
 if TYPE_CHECKING:
@@ -26,10 +28,12 @@ async def guard(request: str, *, size: int = 0) -> AsyncIterator[None]:
     import aiohttp
     from azure.core.exceptions import AzureError, HttpResponseError
 
-    seconds = DEADLINE + size / AUDIO_BYTES_PER_SECOND
+    seconds, began = DEADLINE + size / AUDIO_BYTES_PER_SECOND, time.perf_counter()
     try:
-        async with asyncio.timeout(seconds):
-            yield
+        with telemetry.span("storage", {"dialtone.storage.request": request}, kind="client"):
+            async with asyncio.timeout(seconds):
+                yield
+        telemetry.measure("dialtone.storage.duration", time.perf_counter() - began, request=request)
     except TimeoutError as error:
         raise StorageUnavailable(
             f"{request}: no answer within {seconds:g} s",

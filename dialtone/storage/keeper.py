@@ -32,6 +32,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeVar
 
+from dialtone import telemetry
 from dialtone.errors import ConfigurationError, DialtoneError
 from dialtone.storage.backend import Blob, Container
 from dialtone.storage.keys import day_of
@@ -147,15 +148,19 @@ class Keeper:
         report, began, last = Report(), time.monotonic(), ""
         while time.monotonic() - began < seconds:
             paths = await self._ledger.todo(limit=_PAGE, after=last)
-            await self._each(paths, lambda path: self._go_on(path, report))
+            await self._each(paths, lambda path: self._look_at(path, report))
             if len(paths) < _PAGE:
                 break
             last = paths[-1]
         return report
 
-    async def _go_on(self, path: str, report: Report) -> None:
-        report.looked_at += 1
+    async def _look_at(self, path: str, report: Report) -> None:
         entry = await self._ledger.get(path)
+        with telemetry.span("recording.keep", call_id=entry.call_id if entry else ""):
+            await self._go_on(path, entry, report)
+
+    async def _go_on(self, path: str, entry: Entry | None, report: Report) -> None:
+        report.looked_at += 1
         if entry is None:
             # Whoever expected it wrote this row and not the entry: there is no sound yet, and a retry writes both.
             if await self._container.head(path) is None:
