@@ -5,12 +5,14 @@ A log line never has more than `masked`. In recordings, and in what operators se
 """
 
 import hmac
+import logging
 import re
 from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
 _KIND: Final = re.compile(r"(?:[0-9]{1,8}:(?:(?:acs|orgid|sip|visitor):)?)?(\+?)")
+_IDENTITY: Final = re.compile(r"(?<![\w:/.])(?:(?:4|8|28|29):[\w+][\w.@:+-]{2,}|\+[0-9]{6,15}\b)")
 _KEPT: Final = 2
 _STARS_MAX: Final = 8
 _HASH_CHARS: Final = 16
@@ -42,6 +44,25 @@ def masked(identity: str) -> str:
     if len(identity) - start < 5:
         hidden, kept = identity[start:], ""
     return f"{identity[:start]}{'*' * min(len(hidden), _STARS_MAX)}{kept}"
+
+
+def without_identities(text: str) -> str:
+    """A text in which whatever looks like somebody's identity, or like a telephone number, is masked."""
+    return _IDENTITY.sub(lambda found: masked(found[0]), text)
+
+
+class IdentityFilter(logging.Filter):
+    """Masks identities in all that a logger writes, tracebacks included: whoever logs cannot forget it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mask the record; never drops one."""
+        text = record.getMessage()
+        told = without_identities(text)
+        if told != text:
+            record.msg, record.args = told, ()
+        if record.exc_info and not record.exc_text:
+            record.exc_text = without_identities(logging.Formatter().formatException(record.exc_info))
+        return True
 
 
 def caller_key(identity: str, salt: bytes) -> str:

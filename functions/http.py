@@ -3,7 +3,8 @@
 1. A route cannot be registered without a verifier.
 2. An error is answered as `{"error": {"code", "message", "field", "fix"}}` with the status that its class has; what is
    not ours is a 500 without details. 503 asks the platform to try again.
-3. Each log line of a request carries its call id; nothing that a caller said, typed or dialled is logged.
+3. Each log line of a request carries its call id; nothing that a caller said, typed or dialled is logged, and who is
+   in the call is masked.
 """
 
 import atexit
@@ -18,6 +19,7 @@ import azure.functions as func
 
 from dialtone import telemetry
 from dialtone.errors import DialtoneError
+from dialtone.privacy import IdentityFilter
 from functions.verify import Verifier, host_asks_for_key, platform
 
 log: Final = logging.getLogger("dialtone")
@@ -49,6 +51,7 @@ class CallIdFilter(logging.Filter):
 
 
 log.addFilter(CallIdFilter())
+log.addFilter(IdentityFilter())
 
 
 def tell(service: str) -> None:

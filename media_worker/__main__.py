@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from dialtone import telemetry
+from dialtone.privacy import IdentityFilter
 from media_worker.handlers import HANDLERS, Handler, handlers_of
 from media_worker.processes import CHILD, Processes, cores
 from media_worker.server import MediaWorker, freeze
@@ -29,6 +30,7 @@ def main() -> int:
     # Below this the libraries write whole requests, tickets and keys included.
     for library in ("websockets", "azure", "aiohttp"):
         logging.getLogger(library).setLevel(logging.WARNING)
+    logging.getLogger("media_worker").addFilter(IdentityFilter())
     child = CHILD in os.environ
     try:
         settings = Settings.load(sys.argv[1:], os.environ)

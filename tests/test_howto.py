@@ -70,7 +70,7 @@ async def test_the_code_of_a_page(page: Path) -> None:
 
 def pairs(found: list[Block]) -> Iterator[tuple[Block, Block | None]]:
     """Each block with the one after it."""
-    following: list[Any] = [*found[1:], None]
+    following: list[Any] = [*found[1:], None][: len(found)]
     return zip(found, following, strict=True)
 
 

@@ -6,6 +6,7 @@ import azure.functions as func
 import pytest
 
 import function_app
+from dialtone import Call, CallBot
 from functions import calls as calls_module
 from functions.acs import call_automation, event_grid
 from functions.http import route
@@ -14,7 +15,7 @@ from functions.signals import sender
 from functions.turn import turns
 from functions.verify import anyone, loopback, platform, verifiers
 from tests.functions.app import functions, handler
-from tests.functions.rig import JSON, conversation
+from tests.functions.rig import JSON, Rig, chose, conversation, result
 
 ENVIRONMENT = {
     "DIALTONE_BOT": "bots.reception:bot",
@@ -118,3 +119,25 @@ def test_a_route_cannot_be_registered_without_a_verifier() -> None:
 
 def test_the_function_app_stays_small() -> None:
     assert len(Path(str(function_app.__file__)).read_text().splitlines()) < 60
+
+
+async def test_who_called_is_in_no_log_line(caplog: pytest.LogCaptureFixture) -> None:
+    """Not even where a bot's own error, or its notifications' handler, names them."""
+    bot = CallBot()
+
+    @bot.incoming
+    async def dialog(call: Call) -> None:
+        await call.choose("Which?", {"a": "1"})
+        raise ValueError(f"{call.caller} is unknown: {call.participants[0].identity}")
+
+    @bot.receive
+    async def receive(event: object) -> None:
+        raise ValueError("8:nora is unknown")
+
+    rig = Rig(bot)
+    asked = await rig.post(conversation(), message_id="m0")
+    await rig.post(result(asked, chose("a")), message_id="m1")
+    assert "the dialog failed" in caplog.text
+    assert "a function that is told events failed" in caplog.text
+    assert "8:****" in caplog.text
+    assert "nora" not in caplog.text
