@@ -19,7 +19,7 @@ from dialtone.appstate import AppStateCodec, keys_from_setting
 from dialtone.channels import acs
 from dialtone.channels.acs import IncomingCall, RecordingFile, Unreadable
 from dialtone.dialogs import Place
-from dialtone.errors import BadMessage, BodyTooLarge, Forbidden, Unauthorized, WorkflowError
+from dialtone.errors import BadMessage, BodyTooLarge, DialtoneError, Forbidden, Unauthorized, WorkflowError
 from functions.acs_client import AcsClient
 from functions.acs_settings import acs_settings
 from functions.acs_turn import AcsTurns
@@ -110,14 +110,26 @@ async def acs_events(req: func.HttpRequest) -> func.HttpResponse:
         return func.HttpResponse(reply, status_code=200, mimetype="application/json")
     for event in events:
         if isinstance(event, IncomingCall):
-            await turns().incoming(event)
+            await _taken(turns().incoming(event))
         elif isinstance(event, RecordingFile):
-            await turns().recorded(event)
+            await _taken(turns().recorded(event))
         elif isinstance(event, Unreadable):
             log.warning("an event of Event Grid cannot be read: %s", event.why)
         else:
             log.debug("an event of Event Grid is not for us")
     return func.HttpResponse(status_code=200)
+
+
+async def _taken(taking: Awaitable[None]) -> None:
+    """Take an event. Rule 1: what is wrong with it here is no reason for Event Grid to drop it."""
+    try:
+        await taking
+    except DialtoneError as error:
+        if error.http_status >= 500:
+            raise
+        raise DialtoneError(
+            error.message, code=error.code, field=error.field, fix=error.fix or "see the log"
+        ) from error
 
 
 @route(blueprint, "acs/callbacks/{ticket}", "POST", verifier=call_automation)

@@ -10,6 +10,7 @@
 import atexit
 import json
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from functools import wraps
@@ -104,6 +105,16 @@ def error_response(error: DialtoneError) -> func.HttpResponse:
     )
 
 
+refused: Counter[str] = Counter()
+"""How many requests this process has refused because of who sent them (401 and 403), by the code of the error."""
+
+
 def _log(error: DialtoneError) -> None:
+    if error.http_status in (401, 403):
+        refused[error.code] += 1
+        log.warning(
+            "%d %s: %s %s (%d so far)", error.http_status, error.code, error.field, error.message, refused[error.code]
+        )
+        return
     level = logging.WARNING if error.http_status < 500 else logging.ERROR
     log.log(level, "%d %s: %s %s", error.http_status, error.code, error.field, error.message)

@@ -8,12 +8,15 @@ import pytest
 import function_app
 from dialtone import Call, CallBot
 from functions import calls as calls_module
-from functions.acs import call_automation, event_grid
+from functions.acs import call_automation, event_grid, placer
+from functions.canary import operator
 from functions.http import route
+from functions.prompts import uploads_key
 from functions.settings import settings
 from functions.signals import sender
+from functions.teams import player
 from functions.turn import turns
-from functions.verify import anyone, loopback, platform, verifiers
+from functions.verify import anyone, graph, loopback, platform, verifiers
 from tests.functions.app import functions, handler
 from tests.functions.rig import JSON, Rig, chose, conversation, result
 
@@ -103,13 +106,16 @@ async def test_health_says_that_storage_answers() -> None:
 
 
 def test_every_route_has_a_verifier() -> None:
-    known = (platform, loopback, anyone, sender, event_grid, call_automation)
+    known = (
+        *(platform, loopback, anyone, sender, operator, uploads_key),
+        *(event_grid, call_automation, placer, graph, player),
+    )
     for function in functions().values():
         bindings = [json.loads(str(binding)) for binding in function.get_raw_bindings()]
         if any(binding["type"] == "httpTrigger" for binding in bindings):
             handle = function.get_user_function()
             verifiers = [cell.cell_contents for cell in handle.__closure__ or ()]
-            assert any(verifier in known for verifier in verifiers), function
+            assert any(verifier in known for verifier in verifiers), function.get_function_name()
 
 
 def test_a_route_cannot_be_registered_without_a_verifier() -> None:

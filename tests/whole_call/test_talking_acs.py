@@ -1,0 +1,52 @@
+"""Whole calls with media on ACS: the resource, the functions and the worker as programs, frames both ways."""
+
+from pathlib import Path
+
+import pytest
+
+from dialtone.platforms import arrange
+from dialtone.ringing import ring
+from dialtone.stack import Stack
+from tests.whole_call.line import ROOT
+
+pytestmark = pytest.mark.stack
+
+CALL = """\
+name: talk
+steps:
+  - hear: {stream: true}
+  - speak: "One, two, three."
+  - hear: {own_voice: true}
+  - press: "4"
+  - wait: 0.5
+  - press: "#"
+  - hear: Do you hear me
+  - press: "1"
+expect: {ended_by: bot}
+"""
+
+
+def test_a_call_that_comes_in_is_the_handlers_and_then_the_dialogs(tmp_path: Path) -> None:
+    """On ACS a dialog can go on when its media stream is over."""
+    notes, script, logs = tmp_path / "notes", tmp_path / "script.yaml", tmp_path / "logs"
+    script.write_text(CALL)
+    with Stack(
+        ROOT,
+        bot="tests.whole_call.talking:bot",
+        host="devhost",
+        platform=arrange("acs"),
+        simulator=False,
+        usual_ports=False,
+        environment={"TALKING_NOTES": str(notes)},
+        logs=logs,
+        memory=True,
+    ) as stack:
+        options = stack.platform.options
+        events = list(ring(stack.calls_url, script, time="real", seed=7, app_dir=ROOT, logs=logs, options=options))
+        stack.check()
+    assert events[-1]["ok"], events[-1]
+    streams = [event for event in events if event["kind"] == "stream"]
+    assert (streams[0]["what"], streams[-1]["what"], streams[-1]["reason"]) == ("opened", "over", "finished")
+    assert streams[-1]["sent_s"] > 1
+    assert streams[-1]["heard_s"] > 1
+    assert notes.read_text() == "4|parrot|finished||True\n"
