@@ -11,8 +11,11 @@
 5. The sound of a recording is fetched, with the token that came with it, and stored before its turn.
 6. A roster is kept for the turns of a meeting's call, whether or not the bot asks for notifications.
 7. A call that lasts is kept alive: Graph ends one that was not within KEEP_ALIVE_S.
+8. A call that the bot places, to a user, a telephone or a meeting, is noted before Graph is told, under an id that the
+   same wish gives again, and once more with Graph's own id. Its first turn is taken when it is established.
 """
 
+import hashlib
 import io
 import json
 import wave
@@ -25,7 +28,8 @@ from dialtone.channels.skype import prompts_of
 from dialtone.channels.speech import ssml_of
 from dialtone.channels.stepper import Found, context_of, place_of
 from dialtone.channels.teams import Notice
-from dialtone.channels.teams_commands import Setup
+from dialtone.channels.teams_commands import Setup, create
+from dialtone.channels.teams_meetings import join, read_target
 from dialtone.channels.teams_steps import (
     SECONDS,
     SOUND,
@@ -36,8 +40,8 @@ from dialtone.channels.teams_steps import (
     of_reply,
     steps_of,
 )
-from dialtone.dialogs import Event, History, StoredRecording
-from dialtone.errors import BadMessage, DependencyError
+from dialtone.dialogs import Event, History, Place, Placed, StoredRecording
+from dialtone.errors import BadMessage, DependencyError, WorkflowError
 from dialtone.media.sound import fault_of
 from dialtone.protocol import (
     CALL_STATE_CHANGE,
@@ -46,14 +50,17 @@ from dialtone.protocol import (
     Action,
     CallState,
     CallStateChange,
+    Conversation,
     ConversationResult,
     ModalityType,
+    Participant,
     RosterParticipant,
     RosterUpdate,
     Workflow,
 )
 from dialtone.storage import CallRecord, NoteRow, Recording, TurnRow
 from functions.http import about_call, log
+from functions.outside import CallOutside
 from functions.platform_client import Taken
 from functions.speech import Speech
 from functions.stepped_turn import At, SteppedTurns, seed_of
@@ -66,6 +73,8 @@ RECORDING_MAX: Final = 16 * 1024 * 1024
 _KEY: Final = "tone"
 _WENT: Final = "went"
 _ALIVE: Final = "alive"
+_PLACED: Final = "placed"
+_GRAPH: Final = "graph"
 _MADE: Final = {"answer": ("establishing", "established"), "transfer": ("transferring", "transferAccepted")}
 """The states that a command makes of a call."""
 
@@ -101,9 +110,72 @@ class TeamsTurns(SteppedTurns):
         row = await self._row_of(conversation.id, 0)
         await self._run(self._at(row, 0, {}, notice.id, at, notice.call_id), row.at == at)
 
+    async def place(self, place: Place, by: str) -> str:
+        """Call a user, a telephone or a meeting: the id of that call, the same for the same `by`. Rule 8.
+
+        A meeting is `19:`, by what its join link has behind `/l/meetup-join/`, decoded. Raises `WorkflowError` for whom
+        Graph does not call, and for what it refuses, with the cause.
+        """
+        target, digest = place.target, hashlib.sha256(f"{by}\n{place.target}".encode()).hexdigest()
+        call_id = f"placed-{digest[:32]}"
+        setup = self._setup(call_id)
+        where = read_target(target)
+        known = target.startswith("8:orgid:") or (target.startswith("4:") and bool(setup.instance))
+        if where is None and not known:
+            raise WorkflowError(
+                f"Teams does not call {target.partition(':')[0]}: identities here",
+                field="place",
+                fix="call 8:orgid: users, 19: meetings, and 4: numbers once DIALTONE_TEAMS_INSTANCE is set",
+                code="CHANNEL_CANNOT",
+            )
+        about = json.dumps({"target": target, "args": dict(place.args)}).encode()
+        await self.storage.calls.note(NoteRow(call_id, _PLACED, "placed", about, self.clock()))
+        if await self.storage.calls.noted(call_id, _GRAPH):
+            return call_id
+        taken = await self.client.send("create", create(setup, target) if where is None else join(setup, where))
+        if taken.refused is not None or not isinstance(taken.body, dict):
+            told = taken.refused.told() if taken.refused is not None else "no JSON object"
+            raise WorkflowError(
+                f"Microsoft Graph refused to place the call: {told}",
+                field="place",
+                fix="catch ActionFailed where the dialog can go on without it",
+                code="CHANNEL_REFUSED",
+            )
+        graph = json.dumps({"id": str(taken.body.get("id")), "subject": taken.body.get("subject")}).encode()
+        await self.storage.calls.note(NoteRow(call_id, _GRAPH, "created", graph, self.clock()))
+        return call_id
+
+    async def _answered(self, call_id: str, notice: Notice) -> None:
+        """A call that the bot placed is established. Rule 8."""
+        note = await self.storage.calls.note_of(call_id, _PLACED)
+        if note is None:
+            log.info("a call that this bot did not place is established")
+            return
+        about, created = json.loads(note.body), await self.storage.calls.note_of(call_id, _GRAPH)
+        where = read_target(about["target"])
+        bot = Participant(identity=f"28:{self.resource.app}", originator=True)
+        others = [Participant(identity=about["target"], originator=False)] if where is None else []
+        conversation = Conversation(
+            id=call_id,
+            participants=[bot, *others],
+            is_multiparty=where is not None,
+            thread_id=where.thread_id if where is not None else None,
+            subject=json.loads(created.body)["subject"] if created is not None else None,
+            presented_modality_types=[ModalityType.AUDIO],
+            call_state=CallState.ESTABLISHED,
+        )
+        at = self.clock()
+        begins = Event(Placed(conversation, about["args"]), at, seed_of(call_id))
+        await self._take(None, begins, kind=_PLACED, message_id=f"{_PLACED}-{call_id}")
+        row = await self._row_of(call_id, 0)
+        await self._run(self._at(row, 0, {}, notice.id, at, notice.call_id), row.at == at)
+
     async def happened(self, call_id: str, notice: Notice) -> None:
-        """Take a notice of a call. Rules 2 to 6."""
+        """Take a notice of a call. Rules 2 to 6 and 8."""
         about_call(call_id)
+        if call_id != notice.call_id and notice.state == "established" and notice.result is None:
+            await self._answered(call_id, notice)
+            return
         if notice.about == "participants":
             await self._gathered(call_id, notice)
             return
@@ -150,7 +222,9 @@ class TeamsTurns(SteppedTurns):
         mark = f"{_ALIVE}-{quarter}"
         if await self.storage.calls.noted(record.call_id, mark):
             return
-        taken = await self.client.send("keepAlive", call=record.call_id)
+        created = await self.storage.calls.note_of(record.call_id, _GRAPH)
+        graph = json.loads(created.body)["id"] if created is not None else record.call_id
+        taken = await self.client.send("keepAlive", call=graph)
         if taken.refused is not None:
             log.warning("the call could not be kept alive: %s", taken.refused.told())
         await self.storage.calls.note(NoteRow(record.call_id, mark, "keepAlive", b"", self.clock()))
@@ -204,6 +278,14 @@ class TeamsTurns(SteppedTurns):
         told = json.loads(self._vault(row.call_id).open(note.body.decode()))
         read = OUTCOMES[told["outcome"]["type"]].from_wire(told["outcome"])
         return Found(read, told["over"], told["kept"], told["to"])
+
+    def _outside(self, history: History) -> CallOutside:
+        turn = f"{history.facts.call_id} {history.sequence}"
+
+        async def placing(place: Place, number: int) -> str:
+            return await self.place(place, f"{turn} {number}")
+
+        return replace(SteppedTurns._outside(self, history), placing=placing)
 
     async def _roster(self, before: History | None) -> tuple[str, ...] | None:
         """Rule 6."""

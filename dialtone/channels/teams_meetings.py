@@ -86,6 +86,18 @@ def read_link(link: str) -> Coordinates | MeetingId:
     return Coordinates(unquote(found[1]), unquote(found[2]), tenant, organizer)
 
 
+def read_target(target: str) -> Coordinates | None:
+    """A meeting that is called: what its link (rule 1) has behind `/l/meetup-join/`, decoded; None for anybody else."""
+    thread, _, rest = target.partition("/")
+    message, _, context = rest.partition("?context=")
+    try:
+        about = json.loads(context)
+        where = Coordinates(thread, message, str(about["Tid"]), str(about["Oid"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return where if thread.startswith("19:") and message else None
+
+
 def join(setup: Setup, where: Coordinates | MeetingId) -> dict[str, Any]:
     """The body of `create` that joins a meeting."""
     common = compact(

@@ -2,7 +2,8 @@
 
 Graph plays files, records up to two minutes, and tells which keys are pressed. All else is made of these:
 
- 1. answer is the answer, then a subscription to keys. A call that is answered is established by a notice.
+ 1. answer is the answer, then a subscription to keys. A call that is answered is established by a notice. One that the
+    bot has placed begins with the subscription.
  2. A question is its prompt, then files of silence that are its time-outs. Each key cuts the silence off and begins
     another, as long as the time between two keys; a silence that ends is a time-out. A prompt is cut off by a key
     when that is allowed; otherwise keys that come during it are lost. Operations are queued by Graph, so each cut
@@ -131,6 +132,9 @@ class _Maker:
 def steps_of(actions: Sequence[Action], sequence: int, setup: Setup) -> list[TeamsStep]:
     """The steps of a workflow, the same each time that they are made."""
     maker = _Maker(setup, sequence)
+    if sequence == 0 and actions and not isinstance(actions[0], Answer | Reject):
+        # The bot placed the call, so nothing has answered it and asked for keys.
+        maker.add(actions[0], "subscribeToTone", "subscribeToToneOperation")
     for number, action in enumerate(actions):
         maker.number = number
         refused = refusal_on_teams(action, speaks=bool(setup.spoken))

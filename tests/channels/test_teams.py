@@ -1,5 +1,6 @@
 import json
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from dialtone.channels import teams
 from dialtone.channels.teams import Member, Notice
 from dialtone.channels.teams_commands import Setup
-from dialtone.channels.teams_meetings import Meeting, MeetingId, filter_of, join, read_link
+from dialtone.channels.teams_meetings import Meeting, MeetingId, filter_of, join, read_link, read_target
 from dialtone.errors import BadMessage, BotError
 from tests.channels.teams_rig import SETUP, notice
 
@@ -164,6 +165,13 @@ def test_a_meeting_is_joined_by_either_link() -> None:
 def test_what_is_no_link_to_a_meeting_says_so(link: str) -> None:
     with pytest.raises(BotError, match="no link"):
         read_link(link)
+
+
+def test_a_meeting_is_called_by_the_end_of_its_link() -> None:
+    target = unquote(LINK.partition("/l/meetup-join/")[2])
+    assert read_target(target) == read_link(LINK)
+    for other in ("8:orgid:u", "19:x", "19:x/0?context=1", "18:x/0?context={}", ""):
+        assert read_target(other) is None
 
 
 def test_a_meeting_is_found_by_its_link_and_read() -> None:

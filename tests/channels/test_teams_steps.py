@@ -74,6 +74,11 @@ def test_a_call_is_answered_with_the_first_prompts_loaded_and_subscribes_to_keys
     assert walk.result.operation_outcome.type == "playPromptOutcome"
 
 
+def test_a_call_that_the_bot_placed_begins_with_the_subscription_to_keys() -> None:
+    assert [step.operation for step in steps_of([say()], 0, SETUP)] == ["subscribeToTone", "playPrompt"]
+    assert [step.operation for step in steps_of([Reject(operation_id="z")], 0, SETUP)] == ["reject"]
+
+
 def test_a_text_is_the_same_resource_in_every_call_and_an_upload_by_its_whole_link() -> None:
     one = steps_of([say(Prompt(value="Hi"), Prompt(file_uri="https://x/a.wav?sig=1"))], 3, SETUP)
     other = steps_of([say(Prompt(value="Hi"), Prompt(file_uri="https://x/a.wav?sig=2"))], 5, SETUP)
@@ -83,7 +88,7 @@ def test_a_text_is_the_same_resource_in_every_call_and_an_upload_by_its_whole_li
 
 
 def test_more_prompts_than_a_command_takes_are_two_commands() -> None:
-    made = steps_of([say(*[Prompt(value=str(number)) for number in range(21)])], 0, SETUP)
+    made = steps_of([say(*[Prompt(value=str(number)) for number in range(21)])], 1, SETUP)
     assert [len((step.body or {})["prompts"]) for step in made] == [20, 1]
 
 
@@ -246,15 +251,15 @@ def test_a_hang_up_and_a_reject_are_the_end() -> None:
     walk.happen(notice("deleted", state="terminated"))
     assert walk.result is not None
     assert walk.result.operation_outcome.succeeded
-    rejected = of_reply(steps_of([Reject(operation_id="z")], 0, SETUP), 0, None, {})
+    rejected = of_reply(steps_of([Reject(operation_id="z")], 1, SETUP), 0, None, {})
     assert rejected is not None
     assert rejected.over
-    gone = of_refusal(steps_of([Hangup(operation_id="h")], 0, SETUP), 0, Result(404, 0), {})
+    gone = of_refusal(steps_of([Hangup(operation_id="h")], 1, SETUP), 0, Result(404, 0), {})
     assert (gone.over, gone.outcome.succeeded) == (True, True)
 
 
 def test_a_reply_that_says_how_it_went_needs_no_notice() -> None:
-    made = steps_of([say()], 0, SETUP)
+    made = steps_of([say()], 1, SETUP)
     failed = of_reply(made, 0, {"status": "failed", "resultInfo": {"code": 400, "subcode": "8536"}}, {})
     assert failed is not None
     assert "download_failed" in (failed.outcome.failure_reason or "")
@@ -276,7 +281,7 @@ def test_a_reply_that_says_how_it_went_needs_no_notice() -> None:
     ],
 )
 def test_what_the_channel_cannot_do_has_no_command(action: Action) -> None:
-    (step,) = steps_of([action], 0, SETUP)
+    (step,) = steps_of([action], 1, SETUP)
     assert (step.operation, bool(step.refusal)) == ("", True)
 
 

@@ -70,7 +70,7 @@ def gr_006(given: Json, expect: Json) -> None:
 def gr_007(given: Json, expect: Json) -> None:
     (notice,) = read(given)
     assert (notice.kind, notice.status, notice.context) == ("playPromptOperation", "completed", expect["context"])
-    steps = steps_of([PlayPrompt(operation_id="p", prompts=[Prompt(value="Hi")])], 0, SETUP)
+    steps = steps_of([PlayPrompt(operation_id="p", prompts=[Prompt(value="Hi")])], 1, SETUP)
     found = of_notice(steps, 0, notice, {}, "")
     assert found is not None
     assert found.outcome.succeeded
@@ -83,14 +83,14 @@ def gr_008(given: Json, expect: Json) -> None:
         "recordOperation",
         expect["download_auth"],
     )
-    steps = steps_of([Record(operation_id="r", stop_tones=["#"])], 0, SETUP)
+    steps = steps_of([Record(operation_id="r", stop_tones=["#"])], 1, SETUP)
     found = of_notice(steps, 1, notice, {}, "")
     assert found is not None
     assert found.kept["reason"] == "completedStopToneDetected"
 
 
 def _transfer(documents: list[Json]) -> Finished | None:
-    steps = steps_of([Transfer(operation_id="t", target=Participant(identity="8:orgid:u", originator=False))], 0, SETUP)
+    steps = steps_of([Transfer(operation_id="t", target=Participant(identity="8:orgid:u", originator=False))], 1, SETUP)
     for notice in (each for document in documents for each in read(document)):
         found = of_notice(steps, 0, notice, {}, "")
         if found is not None:
@@ -132,7 +132,7 @@ def gq_001(given: Json, expect: Json) -> None:
 def gq_004(given: Json, expect: Json) -> None:
     assert expect["limit"] == PROMPTS_MAX
     prompts = [Prompt(value=str(number)) for number in range(given["prompts"])]
-    steps = steps_of([PlayPrompt(operation_id="p", prompts=prompts)], 0, SETUP)
+    steps = steps_of([PlayPrompt(operation_id="p", prompts=prompts)], 1, SETUP)
     assert all(len((step.body or {})["prompts"]) <= PROMPTS_MAX for step in steps)
 
 
@@ -146,7 +146,7 @@ def gq_009(given: Json, expect: Json) -> None:
     made = json.dumps(answer(SETUP, []))
     assert "serviceHostedMediaConfig" in made
     assert "appHosted" not in made
-    assert steps_of([Hangup(operation_id="h")], 0, SETUP)[0].body is None
+    assert steps_of([Hangup(operation_id="h")], 1, SETUP)[0].body is None
 
 
 def gm_001(given: Json, expect: Json) -> None:

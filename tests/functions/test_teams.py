@@ -1,10 +1,12 @@
 """Whole calls of bots on Teams, against the simulated tenant, and what goes wrong on the way."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 import azure.functions as func
 import pytest
@@ -16,6 +18,7 @@ from functions import teams
 from functions.teams_turn import TeamsTurns
 from simulator.ledger import Event
 from simulator.platforms.acs_settings import Fault
+from simulator.platforms.teams_meetings import Attendee, Meeting
 from simulator.platforms.teams_settings import TeamsSettings
 from simulator.script import Script, read_script, read_script_file
 from tests.fakes import ROOT
@@ -312,3 +315,59 @@ async def test_a_call_is_kept_alive_once_in_each_quarter_of_an_hour(
         await replace(rig.turns, clock=lambda at=at: at).keep_alive(record)  # type: ignore[misc]
     asked = [name for name, _, _ in rig.service.requests if name == "keepAlive"]
     assert len(asked) == 2
+
+
+MEETS = CallBot()
+"""Calls a friend and a meeting for whoever rings."""
+
+
+@MEETS.incoming
+async def reminder(call: Call) -> None:
+    call.say("Calling.")
+    told: list[str] = []
+    for target in TARGETS:
+        try:
+            told.append(await call.place(target, topic="Standup"))
+        except ActionFailed as error:
+            told.append(error.reason)
+    PLACED[:] = told
+    call.say("Done.")
+
+
+@MEETS.outgoing
+async def greeting(call: Call, topic: str) -> None:
+    call.say(f"It is time for {call.subject or topic}.")
+    if await call.choose("Press 1 to hear more.", {"more": "1"}, retries=0) == "more":
+        call.say(f"{len(call.participants)} people are here.")
+
+
+TARGETS: list[str] = []
+PLACED: list[str] = []
+
+
+async def test_a_bot_calls_a_user_and_joins_a_meeting_of_five(monkeypatch: pytest.MonkeyPatch) -> None:
+    press = read_script('name: press\nsteps:\n  - hear: hear more\n  - press: "1"\n  - hear: people\n')
+    async with bot_on_teams(MEETS, monkeypatch) as rig:
+        people = [Attendee(f"user-{number}", f"Person {number}") for number in range(1, 5)]
+        meeting = Meeting("m1", "Planning", "user-1", rig.service.settings.tenant, attendees=people)
+        meeting.attendees.append(Attendee("user-5", "Person 5", script=press))
+        rig.service.meetings.append(meeting)
+        rig.service.callees["8:orgid:friend"] = press
+        TARGETS[:] = ["8:orgid:friend", unquote(meeting.join_link.partition("/l/meetup-join/")[2]), "29:nobody"]
+        await rig.ring("  - hear: Done\n")
+        async with asyncio.timeout(20):
+            while rig.service._tasks:
+                await asyncio.sleep(0.01)
+        records = {each.call_id: each for each in await rig.rig.storage.calls.calls_of_day("20231114")}
+        heard = [
+            event["text"]
+            for call in rig.service.calls.values()
+            for event in call.line.ledger.events
+            if event["kind"] == "heard" and "text" in event
+        ]
+    assert "29: identities" in PLACED[2]
+    assert [records[call].outcome for call in PLACED[:2]] == ["completed", "completed"]
+    assert {"It is time for Standup.", "It is time for Planning.", "2 people are here.", "5 people are here."} <= set(
+        heard
+    )
+    assert len(meeting.reports) == 1
