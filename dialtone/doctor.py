@@ -100,13 +100,14 @@ def within(app_dir: Path, settings: Mapping[str, str]) -> Iterator[Finding]:
         text=True,
         check=False,
     )
-    found = 0
+    wrong = False
     for line in done.stdout.splitlines():
-        found += 1
-        yield Finding(**json.loads(line))
-    if not found:
+        finding = Finding(**json.loads(line))
+        wrong = wrong or bool(finding.wrong)
+        yield finding
+    if done.returncode and not wrong:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        yield Finding("app", f"it cannot be loaded: {last}", "run python -m functions.diagnosis to see all")
+        yield Finding("app", f"it cannot be looked at: {last}", "run python -m functions.diagnosis to see all")
 
 
 def outside(

@@ -279,4 +279,14 @@ def test_an_app_that_cannot_be_loaded(tmp_path: Path) -> None:
     (tmp_path / "functions").mkdir()
     (tmp_path / "functions/__init__.py").write_text("import nothing_of_that_name")
     (finding,) = within(tmp_path, {})
-    assert finding.wrong == "it cannot be loaded: ModuleNotFoundError: No module named 'nothing_of_that_name'"
+    assert finding.wrong == "it cannot be looked at: ModuleNotFoundError: No module named 'nothing_of_that_name'"
+
+
+def test_a_look_that_breaks_off_is_said(tmp_path: Path) -> None:
+    (tmp_path / "function_app.py").touch()
+    (tmp_path / "functions").mkdir()
+    (tmp_path / "functions/__init__.py").touch()
+    broken = 'print(\'{"check": "settings"}\', flush=True)\nraise TypeError("of our own")\n'
+    (tmp_path / "functions/diagnosis.py").write_text(broken)
+    settings, app = within(tmp_path, {})
+    assert (settings.wrong, app.check, app.wrong) == ("", "app", "it cannot be looked at: TypeError: of our own")
