@@ -10,8 +10,7 @@ What a bad message gets:
    there are pictures and then 512 KiB: closed with 1009.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -35,11 +34,13 @@ from dialtone.media.messages import (
     is_key_frame,
 )
 from dialtone.media.stream import MediaError, StreamClosed
+from media_worker.closed import Closed
 from media_worker.connection import Link
 from media_worker.ears import KeyDetector, VoiceDetector, level, tone
 from media_worker.feed import Feed
 from media_worker.metrics import Metrics
 from media_worker.outbox import Outbox
+from media_worker.pictures import Pictures
 from media_worker.recorder import Recorder, Recorders
 from media_worker.rooms import Room, Rooms
 from media_worker.signals import Signals
@@ -52,7 +53,6 @@ BAD_LIMIT: Final = 50
 FRAMES_KEPT: Final = 50
 """Frames of sound that wait for a slow handler: a second of one speaker."""
 
-PICTURES_KEPT: Final = 30
 EVENTS_KEPT: Final = 64
 MAX_PARTICIPANTS: Final = 256
 
@@ -70,27 +70,6 @@ class Services:
     rooms: Rooms
     signals: Signals | None = None
     recorders: Recorders | None = None
-
-
-class Closed:
-    """See `dialtone.media.stream.Closed`."""
-
-    __slots__ = ("_future",)
-
-    def __init__(self) -> None:
-        self._future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    def __bool__(self) -> bool:
-        return self._future.done()
-
-    def __await__(self) -> Generator[Any, Any, str]:
-        # Who waits may be cancelled; the others go on waiting.
-        return asyncio.shield(self._future).__await__()
-
-    def set(self, reason: str) -> None:
-        """Say that it is over, once."""
-        if not self._future.done():
-            self._future.set_result(reason)
 
 
 class LiveStream(contract.Stream):
@@ -121,9 +100,7 @@ class LiveStream(contract.Stream):
         self._callback: Callable[[AudioFrame], object] | None = None
         self._dtmf: Feed[Dtmf] = Feed(EVENTS_KEPT)
         self._captions: Feed[Transcription] = Feed(EVENTS_KEPT)
-        self._video: Feed[VideoFrame] | None = None
-        self._waiting_for_key = False
-        self._pictures: dict[tuple[str | None, MediaType], VideoMetadata] = {}
+        self._pictures = Pictures(services.metrics, self.request_key_frame)
         self._participants: dict[str, None] = {}
         self._roomy = False
         self._first_tick = services.wheel.tick()
@@ -201,7 +178,7 @@ class LiveStream(contract.Stream):
                 self._announce(message)
             case VideoFrame():
                 self._note(message.participant)
-                self._take_picture(message)
+                self._pictures.take(message)
             case KeyFrameNeeded():
                 pass
             case _:
@@ -234,34 +211,9 @@ class LiveStream(contract.Stream):
             self._participants[participant] = None
 
     def _announce(self, metadata: VideoMetadata) -> None:
-        key = metadata.participant, metadata.media_type
-        if key in self._pictures or len(self._pictures) < MAX_PARTICIPANTS:
-            self._pictures[key] = metadata
+        self._pictures.announce(metadata)
         if self._link is not None:
             self._link.limit = wire.MAX_VIDEO_BYTES
-
-    def _take_picture(self, picture: VideoFrame) -> None:
-        self._metrics.pictures_in += 1
-        if self._waiting_for_key and not picture.key:
-            self._metrics.dropped_pictures += 1
-            return
-        self._waiting_for_key = False
-        feed = self._pictures_feed()
-        if len(feed) >= PICTURES_KEPT:
-            # Without one of them the rest is of no use until a key frame.
-            self._metrics.dropped_pictures += len(feed) + 1
-            feed.take_all()
-            self._waiting_for_key = True
-            self.request_key_frame(picture.participant, picture.media_type)
-            return
-        feed.put(picture)
-
-    def _pictures_feed(self) -> Feed[VideoFrame]:
-        if self._video is None:
-            self._video = Feed(PICTURES_KEPT)
-            if self._closed:
-                self._video.end()
-        return self._video
 
     # What the worker does with it.
 
@@ -270,7 +222,7 @@ class LiveStream(contract.Stream):
         self._link = link
         self._roomy = False
         self._outbox.congested = False
-        if self._pictures:
+        if self._pictures.sources:
             link.limit = wire.MAX_VIDEO_BYTES
         link.attach(self)
 
@@ -283,9 +235,8 @@ class LiveStream(contract.Stream):
     async def finish(self, reason: str) -> None:
         """End it for the handler, and wait until its recordings are stored."""
         self._outbox.close()
-        for feed in (self._audio, self._dtmf, self._captions, self._voice, self._video):
-            if feed is not None:
-                feed.end()
+        for feed in (self._audio, self._dtmf, self._captions, self._voice, self._pictures):
+            feed.end()
         self._callback = None
         self._closed.set(reason)
         for recording in tuple(self._recordings):
@@ -311,7 +262,7 @@ class LiveStream(contract.Stream):
     @property
     def video(self) -> AsyncIterator[VideoFrame]:
         """See `Stream`."""
-        return self._pictures_feed()
+        return self._pictures.feed
 
     @property
     def voice(self) -> AsyncIterator[Voice]:
@@ -332,7 +283,7 @@ class LiveStream(contract.Stream):
     @property
     def pictures(self) -> Collection[VideoMetadata]:
         """See `Stream`."""
-        return self._pictures.values()
+        return self._pictures.sources.values()
 
     @property
     def dropped(self) -> int:
