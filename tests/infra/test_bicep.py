@@ -91,7 +91,7 @@ NEEDED_BY = {
     "keyVaultSecretsUser": ("infra/functions.bicep", "@Microsoft.KeyVault"),
     "acrPull": ("infra/worker.bicep", "registries: [{ server: registryServer, identity: identityId }]"),
     "monitoringMetricsPublisher": ("infra/functions.bicep", "Authorization=AAD"),
-    "contributor": ("functions/acs.py", "ManagedIdentityCredential"),
+    "contributor": ("functions/identity.py", "ManagedIdentityCredential"),
     "cognitiveServicesUser": ("infra/communication.bicep", "speech ? 'SystemAssigned'"),
 }
 
