@@ -90,10 +90,12 @@ async def possible(bot: CallBot, turn: Turn, event: Event, outside: Outside) -> 
         log.warning("%s is refused: %s", action.action, why)
         state = CallState.ESTABLISHED if answer_of(turn.actions) is None else CallState.INCOMING
         result = ConversationResult(id=history.facts.call_id, call_state=state, operation_outcome=failed(action, why))
-        # The same turn goes on.
+        # The same turn goes on; what comes before the refused action is sent.
+        sent = [] if history.media else turn.actions[: turn.actions.index(action)]
         before = history._replace(sequence=history.sequence - 1)
         event = replace(event, message=result, recording=None)
         turn = await complete(bot, take_turn(bot, before, event), event, outside)
+        turn = replace(turn, actions=[*sent, *turn.actions])
     return turn
 
 

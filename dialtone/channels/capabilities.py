@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from dialtone.channels.skype import prompts_of
+from dialtone.channels.skype import PHONE, prompts_of
 from dialtone.protocol import (
     Action,
     Answer,
@@ -66,13 +66,14 @@ def _same(action: str, option: str, acs: Way = EXACT, teams: Way = EXACT) -> Cap
 VIDEO: Final = Refused("acs calls carry audio only; accept audio, or leave the modalities out")
 WMA: Final = Refused("acs records wav and mp3; ask for one of them")
 CONSULT: Final = Refused("acs transfers without consultation; leave replaces_context out")
-MISSING_KIND: Final = Refused("acs transfers to 8:acs: and 8:orgid: users; use one of them")
+MISSING_KIND: Final = Refused("acs transfers to 8:acs: and 8:orgid: users and to 4: numbers; use one of them")
 TEAMS_MUTE: Final = Refused("Teams plays files only; set up the speech service, or upload the prompts as files")
 TEAMS_VIDEO: Final = Refused("Teams calls carry audio only here: pictures need a media platform on Windows")
 TEAMS_WORDS: Final = Refused(
     "Teams hears keys only; give each choice a key, or use a stream of a channel that has them"
 )
 TEAMS_TARGET: Final = Refused("Teams transfers to 8:orgid: users and to 4: numbers; use one of them")
+SKYPE_PHONE: Final = Refused(PHONE)
 TEAMS_USER: Final = Refused("a Teams phone call cannot be transferred to a Teams user; transfer it in Teams")
 PLACING: Final = Refused("placeCall has no rank in a workflow; place the call with call.place")
 _SILENCE: Final = Emulated("a file of silence that the functions serve")
@@ -157,6 +158,7 @@ TABLE: Final = (
     _same("recognize", "collectDigits.maxNumberOfDtmfs", _TWENTY, _TWENTY),
     _same("recognize", "collectDigits.stopTones"),
     _same("transfer", "target=8:acs:", teams=TEAMS_TARGET),
+    Capability("transfer", "target=4:", SKYPE_PHONE, EXACT, EXACT, EXACT),
     Capability("transfer", "target=8:orgid:", EXACT, EXACT, TEAMS_USER, EXACT),
     Capability("transfer", "target=8: and 29: of Skype", EXACT, MISSING_KIND, MISSING_KIND, TEAMS_TARGET),
     Capability("transfer", "replacesContext", EXACT, CONSULT, CONSULT, EXACT),

@@ -36,6 +36,7 @@ from dialtone.protocol import (
     Record,
     RecordingFormat,
     RosterUpdate,
+    Transfer,
     Workflow,
     WorkflowLinks,
     read_notification,
@@ -121,14 +122,22 @@ HOSTED: Final = "a call that was answered with media is its media handler's: pla
 ALONE: Final = "skype takes a media answer alone: await call.media_ended() after it"
 
 
+PHONE: Final = "skype transfers to 8: and 29: users; use one of them, or another channel"
+
+
+def _is_to_a_phone(action: Action) -> bool:
+    return isinstance(action, Transfer) and action.target.identity.startswith(rules.PHONE_KIND)
+
+
 def refused_of(actions: Sequence[Action], *, hosted: bool) -> tuple[Action, str] | None:
-    """The first action that the platform would not take in a call with media of the bot's own, and why.
+    """The first action that the platform would not take, and why: in any call a transfer to a telephone, in a call with
+    media of the bot's own almost all.
 
     The media answer stands alone, and nothing follows it but the end of the call, which is no action but a DELETE
     (`dialtone.protocol.rules`, rule 24).
     """
     if not hosted:
-        return None
+        return next(((action, PHONE) for action in actions if _is_to_a_phone(action)), None)
     if actions and isinstance(actions[0], AnswerAppHostedMedia):
         return (actions[1], ALONE) if len(actions) > 1 else None
     return next(((action, HOSTED) for action in actions if not isinstance(action, Hangup)), None)

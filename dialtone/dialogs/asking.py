@@ -255,7 +255,9 @@ class Asking:
 
     @word
     async def transfer(self, target: str) -> bool:
-        """Hand the call over to another participant, `8:` or `29:` and their Skype name.
+        """Hand the call over to another participant: whom the channel transfers to is in docs/reference/channels.md.
+
+        On Skype that is `8:` or `29:` and a Skype name; a telephone (`4:+15550100`) is refused there, as if it failed.
 
         Returns whether the platform did it; after a transfer this leg is over, and the dialog should return.
         """

@@ -90,6 +90,7 @@ EXAMPLES: dict[tuple[str, str], Action] = {
         operation_id="q", collect_digits=CollectDigits(stop_tones=["#"])
     ),
     ("transfer", "target=8:acs:"): transfer("8:acs:one"),
+    ("transfer", "target=4:"): transfer("4:+15550100"),
     ("transfer", "target=8:orgid:"): transfer("8:orgid:one"),
     ("transfer", "target=8: and 29: of Skype"): transfer("29:one"),
     ("transfer", "replacesContext"): transfer("8:orgid:one", replaces_context="other"),

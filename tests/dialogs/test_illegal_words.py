@@ -100,7 +100,7 @@ CASES: list[tuple[Word, str, str, str]] = [
     (records(stop_tones="x"), "DTMF_INVALID", "record.stopTones", "0-9"),
     (lambda call: call.record(""), "PROMPT_EMPTY", "record.playPrompt.prompts.0.value", "text"),
     (records(max_seconds="long"), "WRONG_TYPE", "record.maxDurationInSeconds", "type"),
-    (lambda call: call.transfer("4:+15550100"), "TRANSFER_TARGET_KIND", "transfer.target.identity", "8: or 29:"),
+    (lambda call: call.transfer("5:+15550100"), "TRANSFER_TARGET_KIND", "transfer.target.identity", "8: or 29:"),
     (lambda call: call.transfer(""), "TRANSFER_TARGET_KIND", "transfer.target.identity", "8: or 29:"),
 ]
 

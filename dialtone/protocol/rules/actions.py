@@ -26,6 +26,7 @@ from dialtone.protocol.rules.limits import (
     INTERDIGIT_S,
     LEG_METADATA_MAX,
     MAX_SILENCE_S,
+    PHONE_KIND,
     PROMPT_SILENCE_MAX_MS,
     PROMPT_TEXT_MAX,
     RECORD_DURATION_S,
@@ -204,13 +205,8 @@ def _collect_digits(digits: CollectDigits) -> None:
 
 
 def _transfer(action: Transfer) -> None:
-    if not action.target.identity.startswith(TRANSFER_KINDS):
-        raise ContractViolation(
-            "TRANSFER_TARGET_KIND",
-            "a call is transferred to a Skype user",
-            field="target.identity",
-            fix="use an identity that starts with 8: or 29:",
-        )
+    if not action.target.identity.startswith((*TRANSFER_KINDS, PHONE_KIND)):
+        raise _transfer_kind()
     if action.target.originator:
         raise ContractViolation(
             "TRANSFER_TARGET_ORIGINATOR",
@@ -218,6 +214,21 @@ def _transfer(action: Transfer) -> None:
             field="target.originator",
             fix="set it to false",
         )
+
+
+def check_transfer(action: Transfer) -> None:
+    """Rule 19 as the Skype platform has it: no telephone. Raises `ContractViolation`."""
+    if action.target.identity.startswith(PHONE_KIND):
+        raise _transfer_kind()
+
+
+def _transfer_kind() -> ContractViolation:
+    return ContractViolation(
+        "TRANSFER_TARGET_KIND",
+        "a call is transferred to a Skype user",
+        field="target.identity",
+        fix="use an identity that starts with 8: or 29:",
+    )
 
 
 def _place_call(action: PlaceCall) -> None:

@@ -26,6 +26,9 @@ LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 TRANSFER_KINDS: Final = ("8:", "29:")
 """How the identity of a transfer's target begins; the contract of 2016 took only the first."""
 
+PHONE_KIND: Final = "4:"
+"""How a telephone's identity begins. The Skype platform transfers to none; other channels do."""
+
 LEG_METADATA_MAX: Final = 1024
 """Characters of a placeCall's participantLegMetadata."""
 

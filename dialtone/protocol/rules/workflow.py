@@ -1,8 +1,8 @@
 """Rules 4 to 8: workflows. The rules are in `dialtone.protocol.rules`."""
 
-from dialtone.protocol.actions import Action
+from dialtone.protocol.actions import Action, Transfer
 from dialtone.protocol.media import MediaWorkflow
-from dialtone.protocol.rules.actions import check_action
+from dialtone.protocol.rules.actions import check_action, check_transfer
 from dialtone.protocol.rules.common import app_state, link
 from dialtone.protocol.rules.limits import RANKS, REPEATABLE, STANDALONE
 from dialtone.protocol.violation import ContractViolation
@@ -12,6 +12,12 @@ from dialtone.protocol.workflow import Workflow
 def check_workflow(workflow: Workflow, *, loopback_http: bool = False) -> None:
     """Rules 4 to 19. With `loopback_http` a link may also be http to this machine, for a bot under development."""
     check_actions(workflow.actions)
+    for index, action in enumerate(workflow.actions):
+        if isinstance(action, Transfer):
+            try:
+                check_transfer(action)
+            except ContractViolation as violation:
+                raise violation.under(f"actions.{index}") from None
     check_envelope(workflow, loopback_http=loopback_http)
 
 
