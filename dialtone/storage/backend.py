@@ -87,7 +87,7 @@ class Container(Protocol):
     async def blobs(self, prefix: str = "", *, limit: int | None = None, metadata: bool = False) -> list[Blob]:
         """The blobs whose names start with `prefix`, in the order of their names; with their metadata if asked for."""
 
-    def pages(self, prefix: str = "", *, size: int = 1000) -> AsyncIterator[list[Blob]]:
+    def pages(self, prefix: str = "", *, size: int = 250) -> AsyncIterator[list[Blob]]:
         """The same, with their metadata, in lists of `size` at most: however many there are, one list is in memory."""
 
     async def delete(self, name: str) -> None:

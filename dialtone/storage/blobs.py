@@ -15,7 +15,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
 
 from dialtone.storage.backend import Blob
-from dialtone.storage.failures import guard
+from dialtone.storage.failures import AUDIO_BYTES_PER_SECOND, guard
 
 if TYPE_CHECKING:
     from azure.storage.blob.aio import BlobClient, BlobServiceClient, ContainerClient
@@ -131,7 +131,7 @@ class AzureContainer:
                         break
         return found
 
-    async def pages(self, prefix: str = "", *, size: int = 1000) -> AsyncIterator[list[Blob]]:
+    async def pages(self, prefix: str = "", *, size: int = 250) -> AsyncIterator[list[Blob]]:
         """See `Container`."""
         from azure.core.exceptions import ResourceNotFoundError
 
@@ -140,7 +140,8 @@ class AzureContainer:
             name_starts_with=prefix or None, include=["metadata"], results_per_page=size
         ).by_page()
         while True:
-            async with guard(f"listing container {self._name}"):
+            # Nobody on a line waits for a whole listing.
+            async with guard(f"listing container {self._name}", size=16 * AUDIO_BYTES_PER_SECOND):
                 try:
                     page = [_blob(properties) async for properties in await anext(listing)]
                 except (StopAsyncIteration, ResourceNotFoundError):

@@ -103,7 +103,7 @@ class MemoryContainer:
         names = sorted(name for name in self._blobs if name.startswith(prefix))[:limit]
         return [self._blobs[name][0] for name in names]
 
-    async def pages(self, prefix: str = "", *, size: int = 1000) -> AsyncIterator[list[Blob]]:
+    async def pages(self, prefix: str = "", *, size: int = 250) -> AsyncIterator[list[Blob]]:
         """See `Container`."""
         found = await self.blobs(prefix)
         for start in range(0, len(found), size):
