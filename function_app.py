@@ -2,12 +2,13 @@
 
 import azure.functions as func
 
-from functions import acs, calls, canary, health, prompts, recordings, signals, sweeper, teams
+from functions import acs, calls, canary, console, health, prompts, recordings, signals, sweeper, teams
 
 app = func.FunctionApp()
 app.register_functions(acs.blueprint)
 app.register_functions(calls.blueprint)
 app.register_functions(canary.blueprint)
+app.register_functions(console.blueprint)
 app.register_functions(health.blueprint)
 app.register_functions(prompts.blueprint)
 app.register_functions(recordings.blueprint)

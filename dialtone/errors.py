@@ -12,6 +12,7 @@
     │   ├── BadMessage             not JSON, a member missing, of the wrong type or against a rule (400)
     │   ├── AppStateRejected       appState is missing, was tampered with, or belongs to another call (400)
     │   ├── BodyTooLarge           the body is over the limit (400)
+    │   ├── NotFound               there is nothing of this name (404)
     │   ├── CallUnknown            no call has the id that is named (404)
     │   ├── CallOver               the call that is named has ended (409)
     │   └── Unauthorized           the request carries no proof that it comes from the platform (401)
@@ -142,6 +143,13 @@ class BodyTooLarge(PlatformError):
     """The body of a request is over the limit."""
 
     code = "BODY_TOO_LARGE"
+
+
+class NotFound(PlatformError):
+    """There is nothing of this name."""
+
+    code = "NOT_FOUND"
+    http_status = 404
 
 
 class CallUnknown(PlatformError):

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dialtone.storage import Recording, Storage, call_key, open_storage
-from dialtone.storage.keys import day_of
+from dialtone.storage import Recording, Storage, open_storage
+from dialtone.storage.story import recordings_of
 
 TOLERANCE_S: Final = 0.2
 """How far the length of a stored recording may be from what the platform said."""
@@ -96,18 +96,12 @@ async def _read(storage: Storage, call_id: str) -> Stored:
         first = await storage.calls.get(call_id, 0)
         if latest is None or first is None:
             return Stored(call_id, 0, "", [])
-        recordings = await recordings_of(storage, first.at, call_id)
+        recordings = await recordings_of(storage.recordings, first.at, call_id)
         return Stored(
             call_id, latest.sequence + 1, latest.failed, [await _listen(storage, each) for each in recordings]
         )
     finally:
         await storage.close()
-
-
-async def recordings_of(storage: Storage, started: float, call_id: str) -> list[Recording]:
-    """The recordings of a call that began at `started` (Unix seconds). Raises StorageUnavailable."""
-    day = day_of(started)
-    return await storage.recordings.list(f"{day[:4]}/{day[4:6]}/{day[6:]}/{call_key(call_id)}/")
 
 
 async def _listen(storage: Storage, recording: Recording) -> StoredRecording:

@@ -36,7 +36,7 @@ NAME = acs.NAME
 BODY_MAX = 1024 * 1024
 """Bytes of a body: Event Grid's limit."""
 
-Token = Callable[[str | None], Awaitable[None]]
+Token = Callable[[str | None], Awaitable[object]]
 
 
 async def event_grid(request: func.HttpRequest) -> None:

@@ -26,6 +26,9 @@
 | DIALTONE_PROMPT_EVENTS_KEY         | secret of Event Grid's address for uploads, as `?key=`      | none: no events   |
 | DIALTONE_MEDIA_URL                 | address of the media worker, `wss://host`                   | none: no media    |
 | DIALTONE_TICKET_KEY                | key of the media worker's tickets, base64                   | with media        |
+| DIALTONE_CONSOLE                   | the console: `off`, `entra`, or `loopback`                  | off               |
+| DIALTONE_CONSOLE_APP               | application id of the console in Entra                      | with entra        |
+| DIALTONE_CONSOLE_AUTHORITY         | `https://login.microsoftonline.com/<tenant id>`             | with entra        |
 | DIALTONE_MAX_BODY                  | bytes that a request may have                               | 52428800          |
 | DIALTONE_CALLERS                   | callers in recordings: `shown`, `masked` or `hashed`        | shown             |
 | DIALTONE_RETENTION                 | days that recordings are kept, by class: `standard=30,...`  | for ever          |
@@ -58,6 +61,7 @@ from dialtone.storage.keeper import retention
 
 Way = Literal["function-key", "jwt", "certificate", "loopback"]
 Revocation = Literal["require", "allow"]
+Console = Literal["off", "entra", "loopback"]
 
 JWT_METADATA: Final = "https://login.botframework.com/v1/.well-known/openidconfiguration"
 
@@ -90,6 +94,9 @@ class Settings:
     prompt_events_key: str = ""
     media_url: str = ""
     ticket_key: str = ""
+    console: Console = "off"
+    console_app: str = ""
+    console_authority: str = ""
     max_body: int = 50 * 1024 * 1024
     callers: Callers = Callers.SHOWN
     retention: Mapping[str, int] = field(default_factory=dict, hash=False)
@@ -132,6 +139,11 @@ class Settings:
             prompt_events_key=environment.get("DIALTONE_PROMPT_EVENTS_KEY", ""),
             media_url=_media_url(environment.get("DIALTONE_MEDIA_URL", "")),
             ticket_key=environment.get("DIALTONE_TICKET_KEY", ""),
+            console=(console := _console(environment)),
+            console_app=_text(
+                environment, "DIALTONE_CONSOLE_APP", console == "entra", "set it to the application id of the console"
+            ),
+            console_authority=_authority(environment, console),
             max_body=int(_number(environment, "DIALTONE_MAX_BODY", 50 * 1024 * 1024)),
             callers=_callers(environment),
             retention=retention(environment.get("DIALTONE_RETENTION", "")),
@@ -214,6 +226,29 @@ def _media_url(url: str) -> str:
 
 _SOCKETS: Final = {"http": "ws", "https": "wss"}
 _HTTP: Final = {"ws": "http", "wss": "https"}
+
+
+def _console(environment: Mapping[str, str]) -> Console:
+    text = environment.get("DIALTONE_CONSOLE") or "off"
+    known: tuple[Console, ...] = get_args(Console)
+    for way in known:
+        if way == text:
+            return way
+    raise ConfigurationError(
+        f"{text!r} is no way to use the console", field="DIALTONE_CONSOLE", fix=f"use one of {', '.join(known)}"
+    )
+
+
+def _authority(environment: Mapping[str, str], console: Console) -> str:
+    name = "DIALTONE_CONSOLE_AUTHORITY"
+    url = _text(environment, name, console == "entra", "set it to https://login.microsoftonline.com/<tenant id>")
+    if url and (not is_private(url) or url.rstrip("/").rpartition("/")[2] in ("common", "organizations", "consumers")):
+        raise ConfigurationError(
+            "it is not the https address of one tenant",
+            field=name,
+            fix="set it to https://login.microsoftonline.com/<tenant id>",
+        )
+    return url.rstrip("/")
 
 
 def _metadata(url: str) -> str:

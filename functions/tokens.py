@@ -83,11 +83,11 @@ class Tokens:
         self._required = claims
         self._keys = Document(lambda: read_keys(metadata), life=KEYS_LIFE_S, clock=ages)
         self._jwt = jwt.PyJWT()
-        self._known: dict[bytes, float] = {}
+        self._known: dict[bytes, tuple[float, Mapping[str, Any]]] = {}
         self._known_by: Keys | None = None
 
-    async def verify(self, header: str | None) -> None:
-        """Verify the value of an Authorization header.
+    async def verify(self, header: str | None) -> Mapping[str, Any]:
+        """Verify the value of an Authorization header, and give the claims of its token.
 
         Raises `Unauthorized` (rule 1), `Forbidden` (rule 2) and `DependencyError` (rule 3).
         """
@@ -97,12 +97,14 @@ class Tokens:
         if keys is not self._known_by:
             self._known.clear()
             self._known_by = keys
-        if self._known.get(digest, 0.0) > self._clock():
-            return
+        until, claims = self._known.get(digest, (0.0, {}))
+        if until > self._clock():
+            return claims
         claims = await self._claims(token)
         if len(self._known) >= _MAX_KEPT:
             del self._known[next(iter(self._known))]
-        self._known[digest] = int(claims["exp"]) + self._skew
+        self._known[digest] = int(claims["exp"]) + self._skew, claims
+        return claims
 
     async def _claims(self, token: str) -> dict[str, Any]:
         key_id = _key_id(token)

@@ -424,6 +424,7 @@ class Turns:
             done=history.done,
             failed=_failed(turn),
             changes=dumps([change.document() for change in turn.changes]) if turn.changes else "",
+            took=max(0.0, round(self.clock() - event.at, 3)),
         )
 
     async def _commit(self, before: History | None, turn: Turn, row: TurnRow) -> Reply:

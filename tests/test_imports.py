@@ -25,6 +25,8 @@ ROOMS = [
     "dialtone.loading",
     "dialtone.channels",
     "dialtone.storage",
+    "dialtone.drawing",
+    "dialtone.layered",
 ]
 FACE = "dialtone"
 """The package itself: what `from dialtone import ...` gives."""
@@ -53,6 +55,8 @@ ALLOWED: dict[str, set[str]] = {
         "dialtone.privacy",
         "dialtone.telemetry",
     },
+    "dialtone.drawing": {"dialtone.dialogs"},
+    "dialtone.layered": {"dialtone.dialogs", "dialtone.drawing"},
     FACE: {"dialtone.dialogs", "dialtone.media", "dialtone.errors"},
     COMMANDS: {FACE, *ROOMS},
     "functions": {FACE, *ROOMS},

@@ -16,6 +16,7 @@ from dialtone.storage.backend import Backend
 from dialtone.storage.calls import (
     CALLS_TABLE,
     INDEX_TABLE,
+    CallPage,
     CallRecord,
     CallStore,
     MediaRow,
@@ -50,6 +51,7 @@ __all__ = [
     "RECORDINGS_CONTAINER",
     "VERSIONS_CONTAINER",
     "AuditLog",
+    "CallPage",
     "CallRecord",
     "CallStore",
     "DataStore",

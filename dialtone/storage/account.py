@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ssl import SSLContext, create_default_context
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from dialtone.errors import ConfigurationError
 from dialtone.storage.blobs import AzureContainer
@@ -168,7 +168,13 @@ class AzureAccount:
         async with guard("getting a token"):
             return (await credential.get_token(scope)).token
 
-    async def link(self, container: str, blob: str, seconds: float, content_type: str) -> str:
+    @property
+    def links_from(self) -> str:
+        """See `Backend`."""
+        parts = urlsplit(self.address.blob_endpoint)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    async def link(self, container: str, blob: str, seconds: float, content_type: str, save_as: str = "") -> str:
         """A read link to one blob (rule 4), served with this content type whatever type it was uploaded with."""
         from azure.storage.blob import BlobSasPermissions, generate_blob_sas
 
@@ -182,6 +188,7 @@ class AzureAccount:
             permission=BlobSasPermissions(read=True),
             expiry=expiry,
             content_type=content_type,
+            content_disposition=f'attachment; filename="{save_as}"' if save_as else None,
             protocol="https" if self.address.blob_endpoint.startswith("https:") else "https,http",
         )
         return f"{self.address.blob_endpoint}/{container}/{quote(blob)}?{signature}"

@@ -96,8 +96,10 @@ class Container(Protocol):
     def staged(self, name: str, content_type: str) -> "Staged":
         """Write a blob part by part, in place of what is there."""
 
-    async def link(self, name: str, seconds: float, content_type: str) -> str:
-        """A link that lets whoever has it read this one blob for so many seconds."""
+    async def link(self, name: str, seconds: float, content_type: str, *, save_as: str = "") -> str:
+        """A link that lets whoever has it read this one blob for so many seconds; browsers save it under the name
+        `save_as`, where one is given, instead of showing it.
+        """
 
 
 class Staged(Protocol):
@@ -123,6 +125,10 @@ class Queue(Protocol):
 
 class Backend(Protocol):
     """A storage account, or what stands in for one."""
+
+    @property
+    def links_from(self) -> str:
+        """The origin of its links, as `https://host`; `data:` where they hold the content."""
 
     def table(self, name: str) -> Table:
         """The table of this name."""

@@ -166,9 +166,9 @@ class AzureContainer:
         """See `Container`."""
         return AzureStaged(self, name, content_type)
 
-    async def link(self, name: str, seconds: float, content_type: str) -> str:
+    async def link(self, name: str, seconds: float, content_type: str, *, save_as: str = "") -> str:
         """See `Container`."""
-        return await self._account.link(self._name, name, seconds, content_type)
+        return await self._account.link(self._name, name, seconds, content_type, save_as)
 
     async def client(self) -> "ContainerClient":
         """The SDK's client of this container."""

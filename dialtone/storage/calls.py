@@ -14,7 +14,8 @@ Journal (table `calls`)
 Lists (table `callindex`)
   6. A call has a row among the calls of its day, the UTC day of its start, from its start for ever, and a row among
      the open calls from its start to its end. Both lists are spread over 8 partitions and sorted by start, the newest
-     first.
+     first. It has a row among the calls of its caller, too, and among those of its day that failed, or were lost, once
+     it has ended so: whoever searches reads the partitions of what is searched for, and no others.
   7. Nothing makes both rows, or the journal and the lists, change as one. The end is written to the day before the row
      among the open calls is removed, so a crash in between leaves a call open that has ended, never the other way
      round. Whoever sweeps the open calls asks the journal what became of them and closes them again.
@@ -44,6 +45,13 @@ _ROSTER: Final = "roster"
 _SIGNAL: Final = "signal-"
 _SAVED: Final = "saved-"
 _DAY: Final = re.compile(r"[0-9]{8}")
+_PLACE: Final = re.compile(r"[0-9]{13}-[A-Za-z0-9_=~-]{1,200}")
+_LISTED: Final = ("failed", "lost")
+"""Outcomes that have a list of their own; most calls are completed, and are found among all of their day."""
+
+OPEN: Final = "open"
+LOOKS: Final = 10
+"""Ranges that a search reads for one page, where rows are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,7 @@ class TurnRow:
     `entries` is JSON: what the turn adds to the history. `reset` says that the history starts anew with this row.
     `reply`, `content_type` and `status` are what was answered. `at` is in Unix seconds. `done` says that the call is
     over; `failed` is empty or says in one line why it failed. `changes` is JSON: what the turn changes of users' data.
+    `took` is how many seconds the caller waited for it.
     """
 
     call_id: str
@@ -69,6 +78,7 @@ class TurnRow:
     done: bool
     failed: str
     changes: str = ""
+    took: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +139,14 @@ class CallRecord:
     outcome: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    """A part of a list of calls. `next` says where it goes on, empty when there is no more."""
+
+    records: list[CallRecord]
+    next: str
+
+
 class CallStore:
     """The journal and the lists. Every method raises StorageUnavailable."""
 
@@ -174,6 +192,11 @@ class CallStore:
     async def is_saved(self, call_id: str, sequence: int) -> bool:
         """Whether `mark_saved` was said of a turn."""
         return await self._turns.get(call_key(call_id), f"{_SAVED}{sequence}") is not None
+
+    async def turns(self, call_id: str, *, limit: int = 1000) -> list[TurnRow]:
+        """The turns of a call, oldest first: the latest `limit` of them."""
+        rows = await self._turns.scan(call_key(call_id), limit=limit, last=lambda row: not _is_turn(row))
+        return [_turn_of_entity(call_id, row) for row in reversed(rows) if _is_turn(row)]
 
     async def note(self, row: NoteRow) -> bool:
         """Add a notification; False, and nothing written, when its Message-ID is there already."""
@@ -254,7 +277,7 @@ class CallStore:
     async def open(self, record: CallRecord) -> None:
         """List a call that has started. Doing it twice is once; a call that has ended is not opened again."""
         rows = _Rows(record)
-        _, is_new = await together(self._index.insert(rows.open), self._index.insert(rows.of_day))
+        is_new, *_ = await together(*(self._index.insert(row) for row in (rows.of_day, rows.open, *rows.of_caller)))
         if not is_new:
             listed = await self._index.get(rows.of_day["PartitionKey"], rows.of_day["RowKey"])
             if listed is not None and "ended" in listed:
@@ -267,7 +290,7 @@ class CallStore:
         if record.ended is None or not record.outcome:
             raise ValueError("a call is closed with the time that it ended and its outcome")
         rows = _Rows(record)
-        await self._index.put(rows.of_day)
+        await together(*(self._index.put(row) for row in (rows.of_day, *rows.of_caller, *rows.of_outcome)))
         await self._index.delete(rows.open["PartitionKey"], rows.open["RowKey"])
 
     async def open_calls(
@@ -285,10 +308,47 @@ class CallStore:
         those that follow that one in the list. Raises BotError when the day is not written so.
         """
         if not _DAY.fullmatch(day):
-            raise BotError(
-                "a day is eight digits", field="day", fix="write it as yyyymmdd, such as 20270131", code="DAY_FORMAT"
-            )
+            raise _no_day()
         return await self._list((f"day-{day}-{number}" for number in range(SHARDS)), _next_key(after), limit)
+
+    async def search(
+        self,
+        *,
+        day: str = "",
+        caller: str = "",
+        outcome: str = "",
+        before: float | None = None,
+        after: str = "",
+        limit: int = 50,
+    ) -> CallPage:
+        """Calls, the newest first: `limit` of them at most, from where the page before ended (`after`).
+
+        `caller` is a whole identity, `outcome` is `open`, `completed`, `failed` or `lost`, `before` a time in Unix
+        seconds. Without a caller a `day`, `yyyymmdd`, is needed, but for open calls. One call reads LOOKS * 8 times
+        `limit` rows at most; a page may have fewer calls than there are, or none, and go on. Raises BotError.
+        """
+        if after and not _PLACE.fullmatch(after):
+            raise BotError(
+                "this is no place in a list", field="after", fix="use what the page before gave", code="LIST_PLACE"
+            )
+        partitions = _partitions(day, caller, outcome)
+        first = max(f"{time_key(before)}~" if before is not None else "", f"{after}!" if after else "")
+        found: list[CallRecord] = []
+        place = ""
+        for _ in range(LOOKS):
+            parts = await together(*(self._index.scan(part, first=first, limit=limit) for part in partitions))
+            rows = sorted((row for part in parts for row in part), key=lambda row: str(row["RowKey"]))[:limit]
+            for row in rows:
+                place = str(row["RowKey"])
+                record = _record_of_entity(row)
+                if _fits(record, day, outcome):
+                    found.append(record)
+                    if len(found) == limit:
+                        return CallPage(found, place)
+            if len(rows) < limit:
+                return CallPage(found, "")
+            first = f"{place}!"
+        return CallPage(found, place)
 
     async def _list(self, partitions: Iterable[str], first: str, limit: int) -> list[CallRecord]:
         if limit < 1:
@@ -299,7 +359,7 @@ class CallStore:
 
 
 class _Rows:
-    """The two rows of a call in the lists."""
+    """The rows of a call in the lists."""
 
     def __init__(self, record: CallRecord) -> None:
         key = call_key(record.call_id)
@@ -312,7 +372,35 @@ class _Rows:
         if record.ended is not None:
             row["ended"] = record.ended
             row["outcome"] = record.outcome
-        self.of_day: Entity = row | {"PartitionKey": f"day-{day_of(record.started)}-{number}"}
+        day = day_of(record.started)
+        self.of_day: Entity = row | {"PartitionKey": f"day-{day}-{number}"}
+        caller = f"caller-{call_key(record.caller)}"
+        self.of_caller: list[Entity] = [row | {"PartitionKey": caller}] if record.caller else []
+        listed = record.outcome in _LISTED
+        self.of_outcome: list[Entity] = [row | {"PartitionKey": f"{record.outcome}-{day}-{number}"}] if listed else []
+
+
+def _partitions(day: str, caller: str, outcome: str) -> list[str]:
+    """The partitions that hold what is searched for. Raises BotError."""
+    if caller:
+        return [f"caller-{call_key(caller)}"]
+    if outcome == OPEN:
+        return [f"open-{number}" for number in range(SHARDS)]
+    if not _DAY.fullmatch(day):
+        raise _no_day()
+    list_name = outcome if outcome in _LISTED else "day"
+    return [f"{list_name}-{day}-{number}" for number in range(SHARDS)]
+
+
+def _fits(record: CallRecord, day: str, outcome: str) -> bool:
+    """Whether a call is what is searched for, where its partition does not say so."""
+    return (not day or day_of(record.started) == day) and (not outcome or (record.outcome or OPEN) == outcome)
+
+
+def _no_day() -> BotError:
+    return BotError(
+        "a day is eight digits", field="day", fix="write it as yyyymmdd, such as 20270131", code="DAY_FORMAT"
+    )
 
 
 def _is_turn(entity: Entity) -> bool:
@@ -372,6 +460,7 @@ def _entity_of_turn(row: TurnRow) -> Entity:
         "reset": row.reset,
         "status": row.status,
         "at": row.at,
+        "took": row.took,
         "done": row.done,
     }
     for name, text in texts.items():
@@ -395,4 +484,5 @@ def _turn_of_entity(call_id: str, entity: Entity) -> TurnRow:
         done=entity["done"],
         failed=text_of(entity, "failed"),
         changes=text_of(entity, "changes") if "changes" in entity else "",
+        took=float(entity.get("took", 0.0)),
     )

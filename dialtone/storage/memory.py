@@ -117,7 +117,7 @@ class MemoryContainer:
         """See `Container`."""
         return MemoryStaged(self, name, content_type)
 
-    async def link(self, name: str, seconds: float, content_type: str) -> str:
+    async def link(self, name: str, seconds: float, content_type: str, *, save_as: str = "") -> str:
         """A `data:` link that holds the content itself, for nobody serves this memory; it does not expire."""
         _, data = self._blobs.get(name, (None, b""))
         return f"data:{content_type};base64,{base64.b64encode(data).decode()}"
@@ -156,6 +156,8 @@ class MemoryQueue:
 
 class MemoryBackend:
     """A storage account in memory."""
+
+    links_from = "data:"
 
     def __init__(self) -> None:
         self._queues: dict[str, MemoryQueue] = {}

@@ -148,10 +148,13 @@ class RecordingStore:
         blobs = await self._container.blobs(prefix, limit=limit, metadata=True)
         return [recording_of(blob) for blob in blobs if "sha256" in blob.metadata]
 
-    async def link(self, path: str, seconds: float = 600) -> str:
-        """A link that lets whoever has it read this recording for so many seconds, up to a day."""
-        ending = path.rpartition(".")[2]
-        return await self._container.link(path, seconds, _CONTENT_TYPES.get(ending, "application/octet-stream"))
+    async def link(self, path: str, seconds: float = 600, *, download: bool = False) -> str:
+        """A link that lets whoever has it read this recording for so many seconds, up to a day; with `download`,
+        browsers save it.
+        """
+        name = path.rpartition("/")[2]
+        kind = _CONTENT_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+        return await self._container.link(path, seconds, kind, save_as=name if download else "")
 
     async def read(self, path: str) -> bytes:
         """The sound of a recording. Raises BotError when there is none at this path."""

@@ -25,6 +25,8 @@ class Node:
     line: Line = NOWHERE
     action: str = ""
     again: list[str] = field(default_factory=list)
+    marks: set[str] = field(default_factory=set)
+    """Fingerprints that a journal has of its question; none of what asks nothing."""
 
 
 @dataclass(slots=True)
@@ -81,7 +83,10 @@ class _Known:
     def of_state(self, flow: Flow, state: State) -> Node:
         # Choices of one line that are asked with another prompt are other questions.
         line = state.line if state.kind in ("asks", "works") else NOWHERE
-        return self._node(flow, (state.kind, state.what, line), state.kind, (state.what,), line, state.action)
+        node = self._node(flow, (state.kind, state.what, line), state.kind, (state.what,), line, state.action)
+        if state.mark:
+            node.marks.add(state.mark)
+        return node
 
     def of_said(self, flow: Flow, said: tuple[str, ...], before: Node) -> Node:
         return self._node(flow, ("says", said, before.number), "says", said, NOWHERE, "")

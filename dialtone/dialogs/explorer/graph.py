@@ -71,8 +71,8 @@ class Edge:
 class State:
     """Where a call waits (`asks` the caller, `works`), begins or `ends`.
 
-    `what` is what it asks or runs, or how it ends; `action` the action of the contract that it waits for. `explored`
-    is false where the walk was given up.
+    `what` is what it asks or runs, or how it ends; `action` the action of the contract that it waits for; `mark` the
+    fingerprint that a journal has of its request. `explored` is false where the walk was given up.
     """
 
     number: int
@@ -80,6 +80,7 @@ class State:
     what: str
     line: Line = NOWHERE
     action: str = ""
+    mark: str = ""
     depth: int = 0
     edges: list[Edge] = field(default_factory=list)
     reached_by: Edge | None = None

@@ -235,6 +235,7 @@ class _Walk:
         if number is None:
             state = self._new(kind, what, line)
             state.action = turn.actions[-1].action if kind == "asks" else ""
+            state.mark = turn.history.pending if kind == "asks" else ""
             state.depth = self.found.states[edge.source].depth + (self.found.states[edge.source].kind != "begins")
             state.reached_by, state.explored = edge, kind == "ends"
             number = self._known[key] = state.number
