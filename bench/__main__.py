@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import acs, callbacks, dialogs, explore, imports, jwt, keeping, lab, media, prompts, soak, turn
+from bench import acs, callbacks, console, dialogs, explore, imports, jwt, keeping, lab, media, prompts, soak, turn
 
 TABLES = {
     "turn": turn.run,
@@ -17,6 +17,7 @@ TABLES = {
     "soak": soak.run,
     "acs": acs.run,
     "prompts": prompts.run,
+    "console": console.run,
 }
 
 unknown = [name for name in sys.argv[1:] if name not in TABLES]

@@ -28,8 +28,8 @@ class Counted(MemoryContainer):
         self.requests += 1
         return await super().blobs(prefix, limit=limit, metadata=metadata)
 
-    async def link(self, name: str, seconds: float, content_type: str) -> str:
-        return await self._account.link(VERSIONS_CONTAINER, name, seconds, content_type)
+    async def link(self, name: str, seconds: float, content_type: str, *, save_as: str = "") -> str:
+        return await self._account.link(VERSIONS_CONTAINER, name, seconds, content_type, save_as)
 
 
 async def _measure() -> list[list[str]]:

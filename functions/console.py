@@ -7,10 +7,11 @@
 
 import json
 import os
+from collections.abc import Awaitable
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import azure.functions as func
@@ -35,6 +36,8 @@ LINK_S: Final = 300
 """Seconds that a link to a recording or a prompt is good for."""
 
 BODY_MAX: Final = 4096
+
+T = TypeVar("T")
 _PAGES: Final = Path(__file__).parent / "pages"
 _TYPES: Final = {
     ".html": "text/html; charset=utf-8",
@@ -73,7 +76,7 @@ async def console_me(req: func.HttpRequest) -> func.HttpResponse:
 async def console_calls(req: func.HttpRequest) -> func.HttpResponse:
     """Calls: `day`, `outcome`, `caller`, `before` (Unix seconds) and `after`, the place where the last page ended."""
     before = req.params.get("before", "")
-    page = await _storage().calls.search(
+    search = _storage().calls.search(
         day=req.params.get("day", ""),
         caller=req.params.get("caller", ""),
         outcome=req.params.get("outcome", ""),
@@ -81,6 +84,7 @@ async def console_calls(req: func.HttpRequest) -> func.HttpResponse:
         after=req.params.get("after", ""),
         limit=PAGE,
     )
+    page = await _done(search)
     return _json({"calls": [await _call(record) for record in page.records], "next": page.next})
 
 
@@ -157,7 +161,7 @@ async def console_preview(req: func.HttpRequest) -> func.HttpResponse:
     """What the `version` of `slot` sounds like: a short link, or the text."""
     asked, prompts = _body(req), _storage().prompts
     slot, version = str(asked.get("slot", "")), str(asked.get("version", ""))
-    data = await _heard(prompts.read(slot, version))
+    data = await _done(prompts.read(slot, version))
     if version.endswith(".wav"):
         return _json({"url": await prompts.preview(slot, version, LINK_S)})
     return _json({"text": data.decode()})
@@ -173,7 +177,7 @@ async def console_upload(req: func.HttpRequest) -> func.HttpResponse:
         )
     who = operator().who
     await _storage().audit.write(who, "prompt.upload", file[:200], bytes=len(data))
-    return _json(asdict(await _heard(_storage().prompts.put(file, data, by=who))))
+    return _json(asdict(await _done(_storage().prompts.put(file, data, by=who))))
 
 
 @route(blueprint, "console/api/prompts/rollback", "POST", verifier=writer)
@@ -182,7 +186,7 @@ async def console_rollback(req: func.HttpRequest) -> func.HttpResponse:
     asked, who = _body(req), operator().who
     slot, version = str(asked.get("slot", "")), str(asked.get("version", ""))
     await _storage().audit.write(who, "prompt.rollback", slot[:200], version=version[:100])
-    return _json(asdict(await _heard(_storage().prompts.roll_back(slot, version, by=who))))
+    return _json(asdict(await _done(_storage().prompts.roll_back(slot, version, by=who))))
 
 
 @route(blueprint, "console/api/prompts", "DELETE", verifier=writer)
@@ -273,8 +277,8 @@ def _json(document: dict[str, Any]) -> func.HttpResponse:
     return func.HttpResponse(text, headers=headers, mimetype="application/json")
 
 
-async def _heard(work: Any) -> Any:
-    """What becomes of a prompt; a refusal is the uploader's to mend (400), not ours."""
+async def _done(work: Awaitable[T]) -> T:
+    """What comes of what the page asks; what is wrong with it is for the page to mend (400)."""
     try:
         return await work
     except BotError as refused:
@@ -289,7 +293,8 @@ async def _caller(identity: str) -> str:
     """A caller as DIALTONE_CALLERS lets operators see them."""
     callers = settings().callers
     key = await _storage().ledger.caller_key(identity) if callers is Callers.HASHED else ""
-    return callers.write(identity, key)
+    written: str = callers.write(identity, key)
+    return written
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
@@ -298,7 +303,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 
 def _day(request: func.HttpRequest) -> str:
-    day = request.params.get("day", "")
+    day: str = request.params.get("day", "")
     if len(day) != 8 or not day.isdecimal() or not day.isascii():
         raise BadMessage("a day is eight digits", field="day", code="DAY_FORMAT", fix="write it as yyyymmdd")
     return day

@@ -97,6 +97,9 @@ param teamsInstance string
 @description('Seconds without a callback after which a call is swept.')
 param sweepAfterSeconds int
 
+@description('Application id of the operators\' console in Entra; empty for no console.')
+param consoleAppId string
+
 @description('Days that recordings are kept, by class.')
 param retention string
 
@@ -206,6 +209,9 @@ var settings = {
   DIALTONE_CERTIFICATE_ROOTS: certificateRoots
   DIALTONE_EVENTS: events
   DIALTONE_MEDIA_URL: mediaUrl
+  DIALTONE_CONSOLE: empty(consoleAppId) ? 'off' : 'entra'
+  DIALTONE_CONSOLE_APP: consoleAppId
+  DIALTONE_CONSOLE_AUTHORITY: '${environment().authentication.loginEndpoint}${tenant().tenantId}'
   DIALTONE_PUBLIC_URL: 'https://${app.properties.defaultHostName}'
   DIALTONE_RETENTION: retention
   DIALTONE_SIGNAL_KEY: '@Microsoft.KeyVault(SecretUri=${signalKeyUri})'

@@ -70,6 +70,9 @@ param canaryKeys string = ''
 @description('Seconds without a callback after which a call is swept.')
 param sweepAfterSeconds int = 3600
 
+@description('Application id of the operators\' console in Entra; empty for no console. docs/how-to/console.md.')
+param consoleAppId string = ''
+
 @minValue(1)
 @description('Days after which a recording is deleted. Soft delete keeps it restorable for 7 days more.')
 param recordingRetentionDays int = 30
@@ -328,6 +331,7 @@ module functions 'functions.bicep' = {
     teamsSpeech: teamsSpeech
     teamsInstance: teamsInstance
     sweepAfterSeconds: sweepAfterSeconds
+    consoleAppId: consoleAppId
     retention: 'standard=${recordingRetentionDays}${empty(recordingClasses) ? '' : ','}${recordingClasses}'
     events: events
     callers: callers

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 
 import dialtone
 from functions.settings import Settings
+from scripts.package import left as files_left
 from tests.fakes import ROOT, environment
 
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -122,6 +123,12 @@ def deployed() -> set[str]:
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs the repository, to know what is tracked")
 def test_what_is_deployed_is_what_the_functions_need() -> None:
     assert deployed() == DEPLOYED
+
+
+def test_the_console_s_pages_are_deployed() -> None:
+    pages = {path.name for path in (ROOT / "functions" / "pages").iterdir()}
+    left = {path.name for path in files_left(ROOT) if path.parts[:2] == ("functions", "pages")}
+    assert left == pages >= {"console.html", "console.css", "main.js"}
 
 
 ABSENT = {"av", "devhost", "espeakng_loader", "httpx", "media_worker", "numpy", "rich", "simulator", "typer", "yaml"}

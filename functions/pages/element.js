@@ -20,10 +20,10 @@ export function svg(name, attributes = {}, ...children) {
   return made;
 }
 
-const DATES = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-
+// Days are UTC in the storage and in every search, so times are UTC here too.
 export function when(seconds) {
-  return el("time", { datetime: new Date(seconds * 1000).toISOString() }, DATES.format(seconds * 1000));
+  const text = new Date(seconds * 1000).toISOString();
+  return el("time", { datetime: text, title: "UTC" }, text.slice(0, 19).replace("T", " "));
 }
 
 export function lasted(seconds) {

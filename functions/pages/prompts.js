@@ -63,7 +63,7 @@ function shown(found, me, refresh) {
   return found.prompts.map((prompt) => {
     const place = el("div", { "aria-live": "polite" });
     const refused = prompt.files.filter((file) => file.reason);
-    return el("article", { class: "drop", "aria-label": `Prompt ${prompt.slot}` },
+    return el("article", { class: "card", "aria-label": `Prompt ${prompt.slot}` },
       el("div", { class: "head" },
         el("h3", {}, prompt.slot),
         el("span", { class: `badge ${prompt.playing ? "good" : "bad"}` }, prompt.playing ? "plays" : "nobody hears it")),

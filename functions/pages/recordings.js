@@ -28,9 +28,9 @@ export async function recordingsPage({ me }) {
 export function recordingCard(recording, me, withCall = false) {
   const name = recording.path.split("/").pop();
   const place = el("div", { class: "row" });
-  const card = el("article", { class: "drop", "aria-label": `Recording ${name}` },
+  const card = el("article", { class: "card", "aria-label": `Recording ${name}` },
     el("div", { class: "head" },
-      el("h3", {}, withCall ? el("a", { href: `#call/${encodeURIComponent(recording.call_id)}` }, when(recording.started)) : name),
+      el(withCall ? "h2" : "h3", {}, withCall ? el("a", { href: `#call/${encodeURIComponent(recording.call_id)}` }, when(recording.started)) : name),
       badge(recording.state)),
     el("p", { class: "quiet small" },
       [recording.caller, `${recording.seconds.toFixed(1)} s`, recording.format, recording.size ? bytes(recording.size) : "",

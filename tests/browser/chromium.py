@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import pytest
 from playwright.async_api import Page, Playwright, WebSocket, async_playwright, expect
+from playwright.sync_api import Playwright as SyncPlaywright
 
 from simulator import audio, speech
 
@@ -37,7 +38,7 @@ window.AudioWorkletNode = class extends Node {
 """How loud the loudspeaker gets."""
 
 
-def find_chromium(playwright: Playwright) -> str:
+def find_chromium(playwright: Playwright | SyncPlaywright) -> str:
     """Where Chromium is: on the PATH, else Playwright's own. Skips the test, or in CI fails it, when it is nowhere."""
     named = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     executable = named or playwright.chromium.executable_path
