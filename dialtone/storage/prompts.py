@@ -23,7 +23,7 @@ from functools import lru_cache
 from typing import Final
 
 from dialtone.errors import BotError, DialtoneError, StorageUnavailable
-from dialtone.gate import CHANNELS, ENDINGS, UPLOAD_MAX, Good, judge, prompt_file, read_name
+from dialtone.gate import CHANNELS, ENDINGS, UPLOAD_MAX, Channel, Good, judge, prompt_file, read_name
 from dialtone.gate.decoding import installed_decoder
 from dialtone.gate.judging import Decoder, too_large
 from dialtone.storage.backend import Blob, Container, Table, together
@@ -353,7 +353,7 @@ class PromptStore:
 
     def _rendered(self, version: PromptVersion, channel: str) -> ResolvedPrompt | None:
         """What is played of a version; None when there is no link to its file that lasts."""
-        how = CHANNELS[channel]
+        how = _played_on(channel)
         if version.ending != "wav":
             return ResolvedPrompt(version.ssml if version.ssml and how.speaks_ssml else version.text, None)
         until, link = self._links.get((version.slot, version.id, channel), (0.0, ""))
@@ -361,7 +361,7 @@ class PromptStore:
 
     async def _linked(self, version: PromptVersion, channel: str) -> ResolvedPrompt:
         """The same with a new link, which is given for half of its life."""
-        tight = 0 < CHANNELS[channel].file_max < version.bytes
+        tight = 0 < _played_on(channel).file_max < version.bytes
         path = narrow_path(version.slot, version.id) if tight else path_of(version.slot, version.id)
         now = self._clock()
         if len(self._links) > LINKS_KEPT:
@@ -369,6 +369,11 @@ class PromptStore:
         link = await self._versions.link(path, self._link_seconds, TYPES["wav"])
         self._links[version.slot, version.id, channel] = now + self._link_seconds / 2, link
         return ResolvedPrompt(None, link)
+
+
+def _played_on(channel: str) -> Channel:
+    """What a channel plays; one that is not known, such as a canary, is one of the Skype contract."""
+    return CHANNELS.get(channel, CHANNELS["skype"])
 
 
 def _listing(blobs: list[Blob], started: float, at: float, before: _Listing | None) -> _Listing:

@@ -103,6 +103,8 @@ class TestPrompts:
             assert link is not None
             sizes[channel] = len((await follow(link))[1])
         assert sizes["skype"] < 512_000 < sizes["acs"] == sizes["teams"]
+        other = await storage.prompts.resolve(["menu"], channel="canary")
+        assert other == await storage.prompts.resolve(["menu"], channel="canary")
 
     async def _sound(self, storage: Storage) -> bytes:
         link = (await storage.prompts.resolve(["menu"], "en-US"))["menu"].file_uri
