@@ -4,12 +4,14 @@ What is at the limit is run. What is beyond it runs nothing: the bot is told by 
 platform would, and the call's own report has the rule and the reason, and fails.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pytest
 
 from dialtone.protocol import MISSPELT_VALIDATION
+from simulator.platforms.settings import PlatformSettings
 from tests.simulator.fake_bot import ANSWER, HANGUP, FakeBot, Json, choose, digits, of_kind, record, ring, say, verdict
 
 PATIENT = "  - wait: 60"
@@ -172,3 +174,19 @@ async def test_limit(bot: FakeBot, name: str) -> None:
     assert len(verdict(report)) == len(limit.illegal)
     assert all(limit.code in reason for reason in verdict(report))
     assert of_kind(report, "call.ended")[0]["by"] == "bot"
+
+
+async def test_a_prompt_file_arrives_within_10_seconds(bot: FakeBot) -> None:
+    """The limit is a setting; what is beyond it fails the action, not the workflow."""
+    assert PlatformSettings().prompt_file_timeout_s == 10
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as silent:
+        uri = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}/x.wav"
+        bot.replies = [[ANSWER], played(fileUri=uri), [HANGUP]]
+        report = await ring(bot, PATIENT, PlatformSettings(prompt_file_timeout_s=0.2))
+    assert bot.outcomes[1]["failureReason"] == "the prompt file did not arrive within 0.2 s"
+    assert verdict(report) == []
