@@ -27,6 +27,7 @@ from simulator.issuer import IssuerError
 from simulator.lab import JOBS, Placed, place_calls
 from simulator.ledger import Event, to_line
 from simulator.opening import add_options, add_tls_options, open_bot, tls_of
+from simulator.phone.ears import SphinxEars
 from simulator.phone.session import SOUND_MAX_BYTES
 from simulator.platform import Recording
 from simulator.platforms.settings import PlatformSettings
@@ -125,7 +126,7 @@ async def _serve(options: argparse.Namespace) -> bool:
     with socket.create_server(("127.0.0.1", options.port)) as listening:
         async with open_bot(options) as bot:
             config = uvicorn.Config(
-                Service(bot),
+                Service(bot, SphinxEars() if SphinxEars.installed() else None),
                 log_level="warning",
                 access_log=False,
                 lifespan="off",

@@ -22,6 +22,7 @@ from simulator.call import check_faults
 from simulator.guard import Refused, own_host
 from simulator.lab import Bot
 from simulator.ledger import Event, to_line
+from simulator.phone.caller import Ears
 from simulator.phone.exchange import Exchange
 from simulator.script import Script, ScriptError, read_script
 
@@ -44,12 +45,15 @@ The reply is the call's ledger, one event per line; the last is the verdict.
 
 
 class Service:
-    """The ASGI application. `bot` is the one that it rings; its wire and platform are closed by whoever opened them."""
+    """The ASGI application. `bot` is the one that it rings; its wire and platform are closed by whoever opened them.
 
-    def __init__(self, bot: Bot) -> None:
+    `ears` recognise what is said at the phone.
+    """
+
+    def __init__(self, bot: Bot, ears: Ears | None = None) -> None:
         self._bot = bot
         self._bot_url = bot.url
-        self._exchange = Exchange(bot)
+        self._exchange = Exchange(bot, ears)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one request."""

@@ -11,7 +11,6 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from html import escape
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,12 +35,12 @@ _POLICY: Final = (
 
 
 class Exchange:
-    """The phones of one simulator, which rings `bot`."""
+    """The phones of one simulator, which rings `bot`; without `ears` no speech is recognised."""
 
-    def __init__(self, bot: Bot) -> None:
+    def __init__(self, bot: Bot, ears: Ears | None) -> None:
         self._bot = bot
         self._token = secrets.token_urlsafe(24)
-        self._ears = _ears()
+        self._ears = ears
 
     async def page(self, scope: Mapping[str, Any], host: str, send: Send) -> None:
         """Serve a file of the page, `host` being who was asked. Raises `Refused` for one that is not there."""
@@ -97,9 +96,3 @@ class Exchange:
 def _files() -> dict[str, bytes]:
     """The page's files by their names. Read each time: whoever changes them wants to see it."""
     return {path.name: path.read_bytes() for path in _PAGE.iterdir() if path.suffix in _TYPES}
-
-
-def _ears() -> Ears | None:
-    if find_spec("pocketsphinx") is None:
-        return None
-    return None

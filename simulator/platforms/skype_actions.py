@@ -119,10 +119,14 @@ class SkypeActions:
         self._line.hang_up("bot")
         return Done(_plain(action), CallState.TERMINATED)
 
-    async def _play(self, action: PlayPrompt | None, cuts: Cuts | None = None) -> Signal | None:
+    async def _play(
+        self, action: PlayPrompt | None, cuts: Cuts | None = None, listening: Listening | None = None
+    ) -> Signal | None:
         """Play an action's prompts and listen from then on: the signal that cut them off, or None."""
         sounds = [sound for prompt in action.prompts for sound in await self._sounds(prompt)] if action else []
         self._line.listen()
+        if listening is not None:
+            self._line.listen_for(listening)
         for sound in sounds:
             signal = await self._line.play(sound, cuts)
             if signal is not None:
@@ -168,10 +172,10 @@ class SkypeActions:
             return isinstance(signal, Key) or (hears_words and isinstance(signal, SpeechStarted))
 
         barge_in = action.barge_in_allowed is not False
-        if barge_in:
-            self._line.listen_for(_listening(action))
         try:
-            first = await self._play(action.play_prompt, cuts if barge_in else None)
+            first = await self._play(
+                action.play_prompt, cuts if barge_in else None, _listening(action) if barge_in else Listening()
+            )
             self._line.listen_for(_listening(action))
             return await self._hear(action, first)
         finally:

@@ -10,7 +10,7 @@ from dialtone.stack import Stack
 from dialtone.storage import open_storage
 from dialtone.stored import Stored, read
 from simulator import audio, speech
-from tests.browser.chromium import Phone, open_phone
+from tests.browser.chromium import Phone, microphone, open_phone
 
 pytestmark = [pytest.mark.azurite, pytest.mark.stack, pytest.mark.browser]
 
@@ -131,3 +131,20 @@ async def test_a_page_that_is_closed_hangs_up(stack: Stack, voice: Path) -> None
                 await asyncio.sleep(0.05)
     finally:
         await storage.close()
+
+
+async def test_a_spoken_choice_is_recognised_and_confirmed(stack: Stack, tmp_path: Path) -> None:
+    async with open_phone(stack.simulator_url, microphone(tmp_path, "message", quiet_s=2.0)) as phone:
+        page = phone.page
+        await expect(page.locator("#ears")).to_contain_text("recognised")
+        await page.click("#call")
+        await expect(page.locator("#confirm")).to_be_visible(timeout=30_000)
+        assert await page.locator("#confirm-text").text_content() == "Did you say \u201cmessage\u201d?"
+        assert await page.evaluate("document.activeElement.id") == "yes"
+        await page.keyboard.press("Enter")
+        await phone.is_recorded()
+        await page.click("#hang-up")
+        await phone.has_ended()
+        events = await phone.ledger()
+    (recognized,) = [event for event in events if event["kind"] == "recognized"]
+    assert (recognized["choice"], recognized["reason"]) == ("message", "speechOptionMatched")

@@ -44,6 +44,7 @@ const MESSAGES = {
   },
   listening({ keys, words, recording }) {
     keypad.want(keys);
+    problem("");
     byId("hint").textContent = recording ? "" : hint(keys, words);
     byId("recording").textContent = recording ? "The bot is recording you" : "";
     if (recording) events.records();

@@ -13,6 +13,7 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
 from simulator.lab import Bot
+from simulator.phone.caller import Ears
 from simulator.phone.exchange import PROTOCOL
 from simulator.service import Service
 from simulator.wire import open_wire
@@ -21,12 +22,12 @@ Json = dict[str, Any]
 
 
 @asynccontextmanager
-async def served(bot_url: str) -> AsyncIterator[str]:
+async def served(bot_url: str, ears: Ears | None = None) -> AsyncIterator[str]:
     """The service of a simulator that rings this bot; gives its address."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         async with open_wire() as wire:
             config = uvicorn.Config(
-                Service(Bot(bot_url, wire)), log_level="warning", lifespan="off", ws="websockets-sansio"
+                Service(Bot(bot_url, wire), ears), log_level="warning", lifespan="off", ws="websockets-sansio"
             )
             server = uvicorn.Server(config)
             serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -96,9 +97,9 @@ class Page:
 
 
 @asynccontextmanager
-async def opened(bot_url: str) -> AsyncIterator[Page]:
+async def opened(bot_url: str, ears: Ears | None = None) -> AsyncIterator[Page]:
     """A page that is connected with a simulator of its own."""
-    async with served(bot_url) as address:
+    async with served(bot_url, ears) as address:
         offered = [PROTOCOL, await token_of(address)]
         async with connect(
             f"{address.replace('http', 'ws')}/phone/line",

@@ -9,7 +9,7 @@ from simulator.lab import Bot
 from simulator.phone.session import Session
 from simulator.wire import open_wire
 from tests.simulator.fake_bot import ANSWER, HANGUP, FakeBot, choose, digits, record, say
-from tests.simulator.phone.page import opened
+from tests.simulator.phone.page import Page, opened
 
 HELLO = speech.synthesize("Hello.")
 
@@ -164,3 +164,66 @@ async def test_what_a_page_does_not_take_is_lost_when_it_is_sound_only(bot: Fake
     waiting = [session._unsent.get_nowait() for _ in range(session._unsent.qsize())]
     assert sum(isinstance(each, str) for each in waiting) == 300
     assert 0 < sum(isinstance(each, bytes) for each in waiting) <= 100
+
+
+class Ears:
+    """Hears the first of the words, whatever was said."""
+
+    def recognise(self, pcm: bytes, words: tuple[str, ...]) -> str:
+        assert audio.seconds_of(pcm) > 0.5
+        return words[0]
+
+
+async def spoken_in_the_menu(page: Page) -> None:
+    await page.send("call")
+    await page.until("listening", words=["sales", "message", "leave a message"])
+    await page.speak(audio.silence(0.2) + audio.tone(0.8) + audio.silence(0.9))
+    await page.until("confirm", text="sales")
+
+
+async def test_what_is_recognised_counts_when_it_is_confirmed(bot: FakeBot) -> None:
+    bot.replies = [[ANSWER, choose("A long menu that nobody needs to hear to its end, not even once.")], [HANGUP]]
+    async with opened(f"{bot.url}/call", Ears()) as page:
+        await spoken_in_the_menu(page)
+        await page.send("understood", ok=True)
+        spoke = await page.until_event("spoke")
+        await page.until("over")
+    assert spoke["text"] == "sales"
+    assert {"type": "silenced", "cut": True} in page.told
+    assert bot.outcomes[0]["choiceOutcome"] == {"completionReason": "speechOptionMatched", "choiceName": "sales"}
+
+
+async def test_what_is_not_confirmed_was_not_said(bot: FakeBot) -> None:
+    bot.replies = [[ANSWER, choose()], [HANGUP]]
+    async with opened(f"{bot.url}/call", Ears()) as page:
+        await spoken_in_the_menu(page)
+        await page.send("understood", ok=False)
+        spoke = await page.until_event("spoke")
+        await page.send("press", key="2")
+        await page.until("over")
+    assert spoke["text"] == ""
+    assert bot.outcomes[0]["choiceOutcome"]["choiceName"] == "message"
+
+
+async def test_a_key_comes_before_what_is_not_confirmed_yet(bot: FakeBot) -> None:
+    bot.replies = [[ANSWER, choose()], [HANGUP]]
+    async with opened(f"{bot.url}/call", Ears()) as page:
+        await spoken_in_the_menu(page)
+        await page.send("press", key="2")
+        await page.until("confirm", text="")
+        await page.until("over")
+    assert bot.outcomes[0]["choiceOutcome"] == {"completionReason": "dtmfOptionMatched", "choiceName": "message"}
+
+
+async def test_who_speaks_already_when_the_bot_begins_to_listen_is_heard(bot: FakeBot) -> None:
+    bot.replies = [[ANSWER, say("Hello, hello."), choose("A long menu that nobody needs to hear.")], [HANGUP]]
+    async with opened(f"{bot.url}/call", Ears()) as page:
+        await page.send("call")
+        await page.until("sounds", text="Hello, hello.")
+        speaking = asyncio.create_task(page.speak(audio.tone(2.5) + audio.silence(0.9)))
+        await page.until("confirm", text="sales")
+        await page.send("understood", ok=True)
+        await page.until("over")
+        await speaking
+    assert bot.outcomes[0]["choiceOutcome"]["choiceName"] == "sales"
+    assert [event["cut"] for event in page.events if event["kind"] == "heard"] == [False, True]
