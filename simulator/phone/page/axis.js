@@ -60,7 +60,9 @@ export class Axis {
       svg.append(draw("text", { x: x(at), y: height - 8, "text-anchor": at ? "middle" : "start" }, at < 60 ? `${at} s` : `${Math.floor(at / 60)}:${String(at % 60).padStart(2, "0")}`));
     }
     LANES.forEach((name, lane) => svg.append(draw("text", { class: "lane", x: 12, y: lane * LANE + 24 }, name)));
-    for (const mark of this.#marks) svg.append(...this.#shapes(mark, x, seconds));
+    // Points are drawn over what lasts.
+    const marks = [...this.#marks.filter(({ from, to }) => from !== to), ...this.#marks.filter(({ from, to }) => from === to)];
+    for (const mark of marks) svg.append(...this.#shapes(mark, x, seconds));
     if (running) svg.append(draw("line", { class: "now", x1: x(seconds), x2: x(seconds), y1: 4, y2: height - BOTTOM + 2 }));
     this.#place.replaceChildren(svg);
   }

@@ -6,9 +6,6 @@ real platform, is a judge of the simulator, and the simulator is a judge of both
 """
 
 import json
-import os
-import re
-import shutil
 import socket
 import sys
 from base64 import b64encode
@@ -25,11 +22,11 @@ from simulator.lab import Bot
 from simulator.script import read_script_file
 from simulator.storm import Storm
 from simulator.wire import open_wire
+from tests.compliance.node.conftest import ready
 from tests.test_cli import dialtone
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
-NODE_BOT = ROOT / "bench" / "node"
 SCRIPTS = sorted(HERE.glob("*.yaml"))
 SEED = 7
 TOLD = {
@@ -43,31 +40,6 @@ TOLD = {
     "call.ended": ("by", "turns", "recordings"),
 }
 """What of each kind of event is the caller's and the bot's doing, and not the way in which the bot says it."""
-
-
-def _ready(pattern: str) -> Any:
-    return lambda printed: found.groups() if (found := re.search(pattern, printed)) else None
-
-
-@pytest.fixture(scope="module")
-def node_bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a bot on the Node SDK. Its check of the platform's token is off: the simulator signs none."""
-    node = shutil.which("node")
-    if node is None and not os.environ.get("CI"):
-        pytest.skip("node was not found: install Node.js 20 or newer to try the simulator on the Node calling SDK")
-    assert node is not None, "node was not found"
-    assert (NODE_BOT / "node_modules" / "botbuilder-calling").is_dir(), "the SDK is not installed: make setup"
-    program = Program(
-        "node",
-        [node, "bot.js"],
-        directory=NODE_BOT,
-        log=tmp_path_factory.mktemp("node") / "log",
-        environment={"AUTH": "off", "PORT": "0"},
-        ready=_ready(r"ready (\d+)\n"),
-    )
-    (port,) = program.start()
-    yield f"http://127.0.0.1:{port}/api/menu"
-    program.stop()
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +60,7 @@ def our_bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             "DIALTONE_STORAGE": "memory",
             "DIALTONE_STORAGE_ACCOUNT": "",
         },
-        ready=_ready(r"devhost: ready (\S+) "),
+        ready=ready(r"devhost: ready (\S+) "),
     )
     (address,) = program.start()
     yield f"{address}/api/calls"
