@@ -2,7 +2,7 @@
 
 import sys
 
-from bench import acs, callbacks, console, dialogs, explore, imports, jwt, keeping, lab, media, prompts, soak, turn
+from bench import acs, callbacks, console, dialogs, explore, imports, jwt, keeping, lab, media, phone, prompts, soak, turn
 
 TABLES = {
     "turn": turn.run,
@@ -15,6 +15,7 @@ TABLES = {
     "keeping": keeping.run,
     "media": media.run,
     "soak": soak.run,
+    "phone": phone.run,
     "acs": acs.run,
     "prompts": prompts.run,
     "console": console.run,

@@ -108,6 +108,9 @@ class Ear(Protocol):
     def listening(self, what: Listening) -> None:
         """The platform listens for something else from now on."""
 
+    def streams(self, stream: "MediaStream") -> None:
+        """The bot has opened a media stream: what it says comes there."""
+
     def over(self) -> None:
         """Somebody hung up."""
 
@@ -121,8 +124,7 @@ class Line:
         self.heard: list[Heard] = []
         self.speaking = False
         self.over_by: Party | None = None
-        self.stream: MediaStream | None = None
-        """The media stream that the bot asked for last. What the caller says and presses goes into it too."""
+        self._stream: MediaStream | None = None
         self._ends_at = clock.now() + max_seconds
         self._signals: deque[Signal] = deque()
         self._utterances: list[tuple[float, bytes]] = []
@@ -133,6 +135,17 @@ class Line:
         self.taps: list[Callable[[Signal], None]] = []
         """Told each signal of the caller as it comes, whoever listens."""
         self.ear: Ear | None = None
+
+    @property
+    def stream(self) -> "MediaStream | None":
+        """The media stream that the bot asked for last. What the caller says and presses goes into it too."""
+        return self._stream
+
+    @stream.setter
+    def stream(self, stream: "MediaStream | None") -> None:
+        self._stream = stream
+        if self.ear is not None and stream is not None:
+            self.ear.streams(stream)
 
     def hang_up(self, by: Party) -> None:
         """End the call. The first to hang up has ended it."""
@@ -295,6 +308,8 @@ class Line:
 
     def carry(self, pcm: bytes) -> None:
         """A piece of a microphone's sound, which has just ended."""
+        if self.stream is not None:
+            self.stream.push(pcm)
         now = self.clock.now()
         start = now - audio.seconds_of(pcm)
         # Pieces come late when a machine is busy, and then too many at once; a microphone has no gaps.

@@ -28,7 +28,7 @@ from simulator.lab import JOBS, Placed, place_calls
 from simulator.ledger import Event, to_line
 from simulator.opening import add_options, add_tls_options, open_bot, tls_of
 from simulator.phone.ears import SphinxEars
-from simulator.phone.session import SOUND_MAX_BYTES
+from simulator.phone.frames import MAX_BYTES
 from simulator.platform import Recording
 from simulator.platforms.settings import PlatformSettings
 from simulator.platforms.skype import Skype
@@ -131,7 +131,7 @@ async def _serve(options: argparse.Namespace) -> bool:
                 access_log=False,
                 lifespan="off",
                 ws="websockets-sansio",
-                ws_max_size=SOUND_MAX_BYTES,
+                ws_max_size=MAX_BYTES,
                 ws_per_message_deflate=False,
                 timeout_graceful_shutdown=1,
             )

@@ -2,7 +2,7 @@
 
 The page and the simulator speak over one WebSocket, `/phone/line`, on this machine only (`exchange.py` says who may).
 
-From the page, JSON, or sound as binary messages, 16-bit little-endian PCM, mono, 16 kHz:
+From the page, JSON, or sound and pictures as binary messages (`frames.py`):
 
 | type        | members | what                                                                                     |
 |-------------|---------|------------------------------------------------------------------------------------------|
@@ -10,9 +10,10 @@ From the page, JSON, or sound as binary messages, 16-bit little-endian PCM, mono
 | `press`     | key     | one of 0-9 * # A B C D                                                                   |
 | `say`       | text    | say it in a synthetic voice, 1 to 500 characters                                         |
 | `understood`| ok      | whether the recognised words are what was said                                           |
+| `camera`    | width, height, fps | what the pictures that follow look like                                       |
 | `hang_up`   |         | end the call                                                                             |
 
-To the page, JSON, or sound in the same format:
+To the page, JSON, or sound and pictures likewise:
 
 | type        | members                            | what                                                          |
 |-------------|------------------------------------|---------------------------------------------------------------|
@@ -23,6 +24,7 @@ To the page, JSON, or sound in the same format:
 | `silenced`  | cut                                | it has ended; when it was cut, drop the sound that came ahead |
 | `listening` | keys, words, recording             | what the platform listens for, or that it records             |
 | `confirm`   | text                               | words were recognised: were they said?                        |
+| `live`      | on                                 | the bot has a media stream: its sound comes as it sounds      |
 | `over`      |                                    | the call is over, and all its events have come                |
 | `problem`   | message                            | something was not done, and why                               |
 """

@@ -3,7 +3,8 @@
 1. What is typed to be said is spoken in a synthetic voice, and takes the time that it takes to say.
 2. A microphone is always on the line: a recording holds what it picked up. That somebody speaks is a signal only while
    the platform records, or listens for words that somebody here can recognise: else any noise would cut a prompt off.
-3. Recognised words count once the person has said that they are what was said; until then the platform takes it that
+3. While the bot has a media stream, what it says is heard as it comes, and pictures go both ways.
+4. Recognised words count once the person has said that they are what was said; until then the platform takes it that
    the caller still speaks.
 """
 
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 
 from simulator import speech
 from simulator.line import CallOver, Line, Listening, Sound
+from simulator.media.stream import MediaStream
 from simulator.phone.loudspeaker import Loudspeaker
 from simulator.phone.voice import Change, Voice
 
@@ -28,10 +30,15 @@ class Ears(Protocol):
 
 
 class PhoneCaller:
-    """The person. `show` tells the page what happens, `loudspeaker` lets it sound; without `ears` words are typed."""
+    """The person. `show` tells the page what happens, `loudspeaker` lets it sound, `screen` shows it a picture of the
+    bot's: an access unit, its timestamp, and whether it is a key frame. Without `ears` words are typed.
+    """
 
-    def __init__(self, show: Show, loudspeaker: Loudspeaker, ears: Ears | None) -> None:
+    def __init__(
+        self, show: Show, loudspeaker: Loudspeaker, screen: Callable[[bytes, int, bool], None], ears: Ears | None
+    ) -> None:
         self._show = show
+        self._screen = screen
         self._loudspeaker = loudspeaker
         self._ears = ears
         self._line: Line | None = None
@@ -41,6 +48,7 @@ class PhoneCaller:
         self._speaks_since: float | None = None
         self._recognition: asyncio.Task[None] | None = None
         self._answer: asyncio.Future[bool] | None = None
+        self._playing: list[asyncio.Task[None]] = []
 
     async def run(self, line: Line) -> None:
         """Take part in the call until it is over."""
@@ -52,6 +60,8 @@ class PhoneCaller:
             pass
         finally:
             line.ear = None
+            for playing in self._playing:
+                playing.cancel()
             self._stop_recognising()
 
     def join(self, line: Line) -> None:
@@ -95,6 +105,16 @@ class PhoneCaller:
             else:
                 self._end("")
 
+    def camera(self, width: int, height: int, fps: float) -> None:
+        """Say what the pictures of the camera look like."""
+        if self._line is not None and self._line.stream is not None:
+            self._line.stream.camera(width, height, fps)
+
+    def picture(self, data: bytes, timestamp: int) -> None:
+        """Show the bot a picture."""
+        if self._line is not None and self._line.stream is not None:
+            self._line.stream.show(data, timestamp)
+
     # What the line does.
 
     def answered(self) -> None:
@@ -126,13 +146,29 @@ class PhoneCaller:
         elif self._voice.speaking:
             self._begin()
 
+    def streams(self, stream: MediaStream) -> None:
+        """See `simulator.line.Ear`."""
+        self._playing = [asyncio.create_task(self._play(stream)), asyncio.create_task(self._watch(stream))]
+
     def over(self) -> None:
         """See `simulator.line.Ear`."""
         self._loudspeaker.stop()
         self._sayings.put_nowait(None)
         self._end("")
 
-    # Rules 2 and 3.
+    # Rules 2 and 4.
+
+    async def _play(self, stream: MediaStream) -> None:
+        self._show("live", on=True)
+        try:
+            while (pcm := await stream.pull()) is not None:
+                self._loudspeaker.live(pcm)
+        finally:
+            self._show("live", on=False)
+
+    async def _watch(self, stream: MediaStream) -> None:
+        while (picture := await stream.next_picture()) is not None:
+            self._screen(picture.data, picture.timestamp, picture.key)
 
     @property
     def _attends(self) -> bool:

@@ -37,6 +37,8 @@ _POLICY: Final = (
 class Exchange:
     """The phones of one simulator, which rings `bot`; without `ears` no speech is recognised."""
 
+    session = Session
+
     def __init__(self, bot: Bot, ears: Ears | None) -> None:
         self._bot = bot
         self._token = secrets.token_urlsafe(24)
@@ -85,7 +87,7 @@ class Exchange:
             await send({"type": "websocket.close", "code": 1008})
             return
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
-        session = Session(self._bot, self._ears)
+        session = self.session(self._bot, self._ears)
         try:
             await session.serve(receive, send)
         finally:

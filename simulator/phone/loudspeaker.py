@@ -23,6 +23,10 @@ class Loudspeaker:
         """Send a prompt after those before it."""
         self._prompts.put_nowait(pcm)
 
+    def live(self, pcm: bytes) -> None:
+        """Send what sounds now, at once."""
+        self._send(pcm)
+
     def stop(self) -> None:
         """Send nothing more of what there is."""
         self.close()

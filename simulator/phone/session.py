@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from simulator import audio
 from simulator.call import talk
 from simulator.clock import RealClock
 from simulator.faults import AnyFault
@@ -15,13 +14,12 @@ from simulator.lab import Bot
 from simulator.ledger import Ledger
 from simulator.line import Line
 from simulator.media.options import MediaFaults
+from simulator.phone import frames
 from simulator.phone.caller import Ears, PhoneCaller
 from simulator.phone.loudspeaker import Loudspeaker
 from simulator.platform import Ringing
 from simulator.script import Identity
 
-SOUND_MAX_BYTES: Final = audio.BYTES_PER_SECOND
-"""The largest message: a second of sound."""
 TEXT_MAX: Final = 500
 KEYS: Final = frozenset("0123456789*#ABCD")
 YOU: Final = Identity(identity="8:you", name="You")
@@ -93,15 +91,22 @@ class Session:
             caller.say(said.strip()[:TEXT_MAX])
         elif kind == "understood" and caller is not None:
             caller.understood(ok=asked.get("ok") is True)
+        elif kind == "camera" and caller is not None and (sizes := _sizes(asked)) is not None:
+            caller.camera(*sizes)
         elif kind == "hang_up" and caller is not None:
             caller.hang_up()
 
-    def _hear(self, pcm: bytes) -> None:
-        if self._caller is not None and len(pcm) % 2 == 0:
-            self._caller.microphone(pcm)
+    def _hear(self, message: bytes) -> None:
+        what = frames.read(message)
+        if self._caller is None or what is None:
+            return
+        if isinstance(what, frames.Picture):
+            self._caller.picture(what.data, what.timestamp)
+        else:
+            self._caller.microphone(what)
 
     def _start(self) -> None:
-        caller = self._caller = PhoneCaller(self._show, self._loudspeaker, self._ears)
+        caller = self._caller = PhoneCaller(self._show, self._loudspeaker, self._picture, self._ears)
         task = asyncio.create_task(self._call(caller))
         self.calls.add(task)
         task.add_done_callback(self.calls.discard)
@@ -124,11 +129,25 @@ class Session:
         self._unsent.put_nowait(json.dumps({"type": kind, **members}, ensure_ascii=False))
 
     def _play(self, pcm: bytes) -> None:
+        self._put(frames.sound(pcm))
+
+    def _picture(self, data: bytes, timestamp: int, key: bool) -> None:
+        self._put(frames.picture(data, timestamp, key=key))
+
+    def _put(self, message: bytes) -> None:
         if self._unsent.qsize() < _UNSENT_MAX:
-            self._unsent.put_nowait(pcm)
+            self._unsent.put_nowait(message)
 
     async def _write(self, send: Send) -> None:
         while True:
             message = await self._unsent.get()
             name = "text" if isinstance(message, str) else "bytes"
             await send({"type": "websocket.send", name: message})
+
+
+def _sizes(asked: Message) -> tuple[int, int, float] | None:
+    """Width, height and pictures a second of a camera."""
+    width, height, fps = (asked.get(name) for name in ("width", "height", "fps"))
+    if type(width) is int and type(height) is int and 0 < width <= 1920 and 0 < height <= 1920:
+        return (width, height, float(fps)) if isinstance(fps, int | float) and 0 < fps <= 60 else None
+    return None

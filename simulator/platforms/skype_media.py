@@ -63,6 +63,7 @@ class SkypeMedia:
             why = f"the media stream was not opened: {stream.reason} {stream.code or ''} {stream.detail}"
             return Done(_outcome(action, why.strip()), CallState.INCOMING)
         self.answered = True
+        self._line.answer()
         async with self._line.clock.io():
             address = await self._serve()
         self.links = {"call": address, "subscriptions": f"{address}/subscriptions"}

@@ -14,6 +14,7 @@ from playwright.async_api import Page, Playwright, WebSocket, async_playwright, 
 from playwright.sync_api import Playwright as SyncPlaywright
 
 from simulator import audio, speech
+from simulator.phone import frames
 
 SAID = "Hello, this is Nora. Please call me back."
 PROMPTS_TIMEOUT_MS = 20_000
@@ -66,8 +67,12 @@ class Phone:
     errors: list[str] = field(default_factory=list)
 
     def listen(self) -> None:
+        def received(data: bytes | str) -> None:
+            if isinstance(data, bytes) and isinstance(pcm := frames.read(data), bytes):
+                self.sound.extend(pcm)
+
         def opened(socket: WebSocket) -> None:
-            socket.on("framereceived", lambda data: self.sound.extend(data) if isinstance(data, bytes) else None)
+            socket.on("framereceived", received)
 
         self.page.on("websocket", opened)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))

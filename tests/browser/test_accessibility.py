@@ -1,18 +1,16 @@
 """The phone's page by axe, and what axe does not look at: targets, reflow."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.async_api import Page
 
 from dialtone.stack import Stack
+from tests.browser.axe import violations
 from tests.browser.chromium import Scheme, open_phone
-from tests.fakes import ROOT
 
 pytestmark = [pytest.mark.azurite, pytest.mark.stack, pytest.mark.browser]
 
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 LOOKS: list[tuple[Scheme, int]] = [("light", 1280), ("dark", 360)]
 _SMALL = """() => [...document.querySelectorAll("button, input, summary, .check")]
   .filter((each) => each.type !== "checkbox" && each.checkVisibility())
@@ -21,17 +19,9 @@ _SMALL = """() => [...document.querySelectorAll("button, input, summary, .check"
 _WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
-async def violations(page: Page) -> list[str]:
-    """What axe finds, of all its rules but the experimental ones."""
-    found: dict[str, Any] = await page.evaluate("axe.run({resultTypes: ['violations']})")
-    assert len(found["passes"]) > 20
-    return [f"{each['id']}: {node['html'][:120]}" for each in found["violations"] for node in each["nodes"]]
-
-
 async def test_axe_finds_nothing(stack: Stack, voice: Path) -> None:
     async with open_phone(stack.simulator_url, voice) as phone:
         page = phone.page
-        await page.evaluate(AXE.read_text(encoding="utf-8"))
         await looks_well(page)
         await page.click("#call")
         await phone.heard("For sales")
@@ -58,6 +48,5 @@ async def test_a_violation_is_found(stack: Stack, voice: Path) -> None:
     async with open_phone(stack.simulator_url, voice) as phone:
         await phone.page.evaluate("document.querySelector('label[for=words]').remove()")
         await phone.page.evaluate("document.querySelector('.rings').style.color = '#ddd'")
-        await phone.page.evaluate(AXE.read_text(encoding="utf-8"))
         found = await violations(phone.page)
     assert {each.partition(":")[0] for each in found} >= {"label", "color-contrast"}

@@ -146,6 +146,8 @@ function told(event) {
       return ["platform", `Recognized ${event.choice ?? event.digits ?? "nothing"} (${event.reason})`, ""];
     case "transferred":
       return ["platform", `Transfer to ${event.target}${event.ok ? "" : " failed"}`, ""];
+    case "stream":
+      return ["platform", `Media stream ${event.what} (${event.handler})`, event.heard_s === undefined ? "" : `${event.heard_s} s heard`];
     case "violation":
       return ["to-platform", `Against the contract: ${event.message}`, event.code];
     case "hung_up":

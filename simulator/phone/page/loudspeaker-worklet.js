@@ -1,12 +1,14 @@
 // Plays what comes, in order. After silence it waits until a little is there, so that what comes unevenly plays evenly.
 
 const PREFILL = 960; // samples: 60 ms at 16 kHz
+const LATE = 3 * PREFILL; // of live sound: more than this is not made up for by waiting
 
 class Loudspeaker extends AudioWorkletProcessor {
   #pieces = [];
   #at = 0;
   #there = 0;
   #playing = false;
+  #live = false;
 
   constructor() {
     super();
@@ -15,12 +17,20 @@ class Loudspeaker extends AudioWorkletProcessor {
         this.#pieces = [];
         this.#at = this.#there = 0;
         this.#playing = false;
+      } else if (typeof data === "string") {
+        this.#live = data === "live";
       } else {
         const piece = new Int16Array(data);
         this.#pieces.push(piece);
         this.#there += piece.length;
+        while (this.#live && this.#there > LATE) this.#skip();
       }
     };
+  }
+
+  #skip() {
+    this.#there -= this.#pieces.shift().length - this.#at;
+    this.#at = 0;
   }
 
   process(_inputs, [output]) {

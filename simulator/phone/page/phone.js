@@ -5,6 +5,7 @@ import { byId, clock, element } from "./element.js";
 import { Events, NAMES } from "./events.js";
 import { Keypad } from "./keypad.js";
 import { Line } from "./line.js";
+import { Camera, Screen, whyNoCamera } from "./pictures.js";
 import { levelOf, Sound } from "./sound.js";
 
 const STATES = { idle: "Ready", calling: "Calling", ringing: "Incoming call", talking: "In call" };
@@ -12,7 +13,14 @@ const STATES = { idle: "Ready", calling: "Calling", ringing: "Incoming call", ta
 const captions = new Captions();
 const events = new Events();
 const keypad = new Keypad(press);
-const line = new Line({ message: (it) => MESSAGES[it.type]?.(it), sound: (pcm) => sound?.play(pcm), closed: lost });
+const screen = new Screen();
+const line = new Line({
+  message: (it) => MESSAGES[it.type]?.(it),
+  sound: (pcm) => sound?.play(pcm),
+  picture: (picture) => screen.show(picture),
+  closed: lost,
+});
+let camera = null;
 let sound = null;
 let state = "idle";
 let answered = 0;
@@ -53,6 +61,12 @@ const MESSAGES = {
     byId("confirm").hidden = !text;
     byId("confirm-text").textContent = `Did you say \u201c${text}\u201d?`;
     if (text) byId("yes").focus();
+  },
+  live({ on }) {
+    sound?.live(on);
+    byId("stream").hidden = !on;
+    if (on) offerCamera();
+    else stopCamera();
   },
   problem({ message }) {
     problem(message);
@@ -107,6 +121,8 @@ function become(next, text = STATES[next]) {
     byId("hint").textContent = byId("recording").textContent = "";
     MESSAGES.confirm({ text: "" });
     captions.botIsDone(false);
+    MESSAGES.live({ on: false });
+    screen.clear();
     closeSound();
   }
   // What had the focus may be gone.
@@ -152,6 +168,30 @@ function closeSound() {
   byId("microphone").textContent = "The microphone is off until you call.";
 }
 
+async function offerCamera() {
+  const why = await whyNoCamera();
+  byId("camera").disabled = Boolean(why);
+  byId("about-camera").textContent = why || "The bot has a media stream: it hears you as you speak, and may see you.";
+}
+
+async function toggleCamera() {
+  if (camera) return stopCamera();
+  camera = new Camera();
+  byId("camera").setAttribute("aria-pressed", true);
+  try {
+    await camera.start((what) => line.send("camera", what), (picture) => line.picture(picture));
+  } catch (error) {
+    stopCamera();
+    byId("about-camera").textContent = `No camera (${error.message}).`;
+  }
+}
+
+function stopCamera() {
+  camera?.stop();
+  camera = null;
+  byId("camera").setAttribute("aria-pressed", false);
+}
+
 function press(key) {
   sound?.key(key);
   line.send("press", { key });
@@ -192,6 +232,7 @@ byId("mute").addEventListener("click", () => {
   sound.mute(!sound.muted);
   showMuted(sound.muted);
 });
+byId("camera").addEventListener("click", toggleCamera);
 byId("say").addEventListener("submit", (event) => {
   event.preventDefault();
   const words = byId("words");

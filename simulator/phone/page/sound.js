@@ -30,6 +30,11 @@ export class Sound {
     this.loudspeaker.port.postMessage("drop");
   }
 
+  // Whether what comes sounds now, rather than ahead of time: then what is late is dropped.
+  live(on) {
+    this.loudspeaker.port.postMessage(on ? "live" : "ahead");
+  }
+
   // Calls `hear` with each frame of the microphone, an ArrayBuffer of 640 bytes. Throws what the browser does when there
   // is no microphone, or none for this page.
   async listen(hear) {

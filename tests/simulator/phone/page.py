@@ -5,7 +5,7 @@ import json
 import re
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
@@ -13,6 +13,7 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
 from simulator.lab import Bot
+from simulator.phone import frames
 from simulator.phone.caller import Ears
 from simulator.phone.exchange import PROTOCOL
 from simulator.service import Service
@@ -50,11 +51,12 @@ async def token_of(address: str) -> str:
 
 
 class Page:
-    """A connected page: what came to it, JSON in `told` and sound in `sound`."""
+    """A connected page: what came to it, JSON in `told`, sound in `sound`, and `pictures`."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.told: list[Json] = []
         self.sound = bytearray()
+        self.pictures: list[frames.Picture] = []
         self._socket = socket
         self._read = 0
 
@@ -67,7 +69,7 @@ class Page:
         began = clock()
         for at in range(0, len(pcm), 640):
             await asyncio.sleep(began + at / 32_000 - clock())
-            await self._socket.send(pcm[at : at + 640])
+            await self._socket.send(frames.sound(pcm[at : at + 640]))
 
     async def until(self, kind: str, **members: Any) -> Json:
         """The next message of this type with these members."""
@@ -78,11 +80,22 @@ class Page:
                     self._read += 1
                     if message["type"] == kind and members.items() <= message.items():
                         return message
-                data = await self._socket.recv()
-                if isinstance(data, bytes):
-                    self.sound += data
-                else:
-                    self.told.append(json.loads(data))
+                self._take(await self._socket.recv())
+
+    async def drain(self) -> None:
+        """Take what has come."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                while True:
+                    self._take(await self._socket.recv())
+
+    def _take(self, data: str | bytes) -> None:
+        if isinstance(data, str):
+            self.told.append(json.loads(data))
+        elif isinstance(what := frames.read(data), bytes):
+            self.sound += what
+        elif what is not None:
+            self.pictures.append(what)
 
     async def until_event(self, kind: str) -> Json:
         """The next event of this kind in the ledger."""

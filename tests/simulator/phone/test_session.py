@@ -2,10 +2,15 @@
 
 import asyncio
 
+import numpy as np
 import pytest
 
+from media_worker.handlers import handlers_of
+from media_worker.server import MediaWorker
+from media_worker.settings import Settings
 from simulator import audio, speech
 from simulator.lab import Bot
+from simulator.phone import frames
 from simulator.phone.session import Session
 from simulator.wire import open_wire
 from tests.simulator.fake_bot import ANSWER, HANGUP, FakeBot, choose, digits, record, say
@@ -227,3 +232,29 @@ async def test_who_speaks_already_when_the_bot_begins_to_listen_is_heard(bot: Fa
         await speaking
     assert bot.outcomes[0]["choiceOutcome"]["choiceName"] == "sales"
     assert [event["cut"] for event in page.events if event["kind"] == "heard"] == [False, True]
+
+
+async def test_a_stream_carries_sound_and_pictures_both_ways(bot: FakeBot) -> None:
+    async with MediaWorker(Settings(port=0), handlers_of("bots.media:bot")) as worker:
+        url = f"{worker.url.replace('http', 'ws', 1)}/media/c1?handler=player"
+        media = {"transportUrl": url, "enableBidirectional": True}
+        bot.replies = [[{"operationId": "m", "action": "answerAppHostedMedia", "mediaConfiguration": media}], None]
+        shown = frames.picture(b"\0\0\0\1\x65key", 40_000_000, key=True)
+        async with opened(f"{bot.url}/call") as page:
+            await page.send("call")
+            await page.until("live", on=True)
+            await page.until("answered")
+            for sizes in ({"width": 640}, {"width": 0, "height": 9, "fps": 15}, {"width": 9, "height": 9, "fps": "x"}):
+                await page.send("camera", **sizes)
+            await page.send("camera", width=640, height=360, fps=15)
+            await page.speak(audio.tone(0.6))
+            await page._socket.send(shown)
+            async with asyncio.timeout(10):
+                while not page.pictures:
+                    await page.speak(audio.silence(0.1))
+                    await page.drain()
+            await page.send("hang_up")
+            await page.until("live", on=False)
+            await page.until("over")
+    assert page.pictures[0] == frames.read(shown)
+    assert max(np.frombuffer(bytes(page.sound), "<i2")) > 5000
