@@ -2,7 +2,22 @@
 
 import sys
 
-from bench import acs, callbacks, console, dialogs, explore, imports, jwt, keeping, lab, media, phone, prompts, soak, turn
+from bench import (
+    acs,
+    callbacks,
+    console,
+    dialogs,
+    explore,
+    imports,
+    jwt,
+    keeping,
+    lab,
+    media,
+    phone,
+    prompts,
+    soak,
+    turn,
+)
 
 TABLES = {
     "turn": turn.run,
