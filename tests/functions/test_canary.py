@@ -96,31 +96,37 @@ async def test_a_canary_that_is_lost_is_swept_by_its_own_dialog(caplog: pytest.L
     assert "the dialog failed" not in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("token", "code"),
-    [
-        ("", "CANARY_UNKNOWN"),
-        ("Basic e30=", "CANARY_UNKNOWN"),
-        ("Bearer e30.e30.e30", "CANARY_UNKNOWN"),
-        ("Bearer " + jwt.encode(claims(), Ed25519PrivateKey.generate(), "EdDSA"), "CANARY_UNKNOWN"),
-        ("Bearer " + jwt.encode(claims(), PUBLIC.encode(), "HS256"), "CANARY_UNKNOWN"),
-        ("Bearer " + jwt.encode(claims(), rsa_key("first"), "RS256"), "CANARY_UNKNOWN"),
-        ("Bearer " + jwt.encode(claims(), None, "none"), "CANARY_UNKNOWN"),  # type: ignore[arg-type]  # it wants None
-        (signed(iss="https://api.botframework.com"), "CANARY_TOKEN"),
-        (signed(sha=None), "CANARY_TOKEN"),
-        (signed(jti=None), "CANARY_TOKEN"),
-        (signed(exp=None), "CANARY_TOKEN"),
-        (signed(iat="soon"), "CANARY_TOKEN"),
-        (signed(exp=int(time.time()) + 3600), "CANARY_LIFE"),
-        (signed(exp=int(time.time()) - 90), "CANARY_TIME"),
-        (signed(iat=int(time.time()) + 90), "CANARY_TIME"),
-        (signed(aud=f"{URL}.evil.test"), "CANARY_AUDIENCE"),
-        (signed(number="m1"), "CANARY_REQUEST"),
-        (signed(body=BODY + b" "), "CANARY_REQUEST"),
-    ],
-)
-async def test_a_token_that_does_not_let_in(token: str, code: str) -> None:
-    reply = await post(BODY, "m0", token)
+def bearer(key: Any, algorithm: str) -> str:
+    return f"Bearer {jwt.encode(claims(), key, algorithm)}"
+
+
+BAD_TOKENS: dict[str, tuple[Callable[[], str], str]] = {
+    "none": (lambda: "", "CANARY_UNKNOWN"),
+    "another scheme": (lambda: "Basic e30=", "CANARY_UNKNOWN"),
+    "nonsense": (lambda: "Bearer e30.e30.e30", "CANARY_UNKNOWN"),
+    "a strange key": (lambda: bearer(Ed25519PrivateKey.generate(), "EdDSA"), "CANARY_UNKNOWN"),
+    "the public key as a secret": (lambda: bearer(PUBLIC.encode(), "HS256"), "CANARY_UNKNOWN"),
+    "a key of another kind": (lambda: bearer(rsa_key("first"), "RS256"), "CANARY_UNKNOWN"),
+    "unsigned": (lambda: bearer(None, "none"), "CANARY_UNKNOWN"),
+    "another issuer": (lambda: signed(iss="https://api.botframework.com"), "CANARY_TOKEN"),
+    "without a hash": (lambda: signed(sha=None), "CANARY_TOKEN"),
+    "without an id": (lambda: signed(jti=None), "CANARY_TOKEN"),
+    "without an end": (lambda: signed(exp=None), "CANARY_TOKEN"),
+    "a time that is none": (lambda: signed(iat="soon"), "CANARY_TOKEN"),
+    "too long a life": (lambda: signed(exp=int(time.time()) + 3600), "CANARY_LIFE"),
+    "expired": (lambda: signed(exp=int(time.time()) - 90), "CANARY_TIME"),
+    "of the future": (lambda: signed(iat=int(time.time()) + 90), "CANARY_TIME"),
+    "another audience": (lambda: signed(aud=f"{URL}.evil.test"), "CANARY_AUDIENCE"),
+    "another request": (lambda: signed(number="m1"), "CANARY_REQUEST"),
+    "another body": (lambda: signed(body=BODY + b" "), "CANARY_REQUEST"),
+}
+"""What is wrong with a token, how to make one (as late as can be, for they live for seconds), and the code told."""
+
+
+@pytest.mark.parametrize("wrong", BAD_TOKENS)
+async def test_a_token_that_does_not_let_in(wrong: str) -> None:
+    token, code = BAD_TOKENS[wrong]
+    reply = await post(BODY, "m0", token())
     error = json.loads(reply.body)["error"]
     assert (reply.status, error["code"], bool(error["fix"])) == (401, code, True)
 
@@ -140,7 +146,7 @@ async def test_what_is_larger_than_a_canary_is_refused() -> None:
     assert (await post(body, "m0", signed(body))).status == 400
 
 
-@pytest.mark.parametrize("keys", ["?", "AAAA", f"{PUBLIC},"])
+@pytest.mark.parametrize("keys", ["?", "AAAA", f"{PUBLIC},"], ids=["nonsense", "too short", "one and an empty one"])
 async def test_a_setting_that_is_no_key_lets_nobody_in(use: Callable[[str], None], keys: str) -> None:
     use(keys)
     expected = 200 if keys.startswith(PUBLIC) else 500
