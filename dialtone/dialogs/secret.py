@@ -75,12 +75,17 @@ class Veil:
 
 
 def has_secret(value: Any) -> bool:
-    """Whether a `Secret` is anywhere in a value."""
-    if isinstance(value, Secret):
-        return True
-    if isinstance(value, Mapping):
-        return any(map(has_secret, value)) or any(map(has_secret, value.values()))
-    return isinstance(value, list | tuple) and any(map(has_secret, value))
+    """Whether a `Secret` is anywhere in a value, however deep."""
+    inside = [value]
+    while inside:
+        each = inside.pop()
+        if isinstance(each, Secret):
+            return True
+        if isinstance(each, Mapping):
+            inside += (*each, *each.values())
+        elif isinstance(each, list | tuple):
+            inside += each
+    return False
 
 
 def kept(value: Any) -> str:

@@ -30,7 +30,7 @@ ADDRESS = "http://127.0.0.1:7071/api/calls"
 FILES = "files.test"
 
 
-async def link(self: MemoryContainer, name: str, seconds: float, content_type: str) -> str:
+async def link(self: MemoryContainer, name: str, seconds: float, content_type: str, *, save_as: str = "") -> str:
     """In place of the link that holds the sound itself, which is too long for HTTP."""
     return f"https://{FILES}/{name}"
 

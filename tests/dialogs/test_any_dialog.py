@@ -260,7 +260,7 @@ SIMPLE = st.one_of(
     st.tuples(st.just("choose"), st.sampled_from(["A?", "B?"]), st.integers(0, 2)),
     st.tuples(st.just("digits"), st.integers(0, 1)),
     st.tuples(st.just("record"), st.integers(0, 1)),
-    st.tuples(st.just("transfer"), st.sampled_from(["8:desk", "4:+1"])),
+    st.tuples(st.just("transfer"), st.sampled_from(["8:desk", "28:bot"])),
     st.tuples(st.just("run"), st.sampled_from([1, "text", None, [1], "raise"])),
     st.tuples(st.sampled_from(["now", "random", "change", "answer", "reject", "hang_up", "raise", "sleep"])),
     st.tuples(st.sampled_from(["replace", "reset"]), st.sampled_from([None, "x", [1]])),

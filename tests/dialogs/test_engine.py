@@ -151,7 +151,7 @@ def test_a_refusal_that_is_caught_is_the_same_again_on_replay() -> None:
             except WorkflowError as error:
                 call.say(f"{error.code} {error.field} {error.fix}")
         try:
-            await call.transfer("4:+15550100")
+            await call.transfer("28:bot")
         except WorkflowError as error:
             call.say(error.message)
         await call.run(answer_of_the_world)

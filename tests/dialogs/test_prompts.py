@@ -12,8 +12,8 @@ from dialtone.protocol import SayAs, VoiceGender, rules
 from tests.dialogs.line import Line, said
 
 
-def test_everything_is_sent_and_the_name_is_not() -> None:
-    prompt = Prompt("welcome", "Hello.", VoiceGender.FEMALE, 500, SayAs.CARDINAL, True)
+def test_everything_is_sent_but_the_name_and_whether_it_is_secret() -> None:
+    prompt = Prompt("welcome", "Hello.", VoiceGender.FEMALE, 500, SayAs.CARDINAL, True, secret=True)
     sent = prompt.to_protocol()
     assert sent.blob_name == "welcome"
     assert sent.to_wire() == {
@@ -23,7 +23,7 @@ def test_everything_is_sent_and_the_name_is_not() -> None:
         "sayAs": "cardinal",
         "emphasize": True,
     }
-    assert len(fields(Prompt)) == 6
+    assert len(fields(Prompt)) == 7
 
 
 def test_what_is_empty_is_left_out() -> None:
