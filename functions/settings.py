@@ -240,13 +240,11 @@ def _console(environment: Mapping[str, str]) -> Console:
 
 
 def _authority(environment: Mapping[str, str], console: Console) -> str:
-    name = "DIALTONE_CONSOLE_AUTHORITY"
-    url = _text(environment, name, console == "entra", "set it to https://login.microsoftonline.com/<tenant id>")
+    fix = "set it to https://login.microsoftonline.com/<tenant id>"
+    url = _text(environment, "DIALTONE_CONSOLE_AUTHORITY", console == "entra", fix)
     if url and (not is_private(url) or url.rstrip("/").rpartition("/")[2] in ("common", "organizations", "consumers")):
         raise ConfigurationError(
-            "it is not the https address of one tenant",
-            field=name,
-            fix="set it to https://login.microsoftonline.com/<tenant id>",
+            "it is not the https address of one tenant", field="DIALTONE_CONSOLE_AUTHORITY", fix=fix
         )
     return url.rstrip("/")
 

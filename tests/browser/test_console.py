@@ -117,7 +117,7 @@ def test_a_call_is_found_read_and_heard(browser: Browser, console: Stack, call: 
         expect(events.last).to_contain_text("the call is over")
         page.get_by_role("button", name="Listen").click()
         player = page.locator("audio")
-        until(page, "document.querySelector('audio').currentTime > 0.2")
+        until(page, "document.querySelector('audio')?.currentTime > 0.2")
         (recorded,) = call.kind("recorded")
         assert abs(player.evaluate("audio => audio.duration") - recorded["seconds"]) < 0.2
         picture(page, "console-call")
