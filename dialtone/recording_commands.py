@@ -7,7 +7,8 @@ something is written to the audit first, in the name of `--by`.
 import getpass
 import json
 import os
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from dialtone.archive import SETTING, Copier, open_sink
 from dialtone.errors import ConfigurationError
 from dialtone.privacy import masked
 from dialtone.storage import RECORDINGS_CONTAINER, Entry, Storage
@@ -96,24 +98,23 @@ def commands(with_storage: Callable[[Work], None]) -> typer.Typer:
         by: By = "",
         as_json: Json = False,
     ) -> None:
-        """Delete a recording, or all of a caller, with a receipt. Exit 1: something is kept; the receipt says why."""
+        """Delete a recording, or all of a caller, with a receipt, and the copies in DIALTONE_ARCHIVE. Exit 1: something
+        is kept; the receipt says why.
+        """
         if bool(path) == bool(caller):
             raise ConfigurationError(
                 "one recording or one caller is to be deleted", field="PATH", fix="give a path, or --caller"
             )
         if path:
-            _done(
-                with_storage,
-                lambda storage: _audited(storage, by, "recording.delete", path, lambda: _keeper(storage).delete(path)),
-                "there is no such recording, or a legal hold keeps it",
-            )
+            _delete(with_storage, by, path)
             return
         complete: list[bool] = []
 
         async def forget(storage: Storage) -> None:
             key = await storage.ledger.caller_key(caller)
-            await storage.audit.write(_who(by), "caller.delete", key)
-            receipt = await _keeper(storage).delete_caller(caller, by=_who(by))
+            async with _deleting(storage) as keeper:
+                await storage.audit.write(_who(by), "caller.delete", key)
+                receipt = await keeper.delete_caller(caller, by=_who(by))
             complete.append(receipt.complete)
             if as_json:
                 print(json.dumps(asdict(receipt)))
@@ -128,6 +129,23 @@ def commands(with_storage: Callable[[Work], None]) -> typer.Typer:
         raise typer.Exit(0 if all(complete) else 1)
 
     return recordings
+
+
+def _delete(with_storage: Callable[[Work], None], by: str, path: str) -> None:
+    left: list[str | None] = []
+
+    async def work(storage: Storage) -> None:
+        async with _deleting(storage) as keeper:
+            await storage.audit.write(_who(by), "recording.delete", path)
+            left.append(await keeper.delete(path))
+
+    with_storage(work)
+    (why,) = left
+    if why is None:
+        _out.print("not done: there is no such recording, or a legal hold keeps it")
+    elif why:
+        _out.print(f"deleted, but for its copy in the archive: {why}")
+    raise typer.Exit(1 if why != "" else 0)
 
 
 def _done(with_storage: Callable[[Work], None], do: Callable[[Storage], Coroutine[Any, Any, bool]], why: str) -> None:
@@ -149,9 +167,28 @@ async def _audited(
     return await do()
 
 
-def _keeper(storage: Storage) -> Keeper:
+def _keeper(storage: Storage, archive: Copier | None = None) -> Keeper:
     container = storage.backend.container(RECORDINGS_CONTAINER)
-    return Keeper(container, storage.ledger, classes=retention(os.environ.get("DIALTONE_RETENTION", "")))
+    classes = retention(os.environ.get("DIALTONE_RETENTION", ""))
+    return Keeper(container, storage.ledger, classes=classes, archive=archive)
+
+
+@asynccontextmanager
+async def _deleting(storage: Storage) -> AsyncIterator[Keeper]:
+    """The keeper with the archive that the functions' settings name, so that copies are deleted too."""
+    setting = os.environ.get(SETTING, "")
+    if not setting:
+        yield _keeper(storage)
+        return
+    sink = open_sink(
+        setting,
+        storage=os.environ.get("DIALTONE_ARCHIVE_STORAGE", ""),
+        client_id=os.environ.get("AZURE_CLIENT_ID") or None,
+    )
+    try:
+        yield _keeper(storage, Copier(storage.backend.container(RECORDINGS_CONTAINER), sink))
+    finally:
+        await sink.close()
 
 
 def _who(by: str) -> str:

@@ -136,7 +136,7 @@ async def console_delete_recording(req: func.HttpRequest) -> func.HttpResponse:
     """Delete the recording at `path`; one under a legal hold is refused."""
     path = _path(req.params.get("path", ""))
     await _storage().audit.write(operator().who, "recording.delete", path)
-    if not await keeper().delete(path):
+    if await keeper().delete(path) is None:
         raise NotFound(
             "there is no such recording, or a legal hold keeps it", field="path", fix="release the hold, then delete it"
         )

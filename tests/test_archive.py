@@ -46,7 +46,7 @@ async def sink(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
     else:
         made = open_sink("azure:copies", storage=request.getfixturevalue("azurite_connection"))
         yield made
-        await made.close()  # type: ignore[attr-defined]
+        await made.close()
 
 
 def bucket_in(url: str, monkeypatch: pytest.MonkeyPatch, *, lock: bool = False) -> str:

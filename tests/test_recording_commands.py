@@ -4,15 +4,21 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from dialtone.archive import Copier, Sink, open_sink
 from dialtone.commands import app
 from dialtone.errors import ConfigurationError
 from dialtone.storage import RECORDINGS_CONTAINER, Recording, Storage, open_storage
+from dialtone.storage.keeper import Keeper
 from dialtone.storage.keys import day_of
+from tests.test_archive import bucket_in, s3_url
+
+__all__ = ["s3_url"]
 
 LEFT = Recording("call-7", "1-0", "4:+15550100", 3.5, "wav", "completedStopToneDetected", 1_700_000_000.0)
 PATH = "2023/11/14/call-7/1-0.wav"
@@ -83,6 +89,58 @@ def test_the_life_of_recordings_at_the_command_line(run: Run, azurite_connection
         "recording.release",
     ]  # fmt: skip
     assert "+15550100" not in str(deeds)
+
+
+def archive(connection: str, sink: Sink) -> None:
+    """Copy what is there."""
+
+    async def copy(storage: Storage) -> None:
+        container = storage.backend.container(RECORDINGS_CONTAINER)
+        report = await Keeper(container, storage.ledger, archive=Copier(container, sink)).work()
+        assert report.archived == 2
+        await sink.close()
+
+    on(connection, copy)
+
+
+@pytest.mark.azurite
+def test_copies_are_deleted_too_where_it_is_said_where_they_are(
+    run: Run, azurite_connection: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive(azurite_connection, open_sink(f"file://{tmp_path}"))
+    code, told = run("delete", PATH)
+    assert (code, told) == (1, "deleted, but for its copy in the archive: no archive is configured here\n")
+    assert (tmp_path / PATH).exists()
+    monkeypatch.setenv("DIALTONE_ARCHIVE", f"file://{tmp_path}")
+    code, receipt = run("delete", "--caller", "4:+15550100", "--json")
+    assert (code, json.loads(receipt)["complete"]) == (0, True)
+    # That of the recording which was deleted before is found by the caller, too.
+    assert not list(tmp_path.rglob("*.wav"))
+    assert json.loads(run("delete", "--caller", "4:+15550100", "--json")[1])["deleted"] == []
+
+
+@pytest.mark.azurite
+def test_the_receipt_names_the_copies_that_are_locked(
+    run: Run, azurite_connection: str, s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = bucket_in(s3_url, monkeypatch, lock=True)
+    archive(azurite_connection, open_sink(f"s3://{bucket}", lock_days=30))
+    monkeypatch.setenv("DIALTONE_ARCHIVE", f"s3://{bucket}")
+    code, told = run("delete", PATH)
+    assert (code, "it is locked" in told) == (1, True)
+    for _ in range(2):
+        code, receipt = run("delete", "--caller", "4:+15550100", "--json")
+        kept = json.loads(receipt)["archived"]
+        assert (code, [each["at"] for each in kept]) == (
+            1, [f"s3://{bucket}/{PATH}", f"s3://{bucket}/{PATH.replace('1-0', '2-0')}"]
+        )  # fmt: skip
+        assert all("it is locked" in each["why"] for each in kept)
+
+    async def left(storage: Storage) -> tuple[int, str]:
+        entries = await storage.ledger.of_day(DAY)
+        return len(await storage.recordings.list()), "".join(entry.caller for entry in entries)
+
+    assert on(azurite_connection, left) == (0, "")
 
 
 @pytest.mark.azurite

@@ -72,6 +72,9 @@ class Sink(Protocol):
     async def remove(self, name: str) -> str:
         """Delete a copy, if it is there; why that cannot be, or empty when there is none any more."""
 
+    async def close(self) -> None:
+        """Close every connection."""
+
 
 class Copier:
     """Copies recordings into a sink; see `dialtone.storage.keeper.Archive`."""

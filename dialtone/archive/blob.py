@@ -105,7 +105,7 @@ class BlobSink:
         return ""
 
     async def close(self) -> None:
-        """Close every connection."""
+        """See `Sink`."""
         await self._account.close()
 
     async def _blob(self, name: str) -> "BlobClient":

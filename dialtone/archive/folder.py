@@ -90,6 +90,9 @@ class FolderSink:
 
         return await self._do(unlink)
 
+    async def close(self) -> None:
+        """See `Sink`: there are none."""
+
     def _parts(self, name: str) -> Path:
         target = self._folder / name
         return target.with_name(f".{target.name}.parts")

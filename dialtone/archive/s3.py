@@ -143,6 +143,11 @@ class S3Sink:
 
         return await self._do(delete)
 
+    async def close(self) -> None:
+        """See `Sink`."""
+        if "_client" in self.__dict__:
+            self._client.close()
+
     def _lock(self) -> Any:
         return {"Mode": "COMPLIANCE", "RetainUntilDate": datetime.now(UTC) + timedelta(days=self._lock_days)}
 

@@ -357,13 +357,14 @@ class Keeper:
             await self._ledger.was_due(row)
         return report
 
-    async def delete(self, path: str) -> bool:
-        """Delete one recording; False when there is none, or a legal hold keeps it."""
+    async def delete(self, path: str) -> str | None:
+        """Delete one recording, and say why its copy in the archive is left, or nothing when none is; None when there
+        is no such recording, or a legal hold keeps it.
+        """
         entry = await self._ledger.get(path) if is_path(path) else None
         if entry is None or entry.hold:
-            return False
-        await self._delete(entry, State.DELETED)
-        return True
+            return None
+        return await self._delete(entry, State.DELETED)
 
     async def delete_caller(self, identity: str, *, by: str) -> Receipt:
         """Delete the recordings of a caller, but those under a legal hold, and return the receipt, which is kept too.
@@ -411,11 +412,14 @@ class Keeper:
         elif entry.archived:
             left = "no archive is configured here"
         await self._container.delete(path)
-        if entry.caller_key:
-            await self._ledger.forget_caller(path, entry.caller_key)
         values: dict[str, Any] = {"state": end, "deleted_at": self._clock()}
-        if not left:
+        if left:
+            # The hash stays, so that the copy is found when the caller's request is made again.
+            values["caller"] = ""
+        else:
             values["archived"] = ""
+            if entry.caller_key:
+                await self._ledger.forget_caller(path, entry.caller_key)
         await self._ledger.change(path, **values)
         await self._ledger.finished(path)
         return left

@@ -193,7 +193,7 @@ class Ledger:
         return [_entry(row) for row in rows if row["RowKey"].startswith(first)]
 
     async def of_caller(self, key: str, *, limit: int | None = None) -> list[str]:
-        """The paths of a caller's recordings that are not deleted, oldest first."""
+        """The paths of a caller's recordings that are not deleted, or have a copy left in an archive; oldest first."""
         return [_path(row["RowKey"]) for row in await self._table.scan(f"caller-{key}", limit=limit)]
 
     async def todo(self, *, limit: int = 100, after: str = "") -> list[str]:
