@@ -3,6 +3,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -281,6 +282,24 @@ class TestCallsUnderWay:
         assert await prompts.prompts.resolve(["menu"], as_of=began) == {}
         assert await prompts.prompts.resolve(["menu"], as_of=time.now + 1) == {"menu": text("Later.")}
 
+    @pytest.mark.parametrize("wrong", [0, 300])
+    async def test_an_upload_in_the_second_in_which_a_call_began_is_for_later_ones(
+        self, prompts: Storage, time: "Clock", monkeypatch: pytest.MonkeyPatch, wrong: float
+    ) -> None:
+        """Whoever uploads it has never listed the prompts before, and their clock may be ahead."""
+        listed = MemoryContainer.blobs
+
+        async def blobs(container: MemoryContainer, prefix: str = "", **how: Any) -> list[Blob]:
+            return [replace(blob, modified=1000.0) for blob in await listed(container, prefix, **how)]
+
+        monkeypatch.setattr(MemoryContainer, "blobs", blobs)
+        time.now = began = 1000.3
+        assert await prompts.prompts.resolve(["menu"], as_of=began) == {}
+        time.now = 1000.7
+        await Storage.on(prompts.backend, now=lambda: time.now + wrong).prompts.put("menu.txt", b"Later.")
+        assert await prompts.prompts.resolve(["menu"], as_of=began) == {}
+        assert await prompts.prompts.resolve(["menu"], as_of=1001.1) == {"menu": text("Later.")}
+
     async def test_a_version_brought_back_is_for_later_calls(self, prompts: Storage, time: "Clock") -> None:
         store = prompts.prompts
         first = await store.put("menu.txt", b"First.")
@@ -292,7 +311,7 @@ class TestCallsUnderWay:
         time.now += 10
         await store.roll_back("menu", first.id)
         assert await store.resolve(["menu"], as_of=began) == {"menu": text("Second.")}
-        assert await store.resolve(["menu"], as_of=time.now) == {"menu": text("First.")}
+        assert await store.resolve(["menu"], as_of=time.now + 0.001) == {"menu": text("First.")}
 
     async def test_many_versions_in_one_call(self, prompts: Storage, time: "Clock") -> None:
         began = time.now - 1
