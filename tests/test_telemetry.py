@@ -2,24 +2,18 @@
 
 import asyncio
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import websockets
 
 from bots.reception import bot as reception
 from dialtone import telemetry
-from dialtone.media import ticket
 from dialtone.storage.account import Address, AzureAccount
 from tests.collector import Collector, attributes, collector
 from tests.fakes import ROOT, environment
 from tests.functions.rig import HUNG_UP, RECORDED, Rig, chose, conversation, result, with_audio
-from tests.media_worker.peer import METADATA, audio, pcm
-from tests.media_worker.test_main import KEY, WITH_KEY, program, ready
 
 __all__ = ["collector"]
 
@@ -75,50 +69,6 @@ async def test_a_call_is_one_trace_from_the_platform_to_storage(told: Collector,
     assert {link.trace_id.hex() for link in links} == {PLATFORM.split("-")[1]}
     assert b"nora" not in told.raw
     assert {"dialtone.turns", "dialtone.calls", "dialtone.storage.duration"} <= told.metrics.keys()
-
-
-RECORDING_BOT = """
-from dialtone import CallBot, Stream
-
-bot = CallBot()
-
-@bot.media("record")
-async def record(stream: Stream) -> None:
-    recording = stream.record()
-    async for _ in stream.audio:
-        break
-    await recording.stop()
-"""
-
-
-@pytest.mark.azurite
-async def test_the_media_worker_and_what_it_stores_are_in_the_trace_of_the_call(
-    collector: Collector, azurite_connection: str, tmp_path: Path
-) -> None:
-    (tmp_path / "recbot.py").write_text(RECORDING_BOT)
-    environment = {
-        **WITH_KEY,
-        "DIALTONE_BOT": "recbot:bot",
-        "DIALTONE_STORAGE": azurite_connection,
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
-        "PYTHONPATH": str(tmp_path),
-    }
-    async with program("--port", "0", "--grace", "0", environment=environment, seconds=90) as process:
-        url = (await ready(process)).replace("http", "ws", 1)
-        uri = f"{url}/media/call-1?handler=record&ticket={ticket.sign(KEY, 'call-1', 2**33)}"
-        async with websockets.connect(uri, compression=None) as peer:
-            await peer.send(METADATA)
-            await peer.send(audio(pcm(1)))
-            await peer.wait_closed()
-        process.send_signal(signal.SIGTERM)
-        await process.communicate()
-    assert {service for service, _ in collector.spans} == {"dialtone-media-worker"}
-    mine = [span for _, span in collector.spans if int.from_bytes(span.trace_id) == telemetry.trace_of("call-1")]
-    (stream,) = (span for span in mine if span.name == "stream")
-    assert int.from_bytes(stream.parent_span_id) == telemetry.root_of("call-1")
-    stored = [attributes(span)["dialtone.storage.request"] for span in mine if span.name == "storage"]
-    assert any("table recordings" in request for request in stored)
-    assert "committing the parts of a blob" in stored
 
 
 def test_names_are_documented_and_those_that_are_documented_exist() -> None:
