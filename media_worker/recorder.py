@@ -28,7 +28,7 @@ from dialtone.media.stream import MediaError
 from dialtone.storage import RECORDINGS_CONTAINER, call_key
 from dialtone.storage.backend import Backend, Staged
 from dialtone.storage.keys import day_of
-from dialtone.storage.ledger import LEDGER_TABLE, Entry, Ledger, State
+from dialtone.storage.ledger import LEDGER_TABLE, STANDARD, Entry, Ledger, State
 from dialtone.storage.recordings import LIVE
 from media_worker.lane import Lane
 from media_worker.metrics import Metrics
@@ -62,14 +62,29 @@ class Recorders:
         self.ledger = Ledger(backend.table(LEDGER_TABLE))
 
     def start(
-        self, stream: "LiveStream", name: str, *, dual: bool, ended: Callable[["Recorder"], object]
+        self,
+        stream: "LiveStream",
+        name: str,
+        *,
+        dual: bool,
+        ended: Callable[["Recorder"], object],
+        consent: str = "",
+        keep: str = "",
     ) -> "Recorder":
         """Begin a recording of a stream: blob `yyyy/mm/dd/<call>/<name>-<milliseconds>.wav`."""
         began = self.now()
         day = day_of(began)
         path = f"{day[:4]}/{day[4:6]}/{day[6:]}/{call_key(stream.call_id)}/{call_key(name)}-{int(began * 1000)}.wav"
         entry = Entry(
-            path, State.EXPECTED, stream.call_id, operation_id=name, format="wav", started=began, expected_at=began
+            path,
+            State.EXPECTED,
+            stream.call_id,
+            operation_id=name,
+            format="wav",
+            started=began,
+            consent=consent,
+            keep=keep or STANDARD,
+            expected_at=began,
         )
         blob = self._container.staged(path, "audio/wav")
         return Recorder(self, stream.metadata.sample_rate, entry, blob, dual=dual, ended=ended)
@@ -96,8 +111,12 @@ class Recorder:
             "operation": quote(entry.operation_id, safe=":@+"),
             "format": "wav",
             "started": repr(entry.started),
+            "keep": quote(entry.keep, safe=":@+"),
             LIVE: "1",
         }
+        if entry.consent:
+            # An account refuses metadata with an empty value.
+            self._about["consent"] = entry.consent
         self._ended = ended
         self._frame_bytes = rate // 50 * 2
         self._silence = bytes(self._frame_bytes)

@@ -12,7 +12,7 @@ What a bad message gets:
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from websockets.frames import CloseCode
 
@@ -402,12 +402,18 @@ class LiveStream(contract.Stream):
         if self._link is not None:
             self._link.write(wire.encode_key_frame_needed(KeyFrameNeeded(participant, media_type)).encode())
 
-    def record(self, name: str = "stream", *, dual: bool = False) -> Recorder:
+    def record(
+        self, name: str = "stream", *, dual: bool = False, consent: contract.Consent = "", keep: str = ""
+    ) -> Recorder:
         """See `Stream`."""
         self._must_be_open()
+        if consent not in get_args(contract.Consent):
+            raise MediaError(f"{consent!r} is no consent; write given, refused, or nothing where nobody asked")
         if self._services.recorders is None:
             raise MediaError("the worker has no storage for recordings; set DIALTONE_STORAGE")
-        recording = self._services.recorders.start(self, name, dual=dual, ended=self._recordings.remove)
+        recording = self._services.recorders.start(
+            self, name, dual=dual, consent=consent, keep=keep, ended=self._recordings.remove
+        )
         self._recordings.append(recording)
         self._listens = True
         return recording

@@ -16,7 +16,7 @@
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from dialtone.media.messages import (
     AudioFrame,
@@ -28,6 +28,9 @@ from dialtone.media.messages import (
     VideoMetadata,
     Voice,
 )
+
+Consent = Literal["", "given", "refused"]
+"""What a caller said to being recorded; empty where nobody asked."""
 
 
 class StreamClosed(Exception):
@@ -183,11 +186,15 @@ class Stream(Protocol):
     def request_key_frame(self, participant: str | None = None, media_type: MediaType = MediaType.VIDEO) -> None:
         """Ask for a picture that stands alone. Raises StreamClosed."""
 
-    def record(self, name: str = "stream", *, dual: bool = False) -> Recorder:
+    def record(self, name: str = "stream", *, dual: bool = False, consent: Consent = "", keep: str = "") -> Recorder:
         """Record what is heard and what is sent from here on, mixed, into a WAV file of the container `recordings`.
 
         With `dual` the left channel has what is heard and the right one what is sent. It is stored every 2 seconds, so
-        a worker that dies loses no more than that, and ends with the stream. Raises MediaError without storage.
+        a worker that dies loses no more than that, and ends with the stream.
+
+        `consent` is what the caller said when the handler asked whether they may be recorded, for a call that was
+        answered with media has nobody else to ask them; it is kept with the recording. `keep` is the class of its
+        retention, as in `Call.record`. Raises MediaError without storage, and for a consent that is none of the three.
         """
 
     async def signal(self, name: str, data: Any = None) -> None:

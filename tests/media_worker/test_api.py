@@ -438,12 +438,14 @@ async def test_a_signal_reaches_the_dialog(rig: Rig) -> None:
     assert json.loads(ended[2]) == {"handler": "it", "reason": "finished", "detail": ""}
 
 
-async def test_without_an_address_there_are_no_signals(rig: Rig) -> None:
+async def test_without_an_address_there_are_no_signals_and_no_recordings(rig: Rig) -> None:
     async def handler(stream: Stream) -> None:
         with pytest.raises(MediaError, match="DIALTONE_PUBLIC_URL"):
             await stream.signal("order")
         with pytest.raises(MediaError, match="DIALTONE_STORAGE"):
             stream.record()
+        with pytest.raises(MediaError, match="no consent"):
+            stream.record(consent="yes")  # type: ignore[arg-type]
         rig.noted.append("done")
 
     await rig.stream(handler)

@@ -18,6 +18,7 @@ from dialtone.media.sound import Fault, fault_of
 from dialtone.media.stream import MediaError, Stream
 from dialtone.storage import RECORDINGS_CONTAINER, Storage, open_storage
 from dialtone.storage.memory import MemoryBackend, MemoryContainer, MemoryStaged
+from dialtone.storage.recordings import recording_of
 from media_worker.metrics import Metrics
 from media_worker.recorder import Recorder, Recorders
 from media_worker.rooms import Rooms
@@ -214,14 +215,14 @@ async def stored(storage: Storage) -> dict[str, tuple[int, int, bytes]]:
 async def test_a_recording_of_a_call_is_in_the_account(
     workplace: Workplace, azurite_connection: str, storage: Storage
 ) -> None:
-    done = asyncio.Event()
+    done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def handler(stream: Stream) -> None:
-        recording = stream.record("talk", dual=True)
+        recording = stream.record("talk", dual=True, consent="given", keep="complaint")
         async for frame in stream.audio:
             await stream.send(frame)
         await recording.stop()
-        done.set()
+        done.set_result(recording.path)
 
     worker = await workplace.worker(Settings(port=0, storage=azurite_connection), {"it": handler})
     peer = await workplace.stream(worker, "/media/call-1?handler=it")
@@ -232,7 +233,13 @@ async def test_a_recording_of_a_call_is_in_the_account(
         await asyncio.sleep(0.02)
     await peer.close()
     async with asyncio.timeout(20):
-        await done.wait()
+        path = await done
+    entry, blob = await storage.ledger.get(path), await storage.backend.container(RECORDINGS_CONTAINER).head(path)
+    assert entry is not None
+    assert blob is not None
+    assert (entry.consent, entry.keep) == ("given", "complaint")
+    # The same, where the ledger has to be made anew from what is stored.
+    assert (recording_of(blob).consent, recording_of(blob).keep) == ("given", "complaint")
     channels, rate, sound = (await stored(storage))["call-1"]
     left, right = array("h", sound)[0::2].tobytes(), array("h", sound)[1::2].tobytes()
     assert (channels, rate) == (2, 16_000)
