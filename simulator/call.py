@@ -11,7 +11,7 @@ from simulator.faults import NEEDS_HOUSE, NEEDS_TOKENS, Plan
 from simulator.house import House
 from simulator.ledger import Event, Ledger
 from simulator.line import Line
-from simulator.platform import Platform, PlatformCall, Recording, Ringing
+from simulator.platform import LiveCall, Platform, Recording, Ringing
 from simulator.platforms.skype import Skype
 from simulator.script import Script, ScriptError
 from simulator.verdict import give, judge
@@ -80,7 +80,7 @@ async def place_call(
     )
 
 
-async def talk(call: PlatformCall, caller: Caller, line: Line) -> None:
+async def talk(call: LiveCall, caller: Caller, line: Line) -> None:
     """Let a caller who follows no script take part in a call; all that is expected is that the contract is kept.
 
     Raises `simulator.speech.SpeechUnavailable`.
@@ -89,7 +89,7 @@ async def talk(call: PlatformCall, caller: Caller, line: Line) -> None:
     give(line.ledger, [], call.delivery.problems)
 
 
-async def _together(call: PlatformCall, caller: Caller, line: Line) -> None:
+async def _together(call: LiveCall, caller: Caller, line: Line) -> None:
     ends = [line.clock.start(call.run()), line.clock.start(caller.run(line))]
     try:
         await asyncio.gather(*ends)

@@ -135,6 +135,8 @@ class Line:
         self.taps: list[Callable[[Signal], None]] = []
         """Told each signal of the caller as it comes, whoever listens."""
         self.ear: Ear | None = None
+        self.listening = Listening()
+        """What `listen_for` was told last."""
 
     @property
     def stream(self) -> "MediaStream | None":
@@ -167,6 +169,7 @@ class Line:
 
     def listen_for(self, what: Listening) -> None:
         """Say what the platform listens for from now on."""
+        self.listening = what
         if self.ear is not None:
             self.ear.listening(what)
 

@@ -6,7 +6,7 @@ Whoever adds a platform writes these two and an entry in `simulator.opening.PLAT
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dialtone.protocol import RecordingFormat
 from simulator.delivery import Delivery
@@ -36,7 +36,7 @@ class Ringing:
     house: House | None = None
 
 
-class PlatformCall(Protocol):
+class LiveCall(Protocol):
     """One call. The `problems` of its delivery say why the bot ended or broke the call."""
 
     @property
@@ -49,6 +49,10 @@ class PlatformCall(Protocol):
 
     async def run(self) -> None:
         """Make the call, until it is over: from `call.started` to `call.ended` in the ledger."""
+
+
+class PlatformCall(LiveCall, Protocol):
+    """A call that rings a bot."""
 
     async def send(self, step: Send) -> Response:
         """Post what a script makes the platform send, as it is."""
@@ -67,3 +71,45 @@ class Platform(Protocol):
 
     def new_call(self, setup: CallSetup, line: Line, ringing: Ringing) -> PlatformCall:
         """A call, which has not begun."""
+
+
+class PlacedCall(LiveCall, Protocol):
+    """A call that a bot places, and that rings somebody. It rings until `ring_until`, on its line's clock."""
+
+    @property
+    def caller(self) -> str:
+        """Who calls."""
+
+    @property
+    def line(self) -> Line:
+        """Its line. Who is called declines by hanging up."""
+
+    @property
+    def ring_until(self) -> float:
+        """When it stops to ring."""
+
+    def pick_up(self) -> None:
+        """Answer it."""
+
+
+class Phone(Protocol):
+    """A person's phone, which bots call."""
+
+    @property
+    def free(self) -> bool:
+        """Whether a call can ring it, or wait until the call that it is in is over: whether none does already."""
+
+    def new_line(self, max_seconds: float) -> Line:
+        """A line to it, in real time, whose call's events it shows."""
+
+    def ring(self, call: PlacedCall) -> None:
+        """Ring for a call on such a line, and run it."""
+
+
+@runtime_checkable
+class PlacesCalls(Protocol):
+    """A platform on which bots place calls: they ring one of the phones that are open."""
+
+    @property
+    def phones(self) -> list[Phone]:
+        """Those that are open, the latest last; whoever opens one adds it, and takes it away."""

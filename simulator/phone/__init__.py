@@ -7,6 +7,7 @@ From the page, JSON, or sound and pictures as binary messages (`frames.py`):
 | type        | members | what                                                                                     |
 |-------------|---------|------------------------------------------------------------------------------------------|
 | `call`      |         | ring the bot                                                                             |
+| `answer`    |         | answer the call that rings; `hang_up` declines it                                        |
 | `press`     | key     | one of 0-9 * # A B C D                                                                   |
 | `say`       | text    | say it in a synthetic voice, 1 to 500 characters                                         |
 | `understood`| ok      | whether the recognised words are what was said                                           |
@@ -19,7 +20,9 @@ To the page, JSON, or sound and pictures likewise:
 |-------------|------------------------------------|---------------------------------------------------------------|
 | `ready`     | bot, ears                          | the address that is rung; whether speech is recognised        |
 | `event`     | event                              | an event of the call's ledger (simulator/ledger.py)           |
-| `answered`  |                                    | the bot took the call                                         |
+| `waiting`   | caller                             | the bot calls, and waits until the call that goes on is over  |
+| `ringing`   | caller                             | the bot calls                                                 |
+| `answered`  |                                    | the bot took the call, or the page the bot's                  |
 | `sounds`    | text, file or neither, seconds     | a prompt begins; its sound comes ahead of time                |
 | `silenced`  | cut                                | it has ended; when it was cut, drop the sound that came ahead |
 | `listening` | keys, words, recording             | what the platform listens for, or that it records             |

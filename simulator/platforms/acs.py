@@ -2,8 +2,9 @@
 
 1. It answers the REST API as `acs_wire` says, at any prefix, to HMAC signatures and to tokens of Entra; Microsoft's
    SDK talks to it as it is: `CallAutomationClient("http://127.0.0.1:<port>/acs", AzureKeyCredential(key))`.
-2. A call that is placed is taken by whoever `callees` has for its target, or by nobody in particular; a call that
-   fails is told by CreateCallFailed and CallDisconnected, in an order that is drawn.
+2. A call that is placed is taken by whoever `callees` has for its target, else it rings one of the open `phones`
+   (busy when other calls ring all of them), else it is taken by nobody in particular; a call that fails is told by
+   CreateCallFailed and CallDisconnected, in an order that is drawn.
 3. A command that is repeated with its Repeatability-Request-ID is answered as before. `:play` and `:recognize` have
    none, so one whose reply was lost is done twice.
 
@@ -11,6 +12,7 @@ Calls that ring are in `acs_rings`, recordings in `acs_recordings`, users and Te
 """
 
 import asyncio
+import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -28,10 +30,11 @@ from simulator.ledger import Ledger
 from simulator.line import Line
 from simulator.media.options import MediaFaults
 from simulator.notation import Notation
+from simulator.platform import Phone
 from simulator.platforms.acs_call import AcsCall
-from simulator.platforms.acs_commands import FATES
 from simulator.platforms.acs_identities import Identities
 from simulator.platforms.acs_media import AcsMedia
+from simulator.platforms.acs_outgoing import AcsOutgoing
 from simulator.platforms.acs_post import GridSecret
 from simulator.platforms.acs_recordings import Recording
 from simulator.platforms.acs_rings import REJECTS, Rings
@@ -46,7 +49,6 @@ from simulator.platforms.acs_wire import (
     member,
     raw_id,
     read,
-    result,
     route,
 )
 from simulator.script import Script
@@ -80,6 +82,7 @@ class AcsResource:
         self.issuer = issuer or new_issuer(self.settings, now)
         self.calls: dict[str, AcsCall] = {}
         self.callees: dict[str, Script] = {}
+        self.phones: list[Phone] = []
         self.requests: deque[tuple[str, Request, Reply]] = deque(maxlen=KEPT)
         """What was asked, by its operation, and what was answered; the newest last."""
         self.rings = Rings(self.settings, now)
@@ -225,9 +228,21 @@ class AcsResource:
             source = f"28:orgid:{member(app, 'appId', str)}"
         elif target.startswith("4:") and raw_id({"phoneNumber": data.get("sourceCallerIdNumber")}) != source:
             raise Refused(400, 8523, f"sourceCallerIdNumber is not {self.settings.number}")
+        context, speaks = data.get("operationContext"), bool(data.get("callIntelligenceOptions"))
+        rings = self.phones and target not in self.settings.answers and target not in self.callees
+        phone = next((each for each in reversed(self.phones) if each.free), None) if rings else None
+        if phone is not None:
+            seed = secrets.randbits(32)
+            random = Random(f"acs {seed} phone")  # noqa: S311
+            line = phone.new_line(self.settings.max_call_duration_s)
+            call = self.new_call(line, caller=source, to=target, random=random, is_incoming=False)
+            reply = call.answered(data, speaks=speaks)
+            phone.ring(AcsOutgoing(call, context=context, bot_url=self.events_url, seed=seed))
+            return reply
         call = self.new_call(self._new_line(), caller=source, to=target, is_incoming=False)
-        reply = call.answered(data, speaks=bool(data.get("callIntelligenceOptions")))
-        self._start(call, self._placed(call, target, data.get("operationContext")))
+        reply = call.answered(data, speaks=speaks)
+        fate = "busy" if rings else self.settings.answers.get(target)
+        self._start(call, self._placed(call, target, context, fate))
         return reply
 
     def _connect(self, _: tuple[str, ...], data: Json) -> Json:
@@ -238,7 +253,7 @@ class AcsResource:
             self._new_line(), caller="8:acs:simulator_bot", to=f"group:{new_id(self._random)}", is_incoming=False
         )
         reply = call.answered(data, speaks=bool(data.get("callIntelligenceOptions")))
-        self._start(call, self._placed(call, "", data.get("operationContext")))
+        self._start(call, self._placed(call, "", data.get("operationContext"), None))
         return reply
 
     def _new_line(self) -> Line:
@@ -250,15 +265,9 @@ class AcsResource:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _placed(self, call: AcsCall, target: str, context: str | None) -> None:
-        fate = self.settings.answers.get(target)
+    async def _placed(self, call: AcsCall, target: str, context: str | None, fate: str | None) -> None:
         if fate is not None:
-            kinds = [("CreateCallFailed", context), ("CallDisconnected", None)]
-            self._random.shuffle(kinds)
-            for kind, each in kinds:
-                call.tell(kind, each, **result(*FATES[fate]))
-            call.state = "disconnected"
-            await call.settle()
+            await call.fail(fate, context)
             return
         call.connect(context)
         script = self.callees.get(target)

@@ -126,6 +126,15 @@ class AcsCall:
         if self.properties.get("mediaStreamingSubscription", {}).get("state") == "active":
             self.stream.start(self.others, context)
 
+    async def fail(self, fate: str, context: str | None) -> None:
+        """It was placed, and nobody took it: a key of FATES says why. Told in an order that is drawn."""
+        kinds = [("CreateCallFailed", context), ("CallDisconnected", None)]
+        self._random.shuffle(kinds)
+        for kind, each in kinds:
+            self.tell(kind, each, **result(*FATES[fate]))
+        self.state = "disconnected"
+        await self.settle()
+
     def described(self) -> Json:
         """CallConnectionProperties."""
         return {**self.properties, "callConnectionState": self.state}

@@ -12,7 +12,7 @@ from typing import Final
 
 from simulator.faults import Plan
 from simulator.line import Line
-from simulator.platform import Recording, Ringing
+from simulator.platform import Phone, Recording, Ringing
 from simulator.platforms.acs import AcsResource
 from simulator.platforms.acs_post import GridSecret
 from simulator.script import CallSetup, Send
@@ -34,6 +34,11 @@ class Acs:
     def tokens(self) -> bool:
         """Whether faults of tokens can be had."""
         return self._tokens
+
+    @property
+    def phones(self) -> list[Phone]:
+        """Those that a call of the bot's rings."""
+        return self.resource.phones
 
     @property
     def max_call_s(self) -> float:

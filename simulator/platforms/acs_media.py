@@ -5,7 +5,7 @@
 3. A key, or speech, cuts the prompt of a recognition off when `interruptPrompt` is true; by default it is false. What
    comes before the end of a prompt that is not cut off is lost.
 4. dtmf: until a stop tone, which is among the tones; the maximum; or the time between two. choices: one key or one
-   utterance decides. speech: until there was silence after speech; speechOrDtmf: until either.
+   utterance decides, whichever ends first. speech: until there was silence after speech; speechOrDtmf: until either.
 5. Sub-codes are those of "Troubleshooting response codes". The time-out between tones is a failure with the tones that
    came, where the pages contradict each other.
 """
@@ -13,13 +13,14 @@
 import io
 import re
 import wave
+from dataclasses import replace
 from math import inf
 from pathlib import PurePosixPath
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from simulator import audio, speech
-from simulator.line import Cuts, Key, Line, Signal, Sound, SpeechEnded, SpeechStarted
+from simulator.line import Cuts, Key, Line, Listening, Signal, Sound, SpeechEnded, SpeechStarted
 from simulator.platforms.acs_settings import AcsSettings
 from simulator.platforms.acs_wire import Json, result
 from simulator.wire import TooLarge, Wire
@@ -63,6 +64,16 @@ class AcsMedia:
 
     async def recognize(self, data: Json) -> Event:
         """Play the prompt, then recognize."""
+        try:
+            return await self._recognize(data)
+        finally:
+            self._listen_for(Listening())
+
+    def _listen_for(self, what: Listening) -> None:
+        """Tell who has an ear on the line; that it is recorded is told by the recorder."""
+        self._line.listen_for(replace(what, recording=self._line.listening.recording))
+
+    async def _recognize(self, data: Json) -> Event:
         options: Json = data.get("recognizeOptions") or {}
         kind = data["recognizeInputType"]
         prompts = data.get("playPrompts") or ([data["playPrompt"]] if data.get("playPrompt") else [])
@@ -79,11 +90,15 @@ class AcsMedia:
             return "RecognizeFailed", failed.data
         if prompts:
             self._line.listen()
+        listening = _listening(kind, options)
+        if options.get("interruptPrompt"):
+            self._listen_for(listening)
         first = None
         for sound in sounds:
             first = await self._line.play(sound, cuts if options.get("interruptPrompt") else None)
             if first is not None:
                 break
+        self._listen_for(listening)
         silence = options.get("initialSilenceTimeoutInSeconds")
         until = self._line.clock.now() + (self._settings.initial_silence_s if silence is None else silence)
         if first is None and not (by_speech and self._line.speaking):
@@ -92,10 +107,12 @@ class AcsMedia:
                 return "RecognizeFailed", result(400, 8510, "Action failed, initial silence timeout reached.")
         if isinstance(first, Key):
             if kind == "choices":
-                return self._chosen_by_key(options, first.key)
+                return self._chosen_by_key(options, TONES[first.key])
             return await self._tones(options, first)
-        said, tone = await self._speech(options if kind != "choices" else {})
-        return self._chosen_by_word(options, said) if kind == "choices" else self._understood(said, tone)
+        if kind != "choices":
+            return self._understood(*await self._speech(options))
+        said, tone = await self._speech({"dtmfOptions": {"stopTones": list(TONES.values())}})
+        return self._chosen_by_key(options, tone) if tone else self._chosen_by_word(options, said)
 
     async def _next(self, wanted: Cuts, until: float) -> Signal | None:
         while (signal := await self._line.next_signal(until)) is not None:
@@ -162,8 +179,8 @@ class AcsMedia:
         return "RecognizeCompleted", {**heard, **result(200, 8569, "Action completed, speech recognized.")}
 
     @staticmethod
-    def _chosen_by_key(options: Json, key: str) -> Event:
-        label = next((each["label"] for each in options.get("choices") or () if each.get("tone") == TONES[key]), None)
+    def _chosen_by_key(options: Json, tone: str) -> Event:
+        label = next((each["label"] for each in options.get("choices") or () if each.get("tone") == tone), None)
         if label is None:
             return "RecognizeFailed", result(400, 8534, "Action failed, incorrect tone entered.")
         heard = {"recognitionType": "choices", "choiceResult": {"label": label}}
@@ -237,6 +254,20 @@ def _text_of(source: Json) -> tuple[str, Any]:
         return words.replace("&#x27;", "'").replace("&amp;", "&"), speech.FEMALE if "Ava" in ssml else speech.MALE
     text = source["text"]
     return text["text"], speech.FEMALE if text.get("voiceKind") == "female" else speech.MALE
+
+
+def _listening(kind: str, options: Json) -> Listening:
+    """The keys and the words that decide a recognition."""
+    keys = {tone: key for key, tone in TONES.items()}
+    if kind == "choices":
+        choices = options.get("choices") or ()
+        pressed = tuple(keys[each["tone"]] for each in choices if each.get("tone") in keys)
+        return Listening(pressed, tuple(phrase for each in choices for phrase in each.get("phrases") or ()))
+    if kind == "speech":
+        return Listening()
+    dtmf: Json = options.get("dtmfOptions") or {}
+    stop = tuple(keys[tone] for tone in dtmf.get("stopTones") or () if tone in keys)
+    return Listening(stop if kind == "speechOrDtmf" and stop else tuple("0123456789*#"))
 
 
 def _words(text: str) -> str:

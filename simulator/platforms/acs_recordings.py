@@ -8,7 +8,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from dialtone.protocol import RecordingFormat
@@ -34,6 +34,8 @@ class Recording:
     files: dict[str, bytes] = field(default_factory=dict)
     made: bool = False
     callback: str = ""
+    changed: Callable[[], None] = lambda: None
+    """Called when it begins, or ceases, to take sound."""
 
     @property
     def began(self) -> float:
@@ -45,10 +47,12 @@ class Recording:
         if self.since is not None:
             self.spans.append((self.since, now))
         self.since, self.state = None, "inactive"
+        self.changed()
 
     def resume(self, now: float) -> None:
         """Take sound."""
         self.since, self.state = now, "active"
+        self.changed()
 
     def stop(self, now: float) -> None:
         """Take no more sound."""
@@ -83,12 +87,12 @@ class Recorder:
             raise Refused(400, 8523, f"the simulator records {' and '.join(FORMATS)}")
         if any(each.state != "stopped" for each in self.recordings):
             raise Refused(400, 8559, "Recording is already in progress.")
-        recording = Recording(self._ids(), kind)
+        recording = Recording(self._ids(), kind, changed=self._tell)
+        self.recordings.append(recording)
         now = self._line.clock.now()
         recording.resume(now)
         if data.get("pauseOnStart"):
             recording.pause(now)
-        self.recordings.append(recording)
         return recording
 
     def running(self, recording_id: str) -> Recording | None:
@@ -105,6 +109,11 @@ class Recorder:
             if recording.state != "stopped":
                 recording.ended_by = "the end of the call"
                 recording.stop(self._line.clock.now())
+
+    def _tell(self) -> None:
+        """Tell who has an ear on the line whether it is recorded."""
+        recording = any(each.since is not None for each in self.recordings)
+        self._line.listen_for(replace(self._line.listening, recording=recording))
 
     def delete(self, recording: Recording, document: str) -> None:
         """Delete a file."""

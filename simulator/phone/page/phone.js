@@ -38,6 +38,14 @@ const MESSAGES = {
     events.add(event);
     EVENTS[event.kind]?.(event);
   },
+  waiting({ caller }) {
+    captions.note(`${numberOf(caller)} calls: hang up to take it`);
+  },
+  ringing({ caller }) {
+    begin();
+    become("ringing", `${numberOf(caller)} calls`);
+    ring();
+  },
   answered() {
     answered = performance.now();
     become("talking");
@@ -83,7 +91,8 @@ const EVENTS = {
   violation: ({ message, fix }) => problem(`The bot broke the contract: ${message}. Fix: ${fix}.`),
   "call.ended"({ by }) {
     captions.note(`Call ended by ${NAMES[by]} after ${byId("timer").textContent}`);
-    become("idle", by === "caller" ? "You hung up" : by === "bot" ? "Bot hung up" : "Cut off");
+    const [yours, cut] = state === "ringing" ? ["You declined", "Missed call"] : ["You hung up", "Cut off"];
+    become("idle", by === "caller" ? yours : by === "bot" ? "Bot hung up" : cut);
   },
   verdict({ ok, reasons }) {
     if (!ok) problem(reasons.join(". "));
@@ -94,6 +103,26 @@ function hint(keys, words) {
   if (keys.length > 9) return "The bot waits for digits.";
   const said = [keys.length ? `press ${keys.join(", ")}` : "", words.length ? `say ${words.join(", ")}` : ""];
   return said.some(Boolean) ? `The bot waits: ${said.filter(Boolean).join(" or ")}.` : "";
+}
+
+// A telephone's number as people write it; other identities as they are.
+function numberOf(identity) {
+  return identity.replace(/^4:/, "");
+}
+
+// A browser lets no page sound that nobody has touched yet.
+async function ring() {
+  if (!navigator.userActivation?.hasBeenActive) return;
+  try {
+    sound ??= await Sound.open();
+  } catch {
+    return;
+  }
+  if (state === "idle") closeSound();
+  while (state === "ringing") {
+    sound?.ring();
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+  }
 }
 
 function connection(kind, text) {
@@ -110,6 +139,7 @@ function become(next, text = STATES[next]) {
   state = next;
   byId("call-bar").dataset.state = next;
   byId("state").textContent = text;
+  document.title = next === "ringing" ? `${text} \u2013 Dialtone phone` : "Dialtone phone";
   const idle = next === "idle";
   byId("call").hidden = !idle;
   byId("answer").hidden = next !== "ringing";

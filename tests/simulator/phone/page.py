@@ -16,6 +16,8 @@ from simulator.lab import Bot
 from simulator.phone import frames
 from simulator.phone.caller import Ears
 from simulator.phone.exchange import PROTOCOL
+from simulator.platform import Platform
+from simulator.platforms.skype import Skype
 from simulator.service import Service
 from simulator.wire import open_wire
 
@@ -23,12 +25,15 @@ Json = dict[str, Any]
 
 
 @asynccontextmanager
-async def served(bot_url: str, ears: Ears | None = None) -> AsyncIterator[str]:
-    """The service of a simulator that rings this bot; gives its address."""
+async def served(bot_url: str, ears: Ears | None = None, platform: Platform | None = None) -> AsyncIterator[str]:
+    """The service of a simulator that rings this bot, on the Skype platform by default; gives its address."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         async with open_wire() as wire:
             config = uvicorn.Config(
-                Service(Bot(bot_url, wire), ears), log_level="warning", lifespan="off", ws="websockets-sansio"
+                Service(Bot(bot_url, wire, platform or Skype()), ears),
+                log_level="warning",
+                lifespan="off",
+                ws="websockets-sansio",
             )
             server = uvicorn.Server(config)
             serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -110,9 +115,9 @@ class Page:
 
 
 @asynccontextmanager
-async def opened(bot_url: str, ears: Ears | None = None) -> AsyncIterator[Page]:
+async def opened(bot_url: str, ears: Ears | None = None, platform: Platform | None = None) -> AsyncIterator[Page]:
     """A page that is connected with a simulator of its own."""
-    async with served(bot_url, ears) as address:
+    async with served(bot_url, ears, platform) as address:
         offered = [PROTOCOL, await token_of(address)]
         async with connect(
             f"{address.replace('http', 'ws')}/phone/line",
