@@ -27,7 +27,7 @@ call: setup ## Place one scripted call that leaves a message, and show what was 
 test: setup ## Run all tests
 	@python313=$$(scripts/setup.sh python313) && \
 	if [ -n "$$python313" ]; then export DIALTONE_PY313="$$python313"; fi && \
-	$(BIN)/python -m pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## Lint, formatting, types, import arrows
 	@$(BIN)/ruff check .
