@@ -22,12 +22,11 @@ run: setup ## Start storage, functions, worker and simulator; place a call; stay
 call: setup ## Place one scripted call that leaves a message, and show what was stored
 	@$(BIN)/dialtone call $(ARGS)
 
-# Most of a test's time is waiting for programs and for sound in real time, so there are more workers than cores. The tests
-# of a file stay together, with the servers that they share.
+# A worker for each core; more gain nothing. The tests of a file stay together, with the servers that they share.
 test: setup ## Run all tests
 	@python313=$$(scripts/setup.sh python313) && \
 	if [ -n "$$python313" ]; then export DIALTONE_PY313="$$python313"; fi && \
-	$(BIN)/python -m pytest -n $$((2 * $$(getconf _NPROCESSORS_ONLN))) --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## Lint, formatting, types, import arrows
 	@$(BIN)/ruff check .

@@ -271,6 +271,7 @@ async def test_a_history_that_does_not_fit_is_read_from_the_journal() -> None:
 
 async def test_prompts_of_operators_are_heard_by_the_next_call(rig: Rig) -> None:
     await rig.storage.prompts.put("main-menu.txt", b"Press 2.")
+    rig.now += 1
     first = await rig.post(conversation(), message_id="m0")
     assert said(first)[1:] == ["Press 2."]
     rig.now += 1

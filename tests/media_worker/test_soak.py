@@ -6,7 +6,7 @@ from bench.soak import Soaked, soak
 async def test_a_minute_of_traffic_comes_out_even() -> None:
     found = await soak(calls=15, seconds=4.5, call_s=1.5)
     assert found.problems == []
-    assert found.call_seconds >= 55
+    assert found.call_seconds >= 30
     # 45 on a machine that has nothing else to do; how many get through is not what is shown here.
     assert found.calls >= 15
     assert found.uncounted == {"on the way in": 0, "to the handler": 0, "on the way out": 0}
