@@ -13,7 +13,6 @@ Why not the SDK: docs/explanation/acs-client.md has the measurements.
 import base64
 import hashlib
 import hmac
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
@@ -21,10 +20,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from dialtone.channels.acs_commands import API_VERSION, OPERATIONS, path_of
-from dialtone.channels.acs_results import Result
 from dialtone.errors import DependencyError
 from dialtone.protocol.rules import LOOPBACK
-from functions.platform_client import AGAIN, PlatformClient, Taken
+from functions.platform_client import PlatformClient, Taken
 
 RECORDING_HOSTS: Final = (".asm.skype.com", ".asyncgw.teams.microsoft.com", ".ams.gov.teams.microsoft.us")
 SCOPE: Final = "https://communication.azure.com/.default"
@@ -65,25 +63,11 @@ class AcsClient:
         method, _, ok, repeatable = OPERATIONS[operation]
         path = path_of(operation, connection=connection, recording=recording)
         url = f"{self.endpoint}{path}?api-version={API_VERSION}"
-        content = json.dumps(body).encode() if body is not None else b""
-        headers = {"Accept": "application/json"}
-        if content:
-            headers["Content-Type"] = "application/json"
+        headers = {}
         if repeatable and command_id:
-            headers |= {"Repeatability-Request-ID": command_id, "Repeatability-First-Sent": formatdate(usegmt=True)}
-        status, reply = await self._http.request(method, url, content, headers, self._proof)
-        try:
-            read = json.loads(reply) if reply else None
-        except ValueError:
-            read = None
-        if status in ok:
-            return Taken(read)
-        if status in AGAIN or status == 401:
-            raise DependencyError(
-                f"the ACS resource answered {operation} with {status}",
-                fix="look at DIALTONE_ACS_KEY and at the state of the resource",
-            )
-        return Taken(refused=Result.of_error(status, read))
+            headers = {"Repeatability-Request-ID": command_id, "Repeatability-First-Sent": formatdate(usegmt=True)}
+        fix = "look at DIALTONE_ACS_KEY and at the state of the resource"
+        return await self._http.command(operation, method, url, body, self._proof, ok=ok, fix=fix, headers=headers)
 
     async def fetch(self, url: str, *, limit: int) -> bytes:
         """What is recorded at an address. Raises `DependencyError`, also for another host and for more than `limit`."""

@@ -10,11 +10,9 @@
    ends, for the kit cancels nothing; unless the platform says that the call goes on, its end is waited for.
 5. A recording's sound comes later, by Event Grid, to the path that the dialog was told. The sound of one that came to
    nothing, because the caller said nothing, is nobody's: it is deleted at the platform.
-6. A call that the bot places is noted before the platform is told, under an id that the same wish gives again; the
-   platform knows the command by its request id. Its first turn is taken when somebody answers.
+6. The platform knows the command that places a call by its request id.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
@@ -58,8 +56,8 @@ from functions.acs_settings import AcsSettings
 from functions.http import about_call, log
 from functions.outside import CallOutside
 from functions.platform_client import Taken
-from functions.stepped_turn import SENT, At, SteppedTurns, seed_of
-from functions.turn import Turns, marks_of
+from functions.stepped_turn import PLACED, SENT, At, SteppedTurns, place_refused, placed_id, seed_of
+from functions.turn import marks_of
 
 STREAM_OVER: Final = {"MediaStreamingStopped": "closed", "MediaStreamingFailed": "lost"}
 """Events that say that a media stream is over, and the reason that a dialog is told."""
@@ -68,8 +66,6 @@ FOREIGN_S: Final = 600.0
 """After so many seconds a recording that no call of this bot has promised is somebody else's."""
 _UNWANTED: Final = "unwanted"
 _BEGUN: Final = "begun"
-PLACED: Final = "placed"
-"""The operationContext of a call that the bot placed, until it is answered."""
 CALLED: Final = frozenset({"phoneNumber", "communicationUser", "microsoftTeamsUser", "teamsExtensionUser"})
 """The kinds of identities that ACS calls."""
 
@@ -91,24 +87,18 @@ class AcsTurns(SteppedTurns):
             return
         at = self.clock()
         event = Event(conversation, at, seed_of(call.correlation_id))
-        await self._take(None, event, kind="conversation", message_id=call.correlation_id)
-        row = await self._row_of(conversation.id, 0)
-        mine = row.at == at
+        row, mine = await self._begin(conversation.id, event, kind="conversation", message_id=call.correlation_id)
         await self._run(self._at(row, 0, {}, call.correlation_id, at, "", call.server_call_id, call.context), mine)
 
     async def place(self, place: Place, by: str) -> str:
-        """Have the platform ring somebody: the id of that call, the same for the same `by`. Rule 6.
-
-        Raises `WorkflowError` for whom ACS does not call, and for what it refuses, with the cause.
-        """
+        """See `SteppedTurns`."""
         source, target = self.resource.source, place.target
         if not source or kind_of(target) not in CALLED:
             why, fix = "there is nothing to call from", "set DIALTONE_ACS_SOURCE to a number or a Teams account"
             if source:
                 why, fix = f"ACS does not call {target.partition(':')[0]}:", "call 4:, 8:acs: or 8:orgid: identities"
             raise WorkflowError(why, field="place", fix=fix, code="CHANNEL_CANNOT")
-        digest = hashlib.sha256(f"{by}\n{target}".encode()).hexdigest()
-        call_id = f"placed-{digest[:32]}"
+        call_id = placed_id(by, target)
         about = json.dumps({"target": target, "args": dict(place.args), "source": source}).encode()
         await self.storage.calls.note(NoteRow(call_id, PLACED, "placed", about, self.clock()))
         caller_id = source.removeprefix("4:") if source.startswith("4:") else ""
@@ -121,12 +111,7 @@ class AcsTurns(SteppedTurns):
         )
         taken = await self.client.send("create_call", body, command_id=command_id(f"{call_id} placed", 0, 0))
         if taken.refused is not None:
-            raise WorkflowError(
-                f"ACS refused to place the call: {taken.refused.told()}",
-                field="place",
-                fix="catch ActionFailed where the dialog can go on without it",
-                code="CHANNEL_REFUSED",
-            )
+            raise place_refused("ACS", taken.refused.told())
         return call_id
 
     async def _answered(self, call_id: str, event: CallEvent) -> None:
@@ -147,10 +132,9 @@ class AcsTurns(SteppedTurns):
         )
         at, moment = self.clock(), event.at or self.clock()
         begins = Event(Placed(conversation, about["args"]), at, seed_of(call_id))
-        await self._take(None, begins, kind=PLACED, message_id=f"{PLACED}-{call_id}")
-        row = await self._row_of(call_id, 0)
+        row, mine = await self._begin(call_id, begins, kind=PLACED, message_id=f"{PLACED}-{call_id}")
         where = self._at(row, 0, {}, event.id, moment, event.connection_id, event.server_call_id)
-        await self._run(where, row.at == at)
+        await self._run(where, mine)
 
     async def happened(self, call_id: str, event: CallEvent) -> None:
         """Take an event of a call. Rules 2, 4 and 6."""
@@ -158,6 +142,7 @@ class AcsTurns(SteppedTurns):
         if event.type in STREAM_OVER:
             await self._stream_over(call_id, event)
             return
+        # Until a call that the bot placed is answered, PLACED is its operationContext.
         if event.context == PLACED:
             if event.type == "CallConnected":
                 await self._answered(call_id, event)
@@ -303,14 +288,6 @@ class AcsTurns(SteppedTurns):
             sounds=f"{base}/sounds/",
             speech=self.resource.speech,
         )
-
-    def _outside(self, history: History) -> CallOutside:
-        turn = f"{history.facts.call_id} {history.sequence}"
-
-        async def placing(place: Place, number: int) -> str:
-            return await self.place(place, f"{turn} {number}")
-
-        return replace(Turns._outside(self, history), placing=placing)
 
     def _written(self, history: History, actions: list[Action], whole: str) -> bytes:
         """What is stored for a turn: its workflow, the caller, and the bot, which called where it placed the call."""

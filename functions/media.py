@@ -13,12 +13,19 @@ from urllib.parse import quote, urlencode
 
 from dialtone.channels import skype
 from dialtone.channels.acs_commands import MediaStreaming
-from dialtone.channels.stepper import failed
 from dialtone.dialogs import CallBot, Event, Turn, take_turn
 from dialtone.dialogs.outside import Outside, complete
 from dialtone.errors import ConfigurationError, DependencyError
 from dialtone.media import ticket
-from dialtone.protocol import Action, AnswerAppHostedMedia, CallState, ConversationResult, Hangup, Reject
+from dialtone.protocol import (
+    Action,
+    AnswerAppHostedMedia,
+    CallState,
+    ConversationResult,
+    Hangup,
+    Reject,
+    failed_outcome,
+)
 from functions.http import log
 from functions.platform_client import PlatformClient
 from functions.settings import Settings, is_private
@@ -89,7 +96,9 @@ async def possible(bot: CallBot, turn: Turn, event: Event, outside: Outside) -> 
             return replace(turn, history=kept, actions=[last])
         log.warning("%s is refused: %s", action.action, why)
         state = CallState.ESTABLISHED if answer_of(turn.actions) is None else CallState.INCOMING
-        result = ConversationResult(id=history.facts.call_id, call_state=state, operation_outcome=failed(action, why))
+        result = ConversationResult(
+            id=history.facts.call_id, call_state=state, operation_outcome=failed_outcome(action, why)
+        )
         # The same turn goes on; what comes before the refused action is sent.
         sent = [] if history.media else turn.actions[: turn.actions.index(action)]
         before = history._replace(sequence=history.sequence - 1)

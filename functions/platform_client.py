@@ -3,10 +3,13 @@
 1. A request is tried again when nothing, or a 5xx, or 429 came back, with a new proof of who asks; Retry-After is
    heeded up to RETRY_AFTER_MAX_S, for whoever posted the event waits too.
 2. `DependencyError` is raised when the platform could not be reached after all tries.
+3. A command has a body of JSON, or none. What is refused is a `Result`, but `DependencyError` is raised where the
+   platform was out of order after all tries, or does not take our proof (401).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Container, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,6 +61,32 @@ class PlatformClient:
             headers = {**headers, "traceparent": parent}
         with telemetry.span("command", {"dialtone.channel": self.name}, kind="client"):
             return await self._try(method, url, content, headers, proof, limit)
+
+    async def command(
+        self,
+        operation: str,
+        method: str,
+        url: str,
+        body: Mapping[str, Any] | None,
+        proof: Proof,
+        *,
+        ok: Container[int],
+        fix: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> Taken:
+        """What came of a command; `ok` are the statuses of success. Raises `DependencyError` with `fix` (2, 3)."""
+        content = json.dumps(body).encode() if body is not None else b""
+        more = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if content else {})
+        status, reply = await self.request(method, url, content, more | dict(headers or {}), proof)
+        try:
+            read = json.loads(reply) if reply else None
+        except ValueError:
+            read = None
+        if status in ok:
+            return Taken(read)
+        if status in AGAIN or status == 401:
+            raise DependencyError(f"{self.name} answered {operation} with {status}", fix=fix)
+        return Taken(refused=Result.of_error(status, read))
 
     async def _try(
         self, method: str, url: str, content: bytes, headers: dict[str, str], proof: Proof, limit: int

@@ -6,9 +6,12 @@
    nothing more, unless its mark is missing: then whoever claimed it is at it, or died; after LEASE_S seconds the
    command is sent for it.
 3. So an event that comes again mends what a crash has left, and changes nothing otherwise.
+4. A call that the bot places is noted (PLACED) before the platform is told, under an id that the same wish gives again.
+   Its first turn is taken when somebody answers.
 """
 
 import asyncio
+import hashlib
 import hmac
 import json
 from abc import ABC, abstractmethod
@@ -19,12 +22,13 @@ from typing import Any, Final
 
 from dialtone.appstate import keys_from_setting
 from dialtone.channels.acs_results import Result
-from dialtone.channels.stepper import Finished, Found, Step, after, context_of, failed, place_of
-from dialtone.dialogs import Event, History, StoredRecording
-from dialtone.errors import DependencyError, Forbidden
-from dialtone.protocol import ConversationResult
+from dialtone.channels.stepper import Finished, Found, Step, after, context_of, place_of
+from dialtone.dialogs import Event, History, Place, StoredRecording
+from dialtone.errors import DependencyError, Forbidden, WorkflowError
+from dialtone.protocol import ConversationResult, failed_outcome
 from dialtone.storage import NoteRow, TurnRow
 from functions.http import log
+from functions.outside import CallOutside
 from functions.platform_client import Taken
 from functions.turn import Turns
 
@@ -33,6 +37,7 @@ LEASE_S: Final = 5.0
 POLL_S: Final = 0.1
 STEP: Final = "step"
 SENT: Final = "sent"
+PLACED: Final = "placed"
 TYPED: Final = "digits"
 """What a step keeps of the keys that were pressed before the question was over; it is stored sealed."""
 
@@ -114,6 +119,27 @@ class SteppedTurns(Turns, ABC):
     async def _sound(self, before: History, result: ConversationResult, kept: dict[str, Any]) -> StoredRecording | None:
         """Where the sound of a recording is, or will be; None for any other result."""
 
+    @abstractmethod
+    async def place(self, place: Place, by: str) -> str:
+        """Have the platform ring somebody: the id of that call, the same for the same `by`. Rule 4.
+
+        Raises `WorkflowError` for whom the platform does not call, and for what it refuses, with the cause.
+        """
+
+    def _outside(self, history: History) -> CallOutside:
+        turn = f"{history.facts.call_id} {history.sequence}"
+
+        async def placing(place: Place, number: int) -> str:
+            return await self.place(place, f"{turn} {number}")
+
+        return replace(Turns._outside(self, history), placing=placing)
+
+    async def _begin(self, call_id: str, event: Event, *, kind: str, message_id: str) -> tuple[TurnRow, bool]:
+        """Take the first turn of a call: its row, and whether it was taken here."""
+        await self._take(None, event, kind=kind, message_id=message_id)
+        row = await self._row_of(call_id, 0)
+        return row, row.at == event.at
+
     # From one command to the next.
 
     async def _on(self, where: At, found: Found) -> None:
@@ -156,7 +182,7 @@ class SteppedTurns(Turns, ABC):
         row, step = where.row, where.steps[where.position]
         if step.refusal:
             log.warning("%s is refused: %s", step.action.action, step.refusal)
-            return Found(failed(step.action, step.refusal))
+            return Found(failed_outcome(step.action, step.refusal))
         mark = f"{SENT}-{context_of(row.sequence, where.position)}"
         sent = await self.storage.calls.note_of(row.call_id, mark)
         waited = 0.0
@@ -215,6 +241,22 @@ class SteppedTurns(Turns, ABC):
         if row is None:
             raise DependencyError("a turn that was stored is not there", fix="look at the table `calls`")
         return row
+
+
+def placed_id(by: str, target: str) -> str:
+    """The id of a call that the bot places (rule 4)."""
+    digest = hashlib.sha256(f"{by}\n{target}".encode()).hexdigest()
+    return f"placed-{digest[:32]}"
+
+
+def place_refused(platform: str, told: str) -> WorkflowError:
+    """What a dialog is told of a call that the platform did not place."""
+    return WorkflowError(
+        f"{platform} refused to place the call: {told}",
+        field="place",
+        fix="catch ActionFailed where the dialog can go on without it",
+        code="CHANNEL_REFUSED",
+    )
 
 
 def seed_of(text: str) -> int:

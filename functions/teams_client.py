@@ -8,17 +8,15 @@
 4. A recording of a call is fetched with the token that came with it, from an https address, or from this machine.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from dialtone.channels.acs_results import Result
 from dialtone.channels.teams_commands import OPERATIONS, path_of
 from dialtone.errors import DependencyError
 from functions.http import log
-from functions.platform_client import AGAIN, REPLY_MAX, PlatformClient, Taken
+from functions.platform_client import PlatformClient, Taken
 from functions.settings import is_private
 
 PAGES_MAX: Final = 100
@@ -94,25 +92,12 @@ class GraphClient:
 
     async def _asked(self, operation: str, url: str, body: Mapping[str, Any] | None) -> Taken:
         method, _, ok, permission = OPERATIONS[operation]
-        content = json.dumps(body).encode() if body is not None else b""
-        headers = {"Accept": "application/json"} | ({"Content-Type": "application/json"} if content else {})
-        status, reply = await self._http.request(method, url, content, headers, self._proof, limit=REPLY_MAX)
-        try:
-            read = json.loads(reply) if reply else None
-        except ValueError:
-            read = None
-        if status in ok:
-            return Taken(read)
-        if status in AGAIN or status == 401:
-            raise DependencyError(
-                f"Microsoft Graph answered {operation} with {status}",
-                fix="look at DIALTONE_TEAMS_CERTIFICATE or at the managed identity, and at Graph's limits",
-            )
-        refused = Result.of_error(status, read)
-        if status == 403:
-            log.warning("%s is not permitted; it needs %s", operation, permission or "no permission that is known")
-            refused = Result(403, refused.sub_code or NO_PERMISSION, refused.message)
-        return Taken(refused=refused)
+        fix = "look at DIALTONE_TEAMS_CERTIFICATE or at the managed identity, and at Graph's limits"
+        taken = await self._http.command(operation, method, url, body, self._proof, ok=ok, fix=fix)
+        if taken.refused is None or taken.refused.code != 403:
+            return taken
+        log.warning("%s is not permitted; it needs %s", operation, permission or "no permission that is known")
+        return Taken(refused=replace(taken.refused, sub_code=taken.refused.sub_code or NO_PERMISSION))
 
     async def _proof(self, *_: object) -> dict[str, str]:
         return {"Authorization": f"Bearer {await self.token(self.scope)}"}

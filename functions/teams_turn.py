@@ -11,11 +11,10 @@
 5. The sound of a recording is fetched, with the token that came with it, and stored before its turn.
 6. A roster is kept for the turns of a meeting's call, whether or not the bot asks for notifications.
 7. A call that lasts is kept alive: Graph ends one that was not within KEEP_ALIVE_S.
-8. A call that the bot places, to a user, a telephone or a meeting, is noted before Graph is told, under an id that the
-   same wish gives again, and once more with Graph's own id. Its first turn is taken when it is established.
+8. A call that the bot places, to a user, a telephone or a meeting, is noted once more with Graph's own id. It is
+   answered when it is established.
 """
 
-import hashlib
 import io
 import json
 import wave
@@ -60,10 +59,9 @@ from dialtone.protocol import (
 )
 from dialtone.storage import CallRecord, NoteRow, Recording, TurnRow
 from functions.http import about_call, log
-from functions.outside import CallOutside
 from functions.platform_client import Taken
 from functions.speech import Speech
-from functions.stepped_turn import At, SteppedTurns, seed_of
+from functions.stepped_turn import PLACED, At, SteppedTurns, place_refused, placed_id, seed_of
 from functions.teams_client import GraphClient
 from functions.teams_settings import TeamsSettings
 from functions.turn import marks_of
@@ -73,7 +71,6 @@ RECORDING_MAX: Final = 16 * 1024 * 1024
 _KEY: Final = "tone"
 _WENT: Final = "went"
 _ALIVE: Final = "alive"
-_PLACED: Final = "placed"
 _GRAPH: Final = "graph"
 _MADE: Final = {"answer": ("establishing", "established"), "transfer": ("transferring", "transferAccepted")}
 """The states that a command makes of a call."""
@@ -106,18 +103,12 @@ class TeamsTurns(SteppedTurns):
         about_call(conversation.id)
         at = self.clock()
         event = Event(conversation, at, seed_of(notice.id))
-        await self._take(None, event, kind="conversation", message_id=notice.id)
-        row = await self._row_of(conversation.id, 0)
-        await self._run(self._at(row, 0, {}, notice.id, at, notice.call_id), row.at == at)
+        row, mine = await self._begin(conversation.id, event, kind="conversation", message_id=notice.id)
+        await self._run(self._at(row, 0, {}, notice.id, at, notice.call_id), mine)
 
     async def place(self, place: Place, by: str) -> str:
-        """Call a user, a telephone or a meeting: the id of that call, the same for the same `by`. Rule 8.
-
-        A meeting is `19:`, by what its join link has behind `/l/meetup-join/`, decoded. Raises `WorkflowError` for whom
-        Graph does not call, and for what it refuses, with the cause.
-        """
-        target, digest = place.target, hashlib.sha256(f"{by}\n{place.target}".encode()).hexdigest()
-        call_id = f"placed-{digest[:32]}"
+        """See `SteppedTurns`. A meeting is `19:`, by what its join link has behind `/l/meetup-join/`, decoded."""
+        target, call_id = place.target, placed_id(by, place.target)
         setup = self._setup(call_id)
         where = read_target(target)
         known = target.startswith("8:orgid:") or (target.startswith("4:") and bool(setup.instance))
@@ -129,25 +120,20 @@ class TeamsTurns(SteppedTurns):
                 code="CHANNEL_CANNOT",
             )
         about = json.dumps({"target": target, "args": dict(place.args)}).encode()
-        await self.storage.calls.note(NoteRow(call_id, _PLACED, "placed", about, self.clock()))
+        await self.storage.calls.note(NoteRow(call_id, PLACED, "placed", about, self.clock()))
         if await self.storage.calls.noted(call_id, _GRAPH):
             return call_id
         taken = await self.client.send("create", create(setup, target) if where is None else join(setup, where))
         if taken.refused is not None or not isinstance(taken.body, dict):
             told = taken.refused.told() if taken.refused is not None else "no JSON object"
-            raise WorkflowError(
-                f"Microsoft Graph refused to place the call: {told}",
-                field="place",
-                fix="catch ActionFailed where the dialog can go on without it",
-                code="CHANNEL_REFUSED",
-            )
+            raise place_refused("Microsoft Graph", told)
         graph = json.dumps({"id": str(taken.body.get("id")), "subject": taken.body.get("subject")}).encode()
         await self.storage.calls.note(NoteRow(call_id, _GRAPH, "created", graph, self.clock()))
         return call_id
 
     async def _answered(self, call_id: str, notice: Notice) -> None:
         """A call that the bot placed is established. Rule 8."""
-        note = await self.storage.calls.note_of(call_id, _PLACED)
+        note = await self.storage.calls.note_of(call_id, PLACED)
         if note is None:
             log.info("a call that this bot did not place is established")
             return
@@ -166,9 +152,8 @@ class TeamsTurns(SteppedTurns):
         )
         at = self.clock()
         begins = Event(Placed(conversation, about["args"]), at, seed_of(call_id))
-        await self._take(None, begins, kind=_PLACED, message_id=f"{_PLACED}-{call_id}")
-        row = await self._row_of(call_id, 0)
-        await self._run(self._at(row, 0, {}, notice.id, at, notice.call_id), row.at == at)
+        row, mine = await self._begin(call_id, begins, kind=PLACED, message_id=f"{PLACED}-{call_id}")
+        await self._run(self._at(row, 0, {}, notice.id, at, notice.call_id), mine)
 
     async def happened(self, call_id: str, notice: Notice) -> None:
         """Take a notice of a call. Rules 2 to 6 and 8."""
@@ -278,14 +263,6 @@ class TeamsTurns(SteppedTurns):
         told = json.loads(self._vault(row.call_id).open(note.body.decode()))
         read = OUTCOMES[told["outcome"]["type"]].from_wire(told["outcome"])
         return Found(read, told["over"], told["kept"], told["to"])
-
-    def _outside(self, history: History) -> CallOutside:
-        turn = f"{history.facts.call_id} {history.sequence}"
-
-        async def placing(place: Place, number: int) -> str:
-            return await self.place(place, f"{turn} {number}")
-
-        return replace(SteppedTurns._outside(self, history), placing=placing)
 
     async def _roster(self, before: History | None) -> tuple[str, ...] | None:
         """Rule 6."""

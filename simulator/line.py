@@ -10,10 +10,11 @@
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 import numpy as np
 
@@ -148,6 +149,15 @@ class Line:
         self._stream = stream
         if self.ear is not None and stream is not None:
             self.ear.streams(stream)
+
+    @contextmanager
+    def life(self, counts: Callable[[], Mapping[str, int]], **about: Any) -> Iterator[None]:
+        """Note that a platform's call starts, with what is `about` it, and how it ended, with `counts`."""
+        began = self.clock.now()
+        self.ledger.add("platform", "call.started", **about)
+        yield
+        seconds = round(self.clock.now() - began, 3)
+        self.ledger.add("platform", "call.ended", by=self.over_by, seconds=seconds, **counts())
 
     def hang_up(self, by: Party) -> None:
         """End the call. The first to hang up has ended it."""

@@ -20,12 +20,11 @@ from simulator.issuer import Issuer, load_key, serve_issuer
 from simulator.lab import Bot
 from simulator.platform import Platform
 from simulator.platforms.acs import AcsResource
-from simulator.platforms.acs_app import AcsApp
 from simulator.platforms.acs_incoming import Acs
 from simulator.platforms.acs_settings import AcsSettings
+from simulator.platforms.rest import RestApp
 from simulator.platforms.skype import Skype
 from simulator.platforms.teams import GraphService
-from simulator.platforms.teams_app import TeamsApp
 from simulator.platforms.teams_incoming import Teams
 from simulator.platforms.teams_settings import TeamsSettings
 from simulator.serving import listening
@@ -97,7 +96,7 @@ async def _acs(options: argparse.Namespace, wire: Wire) -> AsyncIterator[Acs]:
     # Calls that bots place have a clock of their own, of the same kind.
     clock: type[Clock] = VirtualClock if getattr(options, "time", "virtual") == "virtual" else RealClock
     resource = AcsResource(wire, clock, settings, events_url=options.bot)
-    async with listening(AcsApp(resource), options.platform_port) as port:
+    async with listening(RestApp(resource.handle), options.platform_port) as port:
         print(f"simulator: the ACS resource is at http://127.0.0.1:{port}", file=sys.stderr, flush=True)
         try:
             yield Acs(resource, tokens=options.jwt is not None)
@@ -114,7 +113,7 @@ async def _teams(options: argparse.Namespace, wire: Wire) -> AsyncIterator[Teams
         settings = replace(settings, app=options.jwt)
     clock: type[Clock] = VirtualClock if getattr(options, "time", "virtual") == "virtual" else RealClock
     service = GraphService(wire, clock, settings, bot_url=options.bot)
-    async with listening(TeamsApp(service), options.platform_port) as port:
+    async with listening(RestApp(service.handle), options.platform_port) as port:
         service.base = f"http://127.0.0.1:{port}"
         print(f"simulator: Microsoft Graph is at {service.base}", file=sys.stderr, flush=True)
         try:

@@ -36,6 +36,7 @@ expect:                                # each may be left out
     - caller: "2"                      # keys, or words
 """
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Protocol
@@ -168,6 +169,15 @@ class Send(_Part):
     to: Literal["callback", "bot"] = "callback"
     status: Annotated[int, Field(ge=200, le=599)] | None = None
     content_type: Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,200}$")] = "application/json; charset=utf-8"
+
+    def content(self, call_id: str) -> tuple[bytes, Any]:
+        """The body, with the call's id in the place of `{call}`, and how a ledger notes it."""
+        body = self.send if isinstance(self.send, str) else json.dumps(self.send, ensure_ascii=False)
+        content = body.replace("{call}", call_id).encode()
+        try:
+            return content, json.loads(content)
+        except (ValueError, RecursionError):
+            return content, content.decode()
 
 
 class HangUp(_Part):

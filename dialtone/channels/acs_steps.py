@@ -25,7 +25,7 @@ from dialtone.channels.acs import CallEvent, identifier, kind_of
 from dialtone.channels.acs_commands import Setup, compact, file_source, sources_of, tone_names
 from dialtone.channels.acs_results import Result
 from dialtone.channels.capabilities import refusal_of
-from dialtone.channels.stepper import Found, Kept, Step, context_of, failed, plain
+from dialtone.channels.stepper import Found, Kept, Step, context_of, plain
 from dialtone.protocol import (
     Action,
     Answer,
@@ -45,6 +45,7 @@ from dialtone.protocol import (
     RecordOutcome,
     Reject,
     Transfer,
+    failed_outcome,
     rules,
 )
 
@@ -239,9 +240,9 @@ def of_event(step: Step, event: CallEvent, kept: Kept) -> Found | None:
             return Found(_heard(step.action, event))
         case Transfer():
             accepted = event.type == "CallTransferAccepted"
-            return Found(plain(step.action) if accepted else failed(step.action, told), over=accepted)
+            return Found(plain(step.action) if accepted else failed_outcome(step.action, told), over=accepted)
     if event.type in ("PlayFailed", "PlayCanceled"):
-        return Found(failed(step.action, told))
+        return Found(failed_outcome(step.action, told))
     return Found(plain(step.action))
 
 
@@ -251,14 +252,14 @@ def of_reply(step: Step, body: object, kept: Kept, at: float) -> Found | None:
     `at` is when that happened which the command was sent for, by the platform's clock (Unix seconds).
     """
     if step.refusal:
-        return Found(failed(step.action, step.refusal))
+        return Found(failed_outcome(step.action, step.refusal))
     if step.ends_with:
         return None
     match step.operation:
         case "start_recording":
             recording = body.get("recordingId") if isinstance(body, dict) else None
             if not isinstance(recording, str) or not recording:
-                return Found(failed(step.action, "the platform records and gives the recording no id"))
+                return Found(failed_outcome(step.action, "the platform records and gives the recording no id"))
             return Found(plain(step.action), kept={RECORDING_ID: recording, RECORDING_FROM: at})
         case "stop_recording":
             return Found(_recorded(step.action, kept))
@@ -274,7 +275,7 @@ def of_refusal(step: Step, result: Result, kept: Kept) -> Found:
     if isinstance(step.action, Hangup) and result.gone:
         return Found(plain(step.action), over=True)
     cause = "callTerminated" if result.gone else "temporarySystemFailure"
-    return Found(failed(step.action, result.told(), cause), over=result.gone)
+    return Found(failed_outcome(step.action, result.told(), cause), over=result.gone)
 
 
 def path_of_recording(kept: Kept) -> str:
@@ -291,7 +292,7 @@ def _ended(step: Step, event: CallEvent, kept: Kept) -> Found:
         reason = kept.get(_REASON, str(RecordingCompletionReason.CALL_TERMINATED))
         return Found(_recorded(step.action, {**kept, _REASON: reason, _SECONDS: seconds}), over=True)
     told = event.result.told() if event.result else event.type
-    return Found(failed(step.action, f"the call is over ({told})", "callTerminated"), over=True)
+    return Found(failed_outcome(step.action, f"the call is over ({told})", "callTerminated"), over=True)
 
 
 _CHOICE_REASONS: Final = {

@@ -26,18 +26,11 @@ from dialtone.protocol import (
     OUTCOMES,
     Action,
     CallState,
-    ChoiceOutcome,
-    CollectDigitsOutcome,
     ConversationResult,
-    DigitCollectionCompletionReason,
     Outcome,
     OutcomeValue,
-    RecognitionCompletionReason,
     Recognize,
-    RecognizeOutcome,
     Record,
-    RecordingCompletionReason,
-    RecordOutcome,
     Transfer,
 )
 
@@ -125,24 +118,3 @@ def plain(action: Action) -> Outcome:
     # What these came to is made by the channel; here it is only that a step of theirs went well.
     model = Outcome if isinstance(action, Recognize | Record) else OUTCOMES[kind]
     return model(type=kind, id=action.operation_id, outcome=OutcomeValue.SUCCESS)
-
-
-def failed(action: Action, why: str, cause: str = "temporarySystemFailure") -> Outcome:
-    """The outcome of an action that failed; `cause` is its completion reason, where it has one."""
-    base: dict[str, Any] = {
-        "type": f"{action.kind}Outcome",
-        "id": action.operation_id,
-        "outcome": OutcomeValue.FAILURE,
-        "failure_reason": why,
-    }
-    if isinstance(action, Record):
-        reason = RecordingCompletionReason(cause)
-        return RecordOutcome(**base, completion_reason=reason, length_of_recording_in_secs=0)
-    if isinstance(action, Recognize) and action.collect_digits is not None:
-        digits = CollectDigitsOutcome(completion_reason=DigitCollectionCompletionReason(cause))
-        return RecognizeOutcome(**base, collect_digits_outcome=digits)
-    if isinstance(action, Recognize):
-        return RecognizeOutcome(
-            **base, choice_outcome=ChoiceOutcome(completion_reason=RecognitionCompletionReason(cause))
-        )
-    return OUTCOMES[base["type"]](**base)

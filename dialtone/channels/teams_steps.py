@@ -28,7 +28,7 @@ from dialtone.channels import teams
 from dialtone.channels.acs_results import Result
 from dialtone.channels.capabilities import refusal_on_teams
 from dialtone.channels.skype import prompts_of as prompts_of_action
-from dialtone.channels.stepper import Found, Kept, Step, context_of, failed, plain
+from dialtone.channels.stepper import Found, Kept, Step, context_of, plain
 from dialtone.channels.teams import Notice
 from dialtone.channels.teams_commands import (
     PROMPTS_MAX,
@@ -59,6 +59,7 @@ from dialtone.protocol import (
     RecordOutcome,
     Reject,
     Transfer,
+    failed_outcome,
     rules,
 )
 
@@ -257,7 +258,7 @@ def of_refusal(steps: Sequence[TeamsStep], position: int, refused: Result, kept:
     if isinstance(step.action, Hangup) and gone:
         return Found(plain(step.action), over=True)
     cause = "callTerminated" if gone else "temporarySystemFailure"
-    return Found(failed(step.action, refused.told(), cause), over=gone)
+    return Found(failed_outcome(step.action, refused.told(), cause), over=gone)
 
 
 def is_gone(refused: Result) -> bool:
@@ -306,7 +307,7 @@ def _of_state(step: TeamsStep, notice: Notice) -> Found | None:
         return None
     result = notice.result or Result()
     if isinstance(step.action, Transfer) and result.code >= 400:
-        return Found(failed(step.action, result.told()))
+        return Found(failed_outcome(step.action, result.told()))
     if step.operation == "answer":
         return Found(plain(step.action))
     return None
@@ -330,7 +331,7 @@ def _of_operation(
         return Found(plain(step.action))
     if step.is_listening and (ok or (result.sub_code == CANCELLED and len(keys) > step.count)):
         return of_keys(steps, position, keys, ended=True)
-    return Found(plain(step.action) if ok else failed(step.action, result.told()))
+    return Found(plain(step.action) if ok else failed_outcome(step.action, result.told()))
 
 
 def _ended(step: TeamsStep, notice: Notice, kept: Kept) -> Found | None:
@@ -346,7 +347,7 @@ def _ended(step: TeamsStep, notice: Notice, kept: Kept) -> Found | None:
         return Found(_recorded(step.action, kept), over=True)
     if step.role == "end":
         return Found(_collected(step.action, kept), over=True)
-    return Found(failed(step.action, f"the call is over ({result.told()})", "callTerminated"), over=True)
+    return Found(failed_outcome(step.action, f"the call is over ({result.told()})", "callTerminated"), over=True)
 
 
 def _collected(action: Action, kept: Kept) -> RecognizeOutcome:

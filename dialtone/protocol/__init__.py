@@ -37,6 +37,7 @@ from dialtone.protocol.enums import (
     VideoSubscriptionMode,
     VoiceGender,
 )
+from dialtone.protocol.failure import failed_outcome
 from dialtone.protocol.media import (
     MEDIA_ACTIONS,
     AnswerAppHostedMedia,
@@ -145,6 +146,7 @@ __all__ = [
     "Workflow",
     "WorkflowLinks",
     "WorkflowValidationOutcome",
+    "failed_outcome",
     "read_action",
     "read_notification",
 ]

@@ -282,23 +282,9 @@ class Keeper:
             report.find("not ours", path)
             return
         key = await self._ledger.caller_key(told.caller)
-        entry = Entry(
-            path=path,
-            state=State.EXPECTED,
-            call_id=told.call_id,
-            operation_id=told.operation_id,
-            caller=self._written(told.caller, key),
-            caller_key=key,
-            seconds=told.seconds,
-            format=told.format,
-            reason=told.reason,
-            started=told.started,
-            fault=told.fault,
-            consent=told.consent,
-            keep=told.keep,
-            expected_at=self._clock(),
-        )
-        await self._ledger.expect(entry)
+        caller = self._written(told.caller, key)
+        entry = told.expected(path, caller=caller, caller_key=key, at=self._clock())
+        await self._ledger.expect(replace(entry, fault=told.fault))
         report.adopted += 1
 
     async def _measured(self, blob: Blob) -> Recording:

@@ -56,6 +56,24 @@ class Recording:
     sha256: str = ""
     path: str = ""
 
+    def expected(self, path: str, *, caller: str, caller_key: str, at: float) -> Entry:
+        """Its entry in the ledger while its sound is expected at `path`; `caller` is written as it may be."""
+        return Entry(
+            path=path,
+            state=State.EXPECTED,
+            call_id=self.call_id,
+            operation_id=self.operation_id,
+            caller=caller,
+            caller_key=caller_key,
+            seconds=self.seconds,
+            format=self.format,
+            reason=self.reason,
+            started=self.started,
+            consent=self.consent,
+            keep=self.keep,
+            expected_at=at,
+        )
+
 
 class RecordingStore:
     """The recordings. Every method raises StorageUnavailable."""
@@ -108,21 +126,8 @@ class RecordingStore:
     async def _expect(self, recording: Recording, path: str) -> tuple[str, Entry | None]:
         """The caller's hash, and the entry that was there already."""
         key = await self._ledger.caller_key(recording.caller)
-        entry = Entry(
-            path=path,
-            state=State.EXPECTED,
-            call_id=recording.call_id,
-            operation_id=recording.operation_id,
-            caller=self._callers.write(recording.caller, key),
-            caller_key=key,
-            seconds=recording.seconds,
-            format=recording.format,
-            reason=recording.reason,
-            started=recording.started,
-            consent=recording.consent,
-            keep=recording.keep,
-            expected_at=self._clock(),
-        )
+        caller = self._callers.write(recording.caller, key)
+        entry = recording.expected(path, caller=caller, caller_key=key, at=self._clock())
         return key, await self._ledger.expect(entry)
 
     async def _complete(self, stored: Recording, *, again: bool) -> None:

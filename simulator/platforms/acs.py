@@ -11,14 +11,11 @@
 Calls that ring are in `acs_rings`, recordings in `acs_recordings`, users and Teams accounts in `acs_identities`.
 """
 
-import asyncio
 import secrets
 import time
-from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from random import Random
-from typing import Any, Final
-from uuid import UUID
+from typing import Final
 
 from simulator.callers import ScriptedCaller
 from simulator.clock import Clock
@@ -38,30 +35,16 @@ from simulator.platforms.acs_outgoing import AcsOutgoing
 from simulator.platforms.acs_post import GridSecret
 from simulator.platforms.acs_recordings import Recording
 from simulator.platforms.acs_rings import REJECTS, Rings
-from simulator.platforms.acs_settings import AcsSettings, Fault
-from simulator.platforms.acs_wire import (
-    OPERATIONS,
-    Json,
-    Refused,
-    Reply,
-    Request,
-    check_signature,
-    member,
-    raw_id,
-    read,
-    route,
-)
-from simulator.script import Script
+from simulator.platforms.acs_settings import AcsSettings
+from simulator.platforms.acs_wire import OPERATIONS, ROUTES, check_signature, raw_id
+from simulator.platforms.rest import KEPT, Json, Refused, Reply, Request, RestService, member, new_id, read
 from simulator.wire import Wire
-
-KEPT: Final = 4096
-"""How many requests, and replies of repeatable ones, are remembered."""
 
 METADATA: Final = "/calling/.well-known/acsopenidconfiguration"
 _NO_RETRY: Final = frozenset({"getCall", "hangUp", "listParticipants", "getParticipant", "play", "recognize"})
 
 
-class AcsResource:
+class AcsResource(RestService[AcsCall]):
     """The resource. `wire` posts to bots, `clock` makes that of a call that a bot places, `now` gives Unix seconds.
 
     `events_url` is where Event Grid delivers what is about calls that bots place; empty when nobody subscribes.
@@ -78,19 +61,15 @@ class AcsResource:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings or AcsSettings()
+        super().__init__(ROUTES, self.settings.faults, self.settings.reply_delay_s)
         self.events_url = events_url
         self.issuer = issuer or new_issuer(self.settings, now)
-        self.calls: dict[str, AcsCall] = {}
-        self.callees: dict[str, Script] = {}
         self.phones: list[Phone] = []
-        self.requests: deque[tuple[str, Request, Reply]] = deque(maxlen=KEPT)
-        """What was asked, by its operation, and what was answered; the newest last."""
         self.rings = Rings(self.settings, now)
         self._wire, self._clock, self._now = wire, clock, now
         self._random = Random("acs")  # noqa: S311
         self._replies: dict[str, Reply] = {}
         self._identities = Identities(self.settings.resource_id, self.issuer, lambda: new_id(self._random))
-        self._tasks: set[asyncio.Task[None]] = set()
 
     # The calls.
 
@@ -129,35 +108,9 @@ class AcsResource:
         self.calls[call.id] = call
         return call
 
-    def forget(self, call: AcsCall) -> None:
-        """Know nothing more of a call that is over."""
-        self.calls.pop(call.id, None)
-
-    async def close(self) -> None:
-        """Break off the calls that bots placed."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
     # The REST API.
 
-    async def handle(self, request: Request, base: str = "") -> Reply:
-        """Answer a request. `base` is the address that it came to, for the OpenID metadata."""
-        name, reply = "", None
-        try:
-            if (public := self._public(request, base)) is not None:
-                return public
-            name, ids = route(request.method, request.path)
-            self._authorize(request)
-            reply = self._answer(name, ids, request)
-        except Refused as refused:
-            reply = refused.reply
-        self.requests.append((name, request, reply))
-        if self.settings.reply_delay_s:
-            await asyncio.sleep(self.settings.reply_delay_s)
-        return reply
-
-    def _public(self, request: Request, base: str) -> Reply | None:
+    def _other(self, request: Request, base: str) -> Reply | None:
         if request.method != "GET":
             return None
         if request.path == "/calling/keys":
@@ -175,22 +128,16 @@ class AcsResource:
         check_signature(request, self.settings.access_key, now=self._now(), strict=self.settings.strict)
 
     def _answer(self, name: str, ids: tuple[str, ...], request: Request) -> Reply:
-        """Rule 3, and the faults that were asked for."""
+        """Rule 3."""
         repeat = request.headers.get("repeatability-request-id", "") if name not in _NO_RETRY else ""
-        fault = next((each for each in self.settings.faults if each.operation == name and each.times > 0), None)
-        if fault is not None:
-            fault.times -= 1
-            if not fault.applied:
-                return _faulty(fault)
         if repeat and repeat in self._replies:
-            reply = self._replies[repeat]
-        else:
-            reply = self._done(name, ids, request)
-            if repeat:
-                self._replies[repeat] = reply
-                if len(self._replies) > KEPT:
-                    del self._replies[next(iter(self._replies))]
-        return _faulty(fault) if fault is not None else reply
+            return self._replies[repeat]
+        reply = self._done(name, ids, request)
+        if repeat:
+            self._replies[repeat] = reply
+            if len(self._replies) > KEPT:
+                del self._replies[next(iter(self._replies))]
+        return reply
 
     def _done(self, name: str, ids: tuple[str, ...], request: Request) -> Reply:
         status = OPERATIONS[name][2]
@@ -242,7 +189,7 @@ class AcsResource:
         call = self.new_call(self._new_line(), caller=source, to=target, is_incoming=False)
         reply = call.answered(data, speaks=speaks)
         fate = "busy" if rings else self.settings.answers.get(target)
-        self._start(call, self._placed(call, target, context, fate))
+        self._start(call.line.clock, self._placed(call, target, context, fate))
         return reply
 
     def _connect(self, _: tuple[str, ...], data: Json) -> Json:
@@ -253,17 +200,12 @@ class AcsResource:
             self._new_line(), caller="8:acs:simulator_bot", to=f"group:{new_id(self._random)}", is_incoming=False
         )
         reply = call.answered(data, speaks=bool(data.get("callIntelligenceOptions")))
-        self._start(call, self._placed(call, "", data.get("operationContext"), None))
+        self._start(call.line.clock, self._placed(call, "", data.get("operationContext"), None))
         return reply
 
     def _new_line(self) -> Line:
         clock = self._clock()
         return Line(clock, Ledger(clock), self.settings.max_call_duration_s)
-
-    def _start(self, call: AcsCall, life: Coroutine[Any, Any, None]) -> None:
-        task = call.line.clock.start(life)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _placed(self, call: AcsCall, target: str, context: str | None, fate: str | None) -> None:
         if fate is not None:
@@ -392,18 +334,7 @@ _IDENTITIES: Final[dict[str, Callable[[Identities, tuple[str, ...], Json], Json 
 }
 
 
-def new_id(random: Random) -> str:
-    """An id that nothing else has."""
-    return str(UUID(int=random.getrandbits(128), version=4))
-
-
 def new_issuer(settings: AcsSettings, now: Callable[[], float] = time.time) -> Issuer:
     """An issuer of the tokens of callbacks, with a key of its own."""
     life_s = int(settings.token_life_s)
     return Issuer(new_key(), settings.resource_id, now, name=settings.issuer, life_s=life_s)
-
-
-def _faulty(fault: Fault) -> Reply:
-    headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
-    error = {"error": {"code": str(fault.status), "message": "the simulator was told to fail"}}
-    return Reply.of(fault.status, error, **headers)

@@ -13,12 +13,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from math import inf
+from collections.abc import Callable
 from random import Random
 from typing import Any, Literal
 
-from simulator.clock import Bell
 from simulator.delivery import Delivery
 from simulator.issuer import Issuer
 from simulator.line import CallOver, Line, Party
@@ -30,7 +28,9 @@ from simulator.platforms.acs_post import GridSecret, Poster
 from simulator.platforms.acs_recordings import Recorder, Recording
 from simulator.platforms.acs_settings import AcsSettings
 from simulator.platforms.acs_streams import AcsStream
-from simulator.platforms.acs_wire import Json, Refused, call_event, identified, member, raw_id, result, timestamp
+from simulator.platforms.acs_wire import call_event, identified, raw_id, result, timestamp
+from simulator.platforms.postbox import News, Postbox
+from simulator.platforms.rest import Json, Refused, member
 
 State = Literal["ringing", "connecting", "connected", "transferring", "disconnected", "rejected"]
 
@@ -72,15 +72,12 @@ class AcsCall:
         self.notation = notation
         self.stream = AcsStream(line, self.id, self.tell, issuer.token, media_faults, opens=settings.open_streams)
         self.poster = Poster(delivery, issuer, settings, grid, chain=self.correlation_id, ids=ids)
-        self._posting = 0
-        self._posted = Bell()
-        self._failure: Exception | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._outbox: deque[tuple[str, Json]] = deque()
+        unknown = self._unknown if settings.unknown_events else None
+        self.postbox = Postbox(line, delivery, settings, random, self.poster.to_bot, unknown)
         self._queue: deque[tuple[str, Json]] = deque()
         self._running: tuple[str, Json] | None = None
         self._operation: asyncio.Task[None] | None = None
-        self._news = _Flag(line)
+        self.news = News(line)
         self._roster = self.tones = 0
         self.transfer: tuple[str, Json] | None = None
 
@@ -133,7 +130,7 @@ class AcsCall:
         for kind, each in kinds:
             self.tell(kind, each, **result(*FATES[fate]))
         self.state = "disconnected"
-        await self.settle()
+        await self.postbox.settle()
 
     def described(self) -> Json:
         """CallConnectionProperties."""
@@ -165,7 +162,7 @@ class AcsCall:
         if data.get("interruptCallMediaOperation"):
             self.cancel_media()
         self._queue.append((name, data))
-        self._news.set()
+        self.news.set()
 
     def subscription(self, name: str) -> Json:
         """The subscription of this name; raises `Refused` when it was not set up."""
@@ -192,7 +189,7 @@ class AcsCall:
         over = self.line.clock.start(self.watch())
         try:
             while self.line.over_by is None:
-                self._post_all()
+                self.postbox.post_all()
                 if self.transfer is not None:
                     await self._hand_over(*self.transfer)
                 elif self._running is None and self._queue:
@@ -200,18 +197,18 @@ class AcsCall:
                     self._operation = self.line.clock.start(self._operate(*self._running))
                 else:
                     await self._tell_recordings()
-                    await self._news.wait()
+                    await self.news.wait()
             self._end()
             await self.stream.end()
             self.delivery.problems.extend(self.stream.problems)
             await self._tell_recordings()
-            await self.settle()
+            await self.postbox.settle()
         finally:
             over.cancel()
             self.stream.cancel()
-            for task in (self._operation, *self._tasks):
-                if task is not None:
-                    task.cancel()
+            self.postbox.cancel()
+            if self._operation is not None:
+                self._operation.cancel()
 
     def tell(self, kind: str, context: str | None, **data: Any) -> None:
         """Have an event posted."""
@@ -222,8 +219,8 @@ class AcsCall:
             **({"operationContext": context} if context is not None else {}),
             **data,
         }
-        self._outbox.append((self.callback, call_event(self.new_id(), kind, self._now(), whole)))
-        self._news.set()
+        self.postbox.put(self.callback, call_event(self.new_id(), kind, self._now(), whole))
+        self.news.set()
 
     def tell_roster(self) -> None:
         """Have it posted who is in the call."""
@@ -244,12 +241,12 @@ class AcsCall:
                 "recordingKind": "azureCommunicationServices",
             }
             event = call_event(self.new_id(), "RecordingStateChanged", self._now(), about)
-            self._outbox.append((recording.callback, event))
-        self._news.set()
+            self.postbox.put(recording.callback, event)
+        self.news.set()
 
     def tell_grid(self, event: Json) -> None:
         """Have Event Grid deliver an event, where somebody subscribes."""
-        self._post(self.poster.to_grid(event))
+        self.postbox.start(self.poster.to_grid(event))
 
     def note(self, name: str, data: Json, status: int) -> None:
         """Note a command of the bot."""
@@ -259,7 +256,7 @@ class AcsCall:
     async def watch(self) -> None:
         """Notice the end of the line."""
         await self.line.ended()
-        self._news.set()
+        self.news.set()
 
     async def _operate(self, name: str, data: Json) -> None:
         """Run a media operation."""
@@ -314,52 +311,9 @@ class AcsCall:
         codes = {"bot": (200, 7000), "caller": (200, 560000), "platform": (410, 301005)}[by]
         self.tell("CallDisconnected", None, **result(*codes))
 
-    def notice(self) -> None:
-        """Have it look what is new."""
-        self._news.set()
-
-    async def noticed(self, until: float) -> None:
-        """Wait until there is something new, `until` that time."""
-        await self._news.wait(until)
-
-    async def settle(self) -> None:
-        """Wait until all that was told has arrived, or cannot arrive. Raises what a fault that failed has raised."""
-        self._post_all()
-        while self._posting:
-            await self.line.clock.wait(self._posted)
-        if self._failure is not None:
-            raise self._failure
-        await self.delivery.finish()
-
-    def _post_all(self) -> None:
-        """Rule 3: post what there is, as often and in the order that the settings want."""
-        while self._outbox:
-            url, event = self._outbox.popleft()
-            if self._outbox and self._random.random() < self.settings.reorder:
-                later = self._outbox.popleft()
-                self._outbox.appendleft((url, event))
-                url, event = later
-            events = [event]
-            while self.settings.batch and self._outbox and self._outbox[0][0] == url:
-                events.append(self._outbox.popleft()[1])
-            if self.settings.unknown_events:
-                unknown = {**event, "id": self.new_id(), "type": f"{event['type']}Preview"}
-                self._post(self.poster.to_bot(url, [unknown]))
-            for _ in range(2 if self._random.random() < self.settings.duplicate else 1):
-                self._post(self.poster.to_bot(url, events))
-
-    def _post(self, posting: Awaitable[None]) -> None:
-        async def post() -> None:
-            try:
-                await posting
-            except Exception as error:
-                self._failure = error
-            finally:
-                self._posting -= 1
-                self._posted.ring()
-
-        self._posting += 1
-        self._tasks.add(self.line.clock.start(post()))
+    def _unknown(self, event: Json) -> Json:
+        """An event of a type that nobody knows."""
+        return {**event, "id": self.new_id(), "type": f"{event['type']}Preview"}
 
     async def _tell_recordings(self) -> None:
         cloud = self.settings.cloud_events
@@ -368,21 +322,3 @@ class AcsCall:
 
     def _now(self) -> float:
         return self._at + self.line.clock.now()
-
-
-class _Flag:
-    """Something that is new: remembered until it was waited for, on the line's clock."""
-
-    def __init__(self, line: Line) -> None:
-        self._line, self._bell, self._up = line, Bell(), False
-
-    def set(self) -> None:
-        """Say that there is something."""
-        self._up = True
-        self._bell.ring()
-
-    async def wait(self, until: float = inf) -> None:
-        """Wait until there is something, `until` that time, and forget it."""
-        if not self._up:
-            await self._line.clock.wait(self._bell, until)
-        self._up = False

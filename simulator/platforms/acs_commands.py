@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simulator.line import Key, Signal
 from simulator.platforms.acs_media import TONES
-from simulator.platforms.acs_wire import Json, Refused, identified, member, raw_id, result
+from simulator.platforms.acs_wire import identified, raw_id, result
+from simulator.platforms.rest import Json, Refused, member
 
 if TYPE_CHECKING:
     from simulator.platforms.acs_call import AcsCall
@@ -60,7 +61,7 @@ def _transferToParticipant(call: "AcsCall", data: Json) -> Json:
         raise Refused(405, 8520, "Teams users are not supported in Teams Phone Extensibility.")
     call.transfer = (target, data)
     call.state = "transferring"
-    call.notice()
+    call.news.set()
     return _context(data)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from simulator.issuer import Issuer
-from simulator.platforms.acs_wire import Json, Refused, member
+from simulator.platforms.rest import Json, Refused, member
 
 
 class Identities:

@@ -6,7 +6,6 @@
    is called.
 """
 
-import json
 from random import Random
 from typing import Final
 
@@ -80,10 +79,8 @@ class AcsIncoming:
     async def run(self) -> None:
         """Make the call, until it is over."""
         call, line = self.call, self.call.line
-        began = line.clock.now()
-        line.ledger.add(
-            "platform",
-            "call.started",
+        with line.life(
+            lambda: {"commands": call.commands, "recordings": len(self.recordings)},
             call_id=call.correlation_id,
             chain_id=call.id,
             seed=self._seed,
@@ -91,34 +88,21 @@ class AcsIncoming:
             caller=call.caller,
             to=call.to,
             script=self._setup.name,
-        )
-        outcome = await self._resource.rings.ring(call, self._random, name=self._setup.caller.name)
-        if outcome == "answered":
-            await call.run()
-        elif outcome:
-            line.hang_up("bot")
-        else:
-            if line.over_by is None:
-                self.delivery.problems.append(f"nobody answered within {self._resource.settings.ring_s:g} s")
-            line.hang_up("platform")
-        await call.settle()
-        self._resource.forget(call)
-        line.ledger.add(
-            "platform",
-            "call.ended",
-            by=line.over_by,
-            seconds=round(line.clock.now() - began, 3),
-            commands=call.commands,
-            recordings=len(self.recordings),
-        )
+        ):
+            outcome = await self._resource.rings.ring(call, self._random, name=self._setup.caller.name)
+            if outcome == "answered":
+                await call.run()
+            elif outcome:
+                line.hang_up("bot")
+            else:
+                if line.over_by is None:
+                    self.delivery.problems.append(f"nobody answered within {self._resource.settings.ring_s:g} s")
+                line.hang_up("platform")
+            await call.postbox.settle()
+            self._resource.forget(call)
 
     async def send(self, step: Send) -> Response:
         """Post what a script makes the platform send, as it is: to the callback address, or to Event Grid's."""
-        body = step.send if isinstance(step.send, str) else json.dumps(step.send, ensure_ascii=False)
-        content = body.replace("{call}", self.call.id).encode()
-        try:
-            noted = json.loads(content)
-        except (ValueError, RecursionError):
-            noted = content.decode()
+        content, noted = step.content(self.call.id)
         callback = "" if step.to == "bot" else self.call.callback
         return await self.delivery.once(self.call.poster.as_it_is(content, noted, step.content_type, callback))

@@ -22,7 +22,8 @@ from urllib.parse import unquote, urlsplit
 from simulator import audio, speech
 from simulator.line import Cuts, Key, Line, Listening, Signal, Sound, SpeechEnded, SpeechStarted
 from simulator.platforms.acs_settings import AcsSettings
-from simulator.platforms.acs_wire import Json, result
+from simulator.platforms.acs_wire import result
+from simulator.platforms.rest import Json
 from simulator.wire import TooLarge, Wire
 
 TONES: Final = dict(

@@ -44,15 +44,13 @@ class AcsOutgoing:
     def pick_up(self) -> None:
         """Answer it."""
         self._picked_up = True
-        self._call.notice()
+        self._call.news.set()
 
     async def run(self) -> None:
         """Ring, then live until it is over."""
         call, line = self._call, self.line
-        began = line.clock.now()
-        line.ledger.add(
-            "platform",
-            "call.started",
+        with line.life(
+            lambda: {"commands": call.commands, "recordings": len(self.recordings)},
             call_id=call.correlation_id,
             chain_id=call.id,
             seed=self._seed,
@@ -60,22 +58,14 @@ class AcsOutgoing:
             caller=call.caller,
             to=call.to,
             script="phone",
-        )
-        await self._ring()
-        if line.over_by is None:
-            call.connect(self._context)
-        if call.state == "connected" or line.over_by == "bot":
-            await call.run()
-        else:
-            await call.fail("declined" if line.over_by == "caller" else "absent", self._context)
-        line.ledger.add(
-            "platform",
-            "call.ended",
-            by=line.over_by,
-            seconds=round(line.clock.now() - began, 3),
-            commands=call.commands,
-            recordings=len(self.recordings),
-        )
+        ):
+            await self._ring()
+            if line.over_by is None:
+                call.connect(self._context)
+            if call.state == "connected" or line.over_by == "bot":
+                await call.run()
+            else:
+                await call.fail("declined" if line.over_by == "caller" else "absent", self._context)
 
     async def _ring(self) -> None:
         """Until it is answered, or over."""
@@ -83,7 +73,7 @@ class AcsOutgoing:
         watch = line.clock.start(call.watch())
         try:
             while not self._picked_up and line.over_by is None and line.clock.now() < self.ring_until:
-                await call.noticed(self.ring_until)
+                await call.news.wait(self.ring_until)
         finally:
             watch.cancel()
         if not self._picked_up:

@@ -18,7 +18,7 @@ from simulator.delivery import Bearer, Delivery, Message, Retries
 from simulator.faults import BadToken
 from simulator.issuer import Issuer
 from simulator.platforms.acs_settings import AcsSettings
-from simulator.platforms.acs_wire import Json
+from simulator.platforms.rest import Json
 
 
 class GridSecret:

@@ -15,7 +15,8 @@ from dialtone.protocol import RecordingFormat
 from simulator import audio
 from simulator.line import Line
 from simulator.platform import Recording as Saved
-from simulator.platforms.acs_wire import Json, Refused, Reply, grid_event, timestamp
+from simulator.platforms.acs_wire import grid_event, timestamp
+from simulator.platforms.rest import Json, Refused, Reply
 
 FORMATS: Final = ("wav", "mp3")
 _HOST: Final = "https://sim.asm.skype.com"

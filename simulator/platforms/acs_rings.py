@@ -13,7 +13,8 @@ from typing import Final
 
 from simulator.platforms.acs_call import AcsCall
 from simulator.platforms.acs_settings import AcsSettings
-from simulator.platforms.acs_wire import Json, Refused, grid_event, identified, member
+from simulator.platforms.acs_wire import grid_event, identified
+from simulator.platforms.rest import Json, Refused, member
 
 REJECTS: Final = frozenset({"none", "busy", "forbidden"})
 
@@ -49,7 +50,7 @@ class Rings:
                 ring = self._rings[context] = Ring(call)
                 call.tell_grid(self._event(call, to, context, name))
                 while not ring.outcome and clock.now() < until and call.line.over_by is None:
-                    await call.noticed(until)
+                    await call.news.wait(until)
                 del self._rings[context]
                 if ring.outcome != "redirected" or not ring.redirected_to.startswith("8:acs:") or clock.now() >= until:
                     return ring.outcome
@@ -64,7 +65,7 @@ class Rings:
         if ring is None or ring.outcome or ring.call.line.over_by is not None:
             raise Refused(404, 8522, "The call rings no more, or was taken.")
         ring.outcome = outcome
-        ring.call.notice()
+        ring.call.news.set()
         return ring
 
     def _event(self, call: AcsCall, to: str, context: str, name: str) -> Json:

@@ -2,22 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from simulator.platforms.acs_wire import Json
-
-
-@dataclass
-class Fault:
-    """Something that goes wrong with an operation (a name of `acs_wire.OPERATIONS`), `times` times.
-
-    The reply is `status`, with Retry-After if `retry_after_s` is set. `applied` does the operation all the same, as
-    when a reply is lost.
-    """
-
-    operation: str
-    status: int
-    times: int = 1
-    applied: bool = False
-    retry_after_s: int | None = None
+from simulator.platforms.rest import Fault, Json
 
 
 @dataclass(frozen=True)

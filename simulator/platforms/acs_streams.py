@@ -15,7 +15,8 @@ from simulator.line import Line
 from simulator.media.connection import News
 from simulator.media.leg import MediaLeg
 from simulator.media.options import MediaFaults, OptionsError, StreamOptions
-from simulator.platforms.acs_wire import Json, Refused, result
+from simulator.platforms.acs_wire import result
+from simulator.platforms.rest import Json, Refused
 
 _FAILED: Final = ("streamConnectionUnsuccessful", result(500, 8603, "could not establish websocket"))
 

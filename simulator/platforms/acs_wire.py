@@ -14,16 +14,13 @@
 import base64
 import hashlib
 import hmac
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-Json = dict[str, Any]
+from simulator.platforms.rest import Json, Refused, Request, Routes
+
 PREFIX: Final = "Microsoft.Communication."
 SKEW_S: Final = 15 * 60
 """How old a signature may be, in strict mode. Undocumented."""
@@ -78,59 +75,7 @@ OPERATIONS: Final = {
 }
 """By its name: the method, the path as a regular expression, and the status of success."""
 
-_PATTERNS: Final = [(name, method, re.compile(path)) for name, (method, path, _) in OPERATIONS.items()]
-
-
-@dataclass(frozen=True)
-class Request:
-    """A request as it came: header names in lower case, the target with its query, nothing decoded."""
-
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes = b""
-    prefix: str = ""
-    """What the resource's address has before `/calling`; it is signed."""
-
-    @property
-    def path(self) -> str:
-        """The path behind the prefix, still encoded."""
-        return self.target.partition("?")[0].removeprefix(self.prefix)
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What is answered."""
-
-    status: int
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, status: int, document: Json | None = None, **headers: str) -> "Reply":
-        """A reply of JSON, or of nothing."""
-        if document is None:
-            return cls(status, b"", headers)
-        return cls(status, json.dumps(document).encode(), {"Content-Type": "application/json", **headers})
-
-
-class Refused(Exception):
-    """A request that is refused: the status and, where the platform has one, the sub-code."""
-
-    def __init__(self, status: int, code: int | str, message: str) -> None:
-        super().__init__(message)
-        self.reply = Reply.of(status, {"error": {"code": str(code), "message": message}})
-
-
-def route(method: str, path: str) -> tuple[str, tuple[str, ...]]:
-    """The operation of a request, and the ids in its path, decoded. Raises `Refused` (404, 405)."""
-    found = [(name, verb, match) for name, verb, pattern in _PATTERNS if (match := pattern.fullmatch(path))]
-    for name, verb, match in found:
-        if verb == method:
-            return name, tuple(unquote(part) for part in match.groups())
-    if found:
-        raise Refused(405, "MethodNotAllowed", f"{method} is not a method of {path}")
-    raise Refused(404, "NotFound", f"there is no {path}")
+ROUTES: Final = Routes(OPERATIONS)
 
 
 def content_hash(body: bytes) -> str:
@@ -178,29 +123,6 @@ def encoded(path: str) -> str:
     """A path whose participant was decoded on its way, encoded again: the SDK's asynchronous client (rule 2)."""
     head, mark, participant = path.partition("/participants/")
     return f"{head}{mark}{quote(unquote(participant), safe='')}"
-
-
-def read(body: bytes) -> Json:
-    """The body of a command. Raises `Refused` (400)."""
-    if not body:
-        return {}
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Refused(400, 8523, "the body is not JSON") from None
-    if not isinstance(data, dict):
-        raise Refused(400, 8523, "the body is not a JSON object")
-    return data
-
-
-def member(data: Json, path: str, kind: type[Any]) -> Any:
-    """A member that has to be there, `a.b` for one of a member. Raises `Refused` (400)."""
-    value: Any = data
-    for name in path.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    if not isinstance(value, kind) or (kind is str and not value):
-        raise Refused(400, 8523, f"{path} is missing, or of another type")
-    return value
 
 
 def timestamp(seconds: float) -> str:

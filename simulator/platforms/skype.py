@@ -163,32 +163,22 @@ class SkypeCall:
             self._media.cancel()
 
     async def _run_call(self) -> None:
-        began = self._line.clock.now()
-        self._ledger.add(
-            "platform",
-            "call.started",
+        with self._line.life(
+            lambda: {"turns": self.turns, "recordings": len(self.recordings)},
             call_id=self._ids.call,
             chain_id=self._ids.chain,
             seed=self._seed,
             bot=self._notation.address(self._bot_url),
             caller=self._setup.caller.identity,
             script=self._setup.name,
-        )
-        reply = await self._post(self._bot_url, self._conversation().to_wire())
-        while reply is not None:
-            reply = await self._take(reply)
-        self._line.hang_up("platform")
-        await self._media.close()
-        await self._tell_state(CallState.TERMINATED)
-        await self.delivery.finish()
-        self._ledger.add(
-            "platform",
-            "call.ended",
-            by=self._line.over_by,
-            seconds=round(self._line.clock.now() - began, 3),
-            turns=self.turns,
-            recordings=len(self.recordings),
-        )
+        ):
+            reply = await self._post(self._bot_url, self._conversation().to_wire())
+            while reply is not None:
+                reply = await self._take(reply)
+            self._line.hang_up("platform")
+            await self._media.close()
+            await self._tell_state(CallState.TERMINATED)
+            await self.delivery.finish()
 
     def _conversation(self) -> Conversation:
         caller, others = self._setup.caller, self._setup.others
@@ -387,12 +377,7 @@ class SkypeCall:
     async def send(self, step: Send) -> Response:
         """Post what a script makes the platform send, as it is: to the callback link, or to the bot's address."""
         message_id = self._ids.next()
-        body = step.send if isinstance(step.send, str) else json.dumps(step.send, ensure_ascii=False)
-        content = body.replace("{call}", self._ids.call).encode()
-        try:
-            noted = json.loads(content)
-        except (ValueError, RecursionError):
-            noted = content.decode()
+        content, noted = step.content(self._ids.call)
         url = self._bot_url if step.to == "bot" else self._callback or self._bot_url
         return await self.delivery.once(self._message(url, message_id, step.content_type, content, noted))
 

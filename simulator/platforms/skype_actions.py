@@ -46,6 +46,7 @@ from dialtone.protocol import (
     Reject,
     Transfer,
     VoiceGender,
+    failed_outcome,
 )
 from dialtone.protocol import DigitCollectionCompletionReason as Digits
 from simulator import audio, speech
@@ -87,7 +88,7 @@ class SkypeActions:
             if isinstance(action, Answer):
                 return await self._answer(action)
             if not self.answered:
-                return Done(_failed(action, "the call was not answered"), CallState.INCOMING)
+                return Done(failed_outcome(action, "the call was not answered"), CallState.INCOMING)
             if isinstance(action, PlayPrompt):
                 await self._play(action)
                 return Done(_plain(action))
@@ -98,13 +99,13 @@ class SkypeActions:
             assert isinstance(action, Transfer)
             return await self._transfer(action)
         except PromptFailed as error:
-            return Done(_failed(action, str(error)))
+            return Done(failed_outcome(action, str(error)))
         except CallOver:
             return Done(_terminated(action), CallState.TERMINATED)
 
     async def _answer(self, action: Answer) -> Done:
         if self.answered:
-            return Done(_failed(action, "the call is answered already"))
+            return Done(failed_outcome(action, "the call is answered already"))
         await self._line.quiet(0)
         self.answered = True
         self._line.answer()
@@ -115,7 +116,7 @@ class SkypeActions:
         ok = not self._transfer_fails
         self._line.ledger.add("platform", "transferred", target=action.target.identity, ok=ok)
         if not ok:
-            return Done(_failed(action, "the target did not take the call"))
+            return Done(failed_outcome(action, "the target did not take the call"))
         self._line.hang_up("bot")
         return Done(_plain(action), CallState.TERMINATED)
 
@@ -334,28 +335,8 @@ def _plain(action: Action) -> Outcome:
     return Outcome(type=f"{action.kind}Outcome", id=action.operation_id, outcome=OutcomeValue.SUCCESS)
 
 
-def _failed(action: Action, why: str, cause: str = "temporarySystemFailure") -> Outcome:
-    """The outcome of an action that failed; `cause` is its completion reason, where it has one."""
-    base: dict[str, Any] = {
-        "type": f"{action.kind}Outcome",
-        "id": action.operation_id,
-        "outcome": OutcomeValue.FAILURE,
-        "failure_reason": why,
-    }
-    if isinstance(action, Record):
-        reason = RecordingCompletionReason(cause)
-        return RecordOutcome(**base, completion_reason=reason, length_of_recording_in_secs=0)
-    if isinstance(action, Recognize):
-        if action.collect_digits is not None:
-            digits = CollectDigitsOutcome(completion_reason=Digits(cause))
-            return RecognizeOutcome(**base, collect_digits_outcome=digits)
-        choice = ChoiceOutcome(completion_reason=RecognitionCompletionReason(cause))
-        return RecognizeOutcome(**base, choice_outcome=choice)
-    return Outcome(**base)
-
-
 def _terminated(action: Action) -> Outcome:
-    return _failed(action, "the call is over", "callTerminated")
+    return failed_outcome(action, "the call is over", "callTerminated")
 
 
 def _matching(choices: list[RecognitionOption], said: str) -> RecognitionOption | None:

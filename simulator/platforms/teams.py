@@ -14,8 +14,7 @@
 import asyncio
 import secrets
 import time
-from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from random import Random
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -31,18 +30,14 @@ from simulator.issuer import Issuer, new_key
 from simulator.ledger import Ledger
 from simulator.line import CallOver, Line
 from simulator.notation import Notation
-from simulator.platforms.acs import new_id
-from simulator.platforms.acs_settings import Fault
-from simulator.platforms.acs_wire import Json, Refused, Reply, Request, member, read
+from simulator.platforms.rest import Json, Refused, Reply, Request, RestService, member, new_id, read
 from simulator.platforms.teams_call import Person, TeamsCall
 from simulator.platforms.teams_media import SpeechService, TeamsMedia
 from simulator.platforms.teams_meetings import Meeting, link_in
 from simulator.platforms.teams_settings import TeamsSettings
-from simulator.platforms.teams_wire import OPERATIONS, identity_in, identity_set, result_info, route, typed
-from simulator.script import Script
+from simulator.platforms.teams_wire import OPERATIONS, ROUTES, identity_in, identity_set, result_info, typed
 from simulator.wire import Wire
 
-KEPT: Final = 4096
 METADATA: Final = "/v1/.well-known/OpenIdConfiguration"
 ISSUER: Final = "https://graph.microsoft.com"
 TOKEN_S: Final = 3600
@@ -51,7 +46,7 @@ REJECTS: Final = frozenset({"none", "busy", "forbidden"})
 _LISTS: Final = ("listAttendanceReports", "listAttendance", "listTranscripts", "listRecordings")
 
 
-class GraphService:
+class GraphService(RestService[TeamsCall]):
     """The service of one tenant. `wire` posts to bots, `clock` makes that of a call that a bot places."""
 
     def __init__(
@@ -65,19 +60,15 @@ class GraphService:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings or TeamsSettings()
+        super().__init__(ROUTES, self.settings.faults)
         self.bot_url = bot_url
         self.issuer = issuer or new_issuer(self.settings, now)
-        self.calls: dict[str, TeamsCall] = {}
-        self.callees: dict[str, Script] = {}
         self.meetings: list[Meeting] = []
         self.speech = SpeechService()
-        self.requests: deque[tuple[str, Request, Reply]] = deque(maxlen=KEPT)
-        """What was asked, by its operation, and what was answered; the newest last."""
         self.base = ""
         self._wire, self._clock, self._now = wire, clock, now
         self._random = Random("teams")  # noqa: S311
         self._tokens: set[str] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     # The calls.
 
@@ -112,32 +103,12 @@ class GraphService:
         self.calls[call.id] = call
         return call
 
-    def forget(self, call: TeamsCall) -> None:
-        """Know nothing more of a call that is over."""
-        self.calls.pop(call.id, None)
-
-    async def close(self) -> None:
-        """Break off the calls that bots placed."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
     # The REST API.
 
     async def handle(self, request: Request, base: str = "") -> Reply:
-        """Answer a request. `base` is the address that it came to."""
+        """See `RestService`."""
         self.base = base
-        name, reply = "", None
-        try:
-            if (other := self._other(request, base)) is not None:
-                return other
-            name, ids = route(request.method, request.path)
-            self._authorize(request)
-            reply = self._answer(name, ids, request)
-        except Refused as refused:
-            reply = refused.reply
-        self.requests.append((name, request, reply))
-        return reply
+        return await super().handle(request, base)
 
     def _other(self, request: Request, base: str) -> Reply | None:
         """Rules 2, 3 and 4, and the sound of recordings."""
@@ -182,16 +153,7 @@ class GraphService:
             raise Refused(401, "InvalidAuthenticationToken", "the token is not one of this tenant")
 
     def _answer(self, name: str, ids: tuple[str, ...], request: Request) -> Reply:
-        """Do an operation, and the faults that were asked for."""
-        fault = next((each for each in self.settings.faults if each.operation == name and each.times > 0), None)
-        if fault is not None:
-            fault.times -= 1
-            if not fault.applied:
-                return _faulty(fault)
-        reply = self._done(name, ids, request)
-        return _faulty(fault) if fault is not None else reply
-
-    def _done(self, name: str, ids: tuple[str, ...], request: Request) -> Reply:
+        """Do an operation."""
         status = OPERATIONS[name][2]
         data = read(request.body)
         if name == "create":
@@ -257,7 +219,7 @@ class GraphService:
             for target in targets:
                 identity_in(target)
             call.state = "redirected"
-        call.notice()
+        call.news.set()
 
     # Calls that bots place, and meetings.
 
@@ -282,17 +244,12 @@ class GraphService:
         call.answered(data)
         return call.described(direction="outgoing", tenantId=self.settings.tenant, callbackUri=callback, **more)
 
-    def _start(self, clock: Clock, life: Coroutine[Any, Any, None]) -> None:
-        task = clock.start(life)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def _placed(self, call: TeamsCall, target: str) -> None:
         if (fate := self.settings.answers.get(target)) is not None:
             code, sub_code = {"busy": (486, 8539), "declined": (603, 8538), "absent": (408, 8544)}[fate]
             call.state = "terminated"
             call.tell("deleted", "", call.described(resultInfo=result_info(code, sub_code)))
-            await call.settle()
+            await call.postbox.settle()
             return
         call.people.append(Person(call.new_id(), target))
         script = self.callees.get(target)
@@ -415,9 +372,3 @@ def legacy(call: TeamsCall, caller: Person) -> Json:
     """The call that rings, in the shape of the Skype Calling API."""
     members = [{"identity": caller.identity, "originator": True}, {"identity": "28:bot", "originator": False}]
     return {"id": call.id, "participants": members, "presentedModalityTypes": ["audio"], "callState": "incoming"}
-
-
-def _faulty(fault: Fault) -> Reply:
-    headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
-    error = {"error": {"code": str(fault.status), "message": "the simulator was told to fail"}}
-    return Reply.of(fault.status, error, **headers)

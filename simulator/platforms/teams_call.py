@@ -16,16 +16,15 @@ import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import inf
 from random import Random
 from typing import Any, Final
 
-from simulator.clock import Bell
 from simulator.delivery import Bearer, Delivery, Message, Retries
 from simulator.issuer import Issuer
 from simulator.line import CallOver, Key, Line, Signal
 from simulator.notation import Notation
-from simulator.platforms.acs_wire import Json, Refused
+from simulator.platforms.postbox import News, Postbox
+from simulator.platforms.rest import Json, Refused
 from simulator.platforms.teams_commands import COMMANDS
 from simulator.platforms.teams_media import MediaFailed, TeamsMedia
 from simulator.platforms.teams_settings import TeamsSettings
@@ -95,15 +94,13 @@ class TeamsCall:
         self._random, self.new_id, self._base = random, ids, base
         self._proof = Bearer(issuer) if issuer is not None else None
         self._retries = Retries(settings.waits_s, settings.request_timeout_s, settings.lost_s)
-        self._outbox: deque[tuple[str, Json]] = deque()
         self._queue: deque[tuple[str, str, Json]] = deque()
         self._running: tuple[str, str, Json] | None = None
         self._operation: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._posting = 0
-        self._posted = Bell()
-        self._bell, self._news = Bell(), False
-        self._failure: Exception | None = None
+        unknown = self._unknown if settings.unknown_notices else None
+        self.postbox = Postbox(line, delivery, settings, random, self._post_values, unknown)
+        self.news = News(line)
         self._roster = self._tones = 0
         self._transfer: str | None = None
         self._ended_with = result_info(200, 0)
@@ -125,7 +122,7 @@ class TeamsCall:
         number = self.new_id()
         self.operations[number] = operation(name, number, "running", data.get("clientContext"))
         self._queue.append((name, number, data))
-        self.notice()
+        self.news.set()
         return self.operations[number]
 
     def done(self, name: str, data: Json) -> Json:
@@ -153,13 +150,13 @@ class TeamsCall:
         self.state = "establishing"
         self.tell("updated", "", self.described())
         self.kept_alive_at = self.line.clock.now()
-        self.notice()
+        self.news.set()
 
     def hand_over(self, target: str) -> None:
         """Rule 5."""
         self.state, self._transfer = "transferring", target
         self.tell("updated", "", self.described())
-        self.notice()
+        self.news.set()
 
     def subscribe(self) -> None:
         """Tell the keys that are pressed from now on."""
@@ -240,7 +237,7 @@ class TeamsCall:
         try:
             await self._establish()
             while self.line.over_by is None:
-                self.post_all()
+                self.postbox.post_all()
                 if self._transfer is not None:
                     await self._transferred(self._transfer)
                 elif self._running is None and self._queue:
@@ -250,48 +247,36 @@ class TeamsCall:
                     self._ended_with = result_info(408, 8537, "The call was not kept alive.")
                     self.line.hang_up("platform")
                 else:
-                    await self.noticed(self.kept_alive_at + self.settings.keep_alive_s)
+                    await self.news.wait(self.kept_alive_at + self.settings.keep_alive_s)
             await self._end()
         finally:
             over.cancel()
+            self.postbox.cancel()
             for task in (self._operation, *self._tasks):
                 if task is not None:
                     task.cancel()
 
     def tell(self, change: str, part: str, data: Any) -> None:
         """Have something posted about the call, or about a part of it."""
-        self._outbox.append((self.callback, notification(change, f"{self.id}{part}", data)))
-        self.notice()
+        self.postbox.put(self.callback, notification(change, f"{self.id}{part}", data))
+        self.news.set()
 
     async def watch(self) -> None:
         """Notice the end of the line."""
         await self.line.ended()
-        self.notice()
-
-    def notice(self) -> None:
-        """Have it look what is new."""
-        self._news = True
-        self._bell.ring()
-
-    async def noticed(self, until: float = inf) -> None:
-        """Wait until there is something new, `until` that time."""
-        if not self._news:
-            await self.line.clock.wait(self._bell, until)
-        self._news = False
-
-    async def settle(self) -> None:
-        """Wait until all that was told has arrived, or cannot arrive. Raises what a fault that failed has raised."""
-        self.post_all()
-        while self._posting:
-            await self.line.clock.wait(self._posted)
-        if self._failure is not None:
-            raise self._failure
-        await self.delivery.finish()
+        self.news.set()
 
     async def post(self, url: str, body: Json) -> None:
         """Post a document, and wait until it is answered."""
         content = json.dumps(body).encode()
         await self.delivery.post(self.message(url, content, body, "application/json; charset=utf-8"))
+
+    async def _post_values(self, url: str, values: list[Json]) -> None:
+        await self.post(url, document(values))
+
+    def _unknown(self, _: Json) -> Json:
+        """A notification of something that nobody knows."""
+        return notification("moved", f"{self.id}/somethingElse", [{"id": "x"}])
 
     def message(self, url: str, content: bytes, noted: Any, content_type: str) -> Message:
         """A message to the bot."""
@@ -306,7 +291,7 @@ class TeamsCall:
 
     async def _establish(self) -> None:
         """Rule 3."""
-        self.post_all()
+        self.postbox.post_all()
         try:
             await self.line.pause(self.settings.establish_s)
         except CallOver:
@@ -351,7 +336,7 @@ class TeamsCall:
     async def _transferred(self, target: str) -> None:
         """Rule 5."""
         self._transfer = None
-        self.post_all()
+        self.postbox.post_all()
         try:
             await self.line.quiet(self.settings.transfer_s)
         except CallOver:
@@ -374,33 +359,4 @@ class TeamsCall:
         self.cancel_media()
         self.state = "terminated"
         self.tell("deleted", "", self.described(resultInfo=self._ended_with))
-        await self.settle()
-
-    def post_all(self) -> None:
-        """Post what there is, as often and in the order that the settings want."""
-        while self._outbox:
-            url, value = self._outbox.popleft()
-            if self._outbox and self._random.random() < self.settings.reorder:
-                later = self._outbox.popleft()
-                self._outbox.appendleft((url, value))
-                url, value = later
-            values = [value]
-            while self.settings.batch and self._outbox and self._outbox[0][0] == url:
-                values.append(self._outbox.popleft()[1])
-            if self.settings.unknown_notices:
-                self._post(url, document([notification("moved", f"{self.id}/somethingElse", [{"id": "x"}])]))
-            for _ in range(2 if self._random.random() < self.settings.duplicate else 1):
-                self._post(url, document(values))
-
-    def _post(self, url: str, body: Json) -> None:
-        async def post() -> None:
-            try:
-                await self.post(url, body)
-            except Exception as error:
-                self._failure = error
-            finally:
-                self._posting -= 1
-                self._posted.ring()
-
-        self._posting += 1
-        self._tasks.add(self.line.clock.start(post()))
+        await self.postbox.settle()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from simulator.platforms.acs_wire import Json, Refused, member
+from simulator.platforms.rest import Json, Refused, member
 from simulator.platforms.teams_wire import identity_in
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _tones(call: "TeamsCall", data: Json) -> Json:
 
 def _keep_alive(call: "TeamsCall", _: Json) -> None:
     call.kept_alive_at = call.line.clock.now()
-    call.notice()
+    call.news.set()
 
 
 def _hang_up(call: "TeamsCall", _: Json) -> None:

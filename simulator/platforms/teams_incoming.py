@@ -4,14 +4,13 @@
 2. `call.ended` has the number of commands that the bot sent for the call: Graph knows of no workflows.
 """
 
-import json
 from random import Random
 from typing import Final
 
 from simulator.faults import Plan
 from simulator.line import Line
 from simulator.platform import Recording, Ringing
-from simulator.platforms.acs import new_id
+from simulator.platforms.rest import new_id
 from simulator.platforms.teams import GraphService, incoming, legacy
 from simulator.platforms.teams_call import Person
 from simulator.script import CallSetup, Send
@@ -72,36 +71,26 @@ class TeamsIncoming:
     async def run(self) -> None:
         """Make the call, until it is over."""
         call, line = self.call, self.call.line
-        began = line.clock.now()
-        line.ledger.add(
-            "platform",
-            "call.started",
+        with line.life(
+            lambda: {"commands": call.commands, "recordings": len(self.recordings)},
             call_id=call.id,
             chain_id=call.id,
             seed=self._ringing.seed,
             bot=call.notation.address(self._ringing.bot_url),
             caller=self._caller.identity,
             script=self._setup.name,
-        )
-        await self._ring()
-        if call.state in ("establishing", "established"):
-            await call.run()
-        elif call.state in ("rejected", "redirected"):
-            line.hang_up("bot")
-        else:
-            if line.over_by is None:
-                self.delivery.problems.append(f"nobody answered within {self._service.settings.answer_s:g} s")
-            line.hang_up("platform")
-        await call.settle()
-        self._service.forget(call)
-        line.ledger.add(
-            "platform",
-            "call.ended",
-            by=line.over_by,
-            seconds=round(line.clock.now() - began, 3),
-            commands=call.commands,
-            recordings=len(self.recordings),
-        )
+        ):
+            await self._ring()
+            if call.state in ("establishing", "established"):
+                await call.run()
+            elif call.state in ("rejected", "redirected"):
+                line.hang_up("bot")
+            else:
+                if line.over_by is None:
+                    self.delivery.problems.append(f"nobody answered within {self._service.settings.answer_s:g} s")
+                line.hang_up("platform")
+            await call.postbox.settle()
+            self._service.forget(call)
 
     async def _ring(self) -> None:
         """Post that the call rings, and wait until it is taken, or nobody does in time."""
@@ -113,19 +102,14 @@ class TeamsIncoming:
             if settings.legacy_first:
                 await call.post(url, legacy(call, self._caller))
             call.tell("created", "", incoming(call, self._caller, settings))
-            call.post_all()
+            call.postbox.post_all()
             while call.state == "incoming" and clock.now() < until and call.line.over_by is None:
-                await call.noticed(until)
+                await call.news.wait(until)
         finally:
             watch.cancel()
 
     async def send(self, step: Send) -> Response:
         """Post what a script makes the platform send, as it is: to the callback address, or to the webhook."""
-        body = step.send if isinstance(step.send, str) else json.dumps(step.send, ensure_ascii=False)
-        content = body.replace("{call}", self.call.id).encode()
-        try:
-            noted = json.loads(content)
-        except (ValueError, RecursionError):
-            noted = content.decode()
+        content, noted = step.content(self.call.id)
         url = self._ringing.bot_url if step.to == "bot" else self.call.callback
         return await self.delivery.once(self.call.message(url, content, noted, step.content_type))

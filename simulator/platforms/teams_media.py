@@ -19,7 +19,7 @@ from dialtone.protocol import RecordingFormat
 from simulator import audio, speech
 from simulator.line import CallOver, Key, Line, Sound, SpeechEnded, SpeechStarted
 from simulator.platform import Recording
-from simulator.platforms.acs_wire import Json
+from simulator.platforms.rest import Json
 from simulator.platforms.teams_settings import TeamsSettings
 from simulator.wire import TooLarge, Wire
 

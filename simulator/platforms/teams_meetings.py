@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qs, quote
 
-from simulator.platforms.acs_wire import Json, Refused
+from simulator.platforms.rest import Json, Refused
 from simulator.platforms.teams_wire import identity_set
 from simulator.script import Script
 

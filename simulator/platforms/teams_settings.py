@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from simulator.platforms.acs_settings import Fault
-from simulator.platforms.acs_wire import Json
+from simulator.platforms.rest import Fault, Json
 
 
 @dataclass(frozen=True)

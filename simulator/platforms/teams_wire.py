@@ -7,11 +7,9 @@
    a roster is an array; sub-codes are written `subcode`.
 """
 
-import re
 from typing import Any, Final
-from urllib.parse import unquote
 
-from simulator.platforms.acs_wire import Json, Refused
+from simulator.platforms.rest import Json, Refused, Routes
 
 _CALL: Final = "/v1.0/communications/calls/([^/]+)"
 _MEETINGS: Final = "/v1.0/users/([^/]+)/onlineMeetings"
@@ -58,7 +56,7 @@ TONES: Final = {
 }
 """The platform's names for keys."""
 
-_PATTERNS: Final = [(name, method, re.compile(path)) for name, (method, path, _) in OPERATIONS.items()]
+ROUTES: Final = Routes(OPERATIONS)
 _SHORT: Final = {"recordResponse": "record", "muteParticipant": "muteParticipant", "invite": "inviteParticipants"}
 _IDENTITIES: Final = {
     "8:orgid:": "user",
@@ -67,17 +65,6 @@ _IDENTITIES: Final = {
     "28:": "application",
     "8:teamsvisitor:": "guest",
 }
-
-
-def route(method: str, path: str) -> tuple[str, tuple[str, ...]]:
-    """The operation of a request, and the ids in its path, decoded. Raises `Refused` (404, 405)."""
-    found = [(name, verb, match) for name, verb, pattern in _PATTERNS if (match := pattern.fullmatch(path))]
-    for name, verb, match in found:
-        if verb == method:
-            return name, tuple(unquote(part) for part in match.groups())
-    if found:
-        raise Refused(405, "MethodNotAllowed", f"{method} is not a method of {path}")
-    raise Refused(404, "NotFound", f"there is no {path}")
 
 
 def typed(kind: str, **members: Any) -> Json:

@@ -14,8 +14,8 @@ from azure.core.credentials import AzureKeyCredential
 
 from simulator.clock import RealClock
 from simulator.platforms.acs import AcsResource
-from simulator.platforms.acs_app import AcsApp
 from simulator.platforms.acs_settings import AcsSettings
+from simulator.platforms.rest import RestApp
 from simulator.serving import listening
 from simulator.wire import open_wire
 from tests.functions.issuer import serving
@@ -83,7 +83,7 @@ async def acs(settings: AcsSettings | None = None, *, prefix: str = "", **tls: A
     async with open_wire() as wire:
         resource = AcsResource(wire, RealClock, settings)
         server = Server(resource)
-        async with serving(server.take) as server.bot_url, listening(AcsApp(resource, prefix), **tls) as port:
+        async with serving(server.take) as server.bot_url, listening(RestApp(resource.handle, prefix), **tls) as port:
             resource.events_url = f"{server.bot_url}/events"
             scheme, host = ("https", "localhost") if tls else ("http", "127.0.0.1")
             server.url = f"{scheme}://{host}:{port}{prefix}"

@@ -24,8 +24,7 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
 from dialtone.channels.acs import identifier
 from dialtone.channels.acs_commands import MediaStreaming, Setup, create_call
-from simulator.platforms.acs_settings import Fault
-from simulator.platforms.acs_wire import Request
+from simulator.platforms.rest import Fault, Request
 from tests.compliance.acs_server import Server, acs
 from tests.compliance.test_acs_sdk import BY_ID, CASES, PHONE, ToSimulator, fetched, in_thread, latest, placed, ringing
 

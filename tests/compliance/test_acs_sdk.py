@@ -41,7 +41,8 @@ from simulator.line import Line
 from simulator.platforms import acs_wire
 from simulator.platforms.acs_call import AcsCall
 from simulator.platforms.acs_settings import AcsSettings
-from simulator.platforms.acs_wire import Refused, Request, check_signature, content_hash
+from simulator.platforms.acs_wire import check_signature, content_hash
+from simulator.platforms.rest import Refused, Request
 from tests.compliance.acs_server import CALLER, KEY, Server, acs
 from tests.functions.authority import the_root
 

@@ -62,8 +62,8 @@ from simulator import audio
 from simulator.clock import RealClock, VirtualClock
 from simulator.ledger import Ledger
 from simulator.line import Line
+from simulator.platforms.rest import RestApp
 from simulator.platforms.teams import GraphService, incoming
-from simulator.platforms.teams_app import TeamsApp
 from simulator.platforms.teams_call import Person, TeamsCall
 from simulator.platforms.teams_media import MediaFailed, check_wav
 from simulator.platforms.teams_meetings import Attendee, Meeting
@@ -128,7 +128,7 @@ async def tenant(settings: TeamsSettings = QUICK) -> AsyncIterator[Tenant]:
                 opened.came.notify_all()
             return web.Response()
 
-        async with serving(take) as bot_url, listening(TeamsApp(service)) as port:
+        async with serving(take) as bot_url, listening(RestApp(service.handle)) as port:
             url = f"http://127.0.0.1:{port}"
             service.base = url
             # msgraph-core's own provider names hosts in a form that kiota 1.9 refuses.
@@ -391,7 +391,7 @@ async def test_prompt(number: str, there: Tenant) -> None:
 async def test_a_token_is_wanted() -> None:
     async with open_wire() as wire:
         service = GraphService(wire, RealClock)
-        async with listening(TeamsApp(service)) as port:
+        async with listening(RestApp(service.handle)) as port:
             answer = await wire.post(f"http://127.0.0.1:{port}/v1.0/communications/calls", {}, b"{}", 5)
             unknown = await wire.get(f"http://127.0.0.1:{port}/v1.0/other", 100_000, 5)
             wrong = await wire.get(f"http://127.0.0.1:{port}/v1.0/communications/calls", 100_000, 5)

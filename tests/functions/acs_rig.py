@@ -21,10 +21,9 @@ from simulator.call import CallReport
 from simulator.clock import VirtualClock
 from simulator.lab import Bot
 from simulator.platforms.acs import METADATA, AcsResource
-from simulator.platforms.acs_app import AcsApp
 from simulator.platforms.acs_incoming import Acs
 from simulator.platforms.acs_settings import AcsSettings as Simulated
-from simulator.platforms.acs_wire import Request
+from simulator.platforms.rest import Request, RestApp
 from simulator.script import Script, read_script
 from simulator.serving import listening
 from simulator.wire import Response, Wire, open_wire
@@ -176,7 +175,7 @@ async def bot_on_acs(
             reply = await answer(request.method, str(request.url), request.headers, await request.read())
             return web.Response(status=reply.status_code, body=reply.get_body(), content_type=reply.mimetype)
 
-        async with serving(serve) as url, listening(AcsApp(resource)) as port:
+        async with serving(serve) as url, listening(RestApp(resource.handle)) as port:
             settings = replace(rig.settings, public_url=url, auth=auth)
             client = AcsClient(f"http://127.0.0.1:{port}", key)
             if not sockets:

@@ -18,8 +18,8 @@ from functions.teams_turn import TeamsTurns
 from simulator.call import CallReport
 from simulator.clock import VirtualClock
 from simulator.lab import Bot
+from simulator.platforms.rest import RestApp
 from simulator.platforms.teams import GraphService
-from simulator.platforms.teams_app import TeamsApp
 from simulator.platforms.teams_incoming import Teams
 from simulator.platforms.teams_settings import TeamsSettings as Simulated
 from simulator.script import Script, read_script
@@ -92,7 +92,7 @@ async def bot_on_teams(
             there.statuses.append((name, reply.status_code))
             return web.Response(status=reply.status_code, body=reply.get_body(), content_type=reply.mimetype)
 
-        async with serving(serve) as url, listening(TeamsApp(service)) as port:
+        async with serving(serve) as url, listening(RestApp(service.handle)) as port:
             graph = f"http://127.0.0.1:{port}"
             service.base = graph
             settings = replace(rig.settings, public_url=url)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from bots import reception
 from dialtone import Call, CallBot
@@ -21,69 +20,21 @@ from dialtone.loading import load_bot
 from dialtone.protocol import Workflow
 from dialtone.scripts import sample_bots, scripts_of
 from functions.acs_client import AcsClient
-from functions.turn import Turns
 from simulator import program
-from simulator.call import place_call
-from simulator.clock import VirtualClock
 from simulator.ledger import Event
-from simulator.platforms.acs_settings import AcsSettings, Fault
-from simulator.platforms.settings import PlatformSettings
-from simulator.platforms.skype import Skype
-from simulator.script import Script, read_script, read_script_file
-from simulator.wire import open_wire
+from simulator.platforms.acs_settings import AcsSettings
+from simulator.platforms.rest import Fault
+from simulator.script import read_script_file
 from tests.compliance.acs_server import KEY
-from tests.fakes import ROOT
 from tests.functions.acs_rig import AcsRig, bot_on_acs
-from tests.functions.issuer import serving
-from tests.functions.rig import Rig
+from tests.functions.stories import LEAVE, RECEPTION, either, on_skype, script, stories
 
-SCRIPTS = ROOT / "simulator" / "scripts" / "reception"
-LEAVE = SCRIPTS / "leave-a-message.yaml"
-EITHER = CallBot()
-"""A bot with all that both channels have."""
-
-
-@EITHER.incoming
-async def either(call: Call) -> None:
-    call.say("Welcome.")
-    choice = await call.choose("Sales or message?", {"sales": ("1", "sales"), "message": ("2", "message")})
-    number = await call.digits("Your number, please.", maximum=4)
-    call.say(f"You chose {choice} and {number}.")
-    if choice == "sales" and not await call.transfer("8:acs:res_agent"):
-        call.say("Nobody is there.")
-    recorded = await call.record("Speak.", stop_tones="#")
-    call.say("Saved." if recorded else "Nothing was saved.")
-
-
-def script(steps: str, more: str = "") -> Script:
-    return read_script(f"name: test\n{more}steps:\n{steps}")
-
-
-STORIES = {
-    "leave a message": (reception.bot, read_script_file(LEAVE)),
-    "hang up in the menu": (reception.bot, read_script_file(SCRIPTS / "lose-patience.yaml")),
-    "silence": (reception.bot, script("  - wait: 60\n")),
-    "a wrong key, then a right one": (
-        reception.bot,
-        script('  - hear: press\n  - press: "9"\n  - hear: press\n  - press: "2"\n  - hear: tone\n  - hang_up: true\n'),
-    ),
+EITHER = either("8:acs:res_agent")
+STORIES = stories(EITHER) | {
+    "hang up in the menu": (reception.bot, read_script_file(RECEPTION / "lose-patience.yaml")),
     "words, digits and a transfer": (
         EITHER,
         script('  - hear: Sales\n  - speak: "sales, please"\n  - hear: number\n  - press: "1234"\n  - wait: 60\n'),
-    ),
-    "a transfer that fails, silence after speech": (
-        EITHER,
-        script(
-            '  - hear: Sales\n  - press: "1"\n  - hear: number\n  - press: "12"\n  - hear: Speak\n  - speak: Hello.\n',
-            "transfer_fails: true\n",
-        ),
-    ),
-    "hanging up while speaking": (
-        EITHER,
-        script(
-            '  - hear: Sales\n  - press: "2"\n  - hear: number\n  - press: "12"\n  - hear: Speak\n'
-            "  - speak: Hello.\n  - hang_up: true\n"
-        ),
     ),
 }
 
@@ -103,21 +54,6 @@ def story(events: list[Event]) -> list[Any]:
             told.append((kind, event.get("key"), event.get("text"), event.get("by"), event.get("ok")))
     # A recording is told when its file is made: here with its end, there after it.
     return sorted(told, key=lambda each: each[0] == "recorded")
-
-
-async def on_skype(bot: CallBot, read: Script) -> list[Event]:
-    rig = Rig(bot)
-
-    async def serve(request: web.Request) -> web.Response:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        reply = await turns.callback(headers, await request.read())
-        return web.Response(status=reply.status, body=reply.body)
-
-    async with serving(serve) as url, open_wire() as wire:
-        turns = Turns(bot, rig.storage, rig.codec, replace(rig.settings, public_url=url))
-        platform = Skype(PlatformSettings(request_timeout_s=30))
-        report = await place_call(read, f"{url}/api/calls", clock=VirtualClock(), wire=wire, seed=7, platform=platform)
-    return report.events
 
 
 @pytest.mark.parametrize("name", STORIES)

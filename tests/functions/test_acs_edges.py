@@ -16,8 +16,8 @@ from functions import http, identity
 from functions.acs_client import AcsClient
 from simulator.clock import RealClock
 from simulator.platforms.acs import AcsResource
-from simulator.platforms.acs_app import AcsApp
 from simulator.platforms.acs_settings import AcsSettings
+from simulator.platforms.rest import RestApp
 from simulator.serving import listening
 from simulator.wire import open_wire
 from tests.functions.acs_rig import HANDLERS, SECRET, AcsRig, bot_on_acs
@@ -112,7 +112,7 @@ async def test_the_managed_identity_signs_in_place_of_a_key(monkeypatch: pytest.
         monkeypatch.setenv("IDENTITY_ENDPOINT", endpoint)
         monkeypatch.setenv("IDENTITY_HEADER", "secret")
         resource = AcsResource(wire, RealClock, strict)
-        async with listening(AcsApp(resource)) as port:
+        async with listening(RestApp(resource.handle)) as port:
             client = AcsClient(f"http://127.0.0.1:{port}", token=_token)
             taken = await client.send("get_call_properties", None, connection="nobody")
             await client.close()

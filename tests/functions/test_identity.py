@@ -13,9 +13,8 @@ from functions.identity import AppTokens
 from functions.platform_client import PlatformClient
 from functions.teams_client import GraphClient
 from simulator.clock import RealClock
-from simulator.platforms.acs_settings import Fault
+from simulator.platforms.rest import Fault, RestApp
 from simulator.platforms.teams import GraphService
-from simulator.platforms.teams_app import TeamsApp
 from simulator.platforms.teams_meetings import Meeting
 from simulator.platforms.teams_settings import TeamsSettings
 from simulator.serving import listening
@@ -38,7 +37,7 @@ class There:
 async def there() -> AsyncIterator[There]:
     async with open_wire() as wire:
         service = GraphService(wire, RealClock, SETTINGS, now=lambda: 1_800_000_000.0)
-        async with listening(TeamsApp(service)) as port:
+        async with listening(RestApp(service.handle)) as port:
             opened = There(service, f"http://127.0.0.1:{port}")
             try:
                 yield opened

@@ -17,60 +17,19 @@ from dialtone.errors import ActionFailed
 from functions import teams
 from functions.teams_turn import TeamsTurns
 from simulator.ledger import Event
-from simulator.platforms.acs_settings import Fault
+from simulator.platforms.rest import Fault
 from simulator.platforms.teams_meetings import Attendee, Meeting
 from simulator.platforms.teams_settings import TeamsSettings
-from simulator.script import Script, read_script, read_script_file
-from tests.fakes import ROOT
+from simulator.script import read_script, read_script_file
 from tests.functions.rig import conversation
+from tests.functions.stories import LEAVE, either, on_skype, script, stories
 from tests.functions.teams_rig import HANDLERS, TeamsRig, bot_on_teams
-from tests.functions.test_acs import on_skype
 
-(LEAVE,) = (ROOT / "simulator" / "scripts").rglob("leave-a-message.yaml")
-EITHER = CallBot()
-"""A bot with all that both channels have."""
-
-
-@EITHER.incoming
-async def either(call: Call) -> None:
-    call.say("Welcome.")
-    choice = await call.choose("Sales or message?", {"sales": ("1", "sales"), "message": ("2", "message")})
-    number = await call.digits("Your number, please.", maximum=4)
-    call.say(f"You chose {choice} and {number}.")
-    if choice == "sales" and not await call.transfer("8:orgid:agent"):
-        call.say("Nobody is there.")
-    recorded = await call.record("Speak.", stop_tones="#")
-    call.say("Saved." if recorded else "Nothing was saved.")
-
-
-def script(steps: str, more: str = "") -> Script:
-    return read_script(f"name: test\n{more}steps:\n{steps}")
-
-
-STORIES = {
-    "leave a message": (reception.bot, read_script_file(LEAVE)),
-    "silence": (reception.bot, script("  - wait: 60\n")),
-    "a wrong key, then a right one": (
-        reception.bot,
-        script('  - hear: press\n  - press: "9"\n  - hear: press\n  - press: "2"\n  - hear: tone\n  - hang_up: true\n'),
-    ),
+EITHER = either("8:orgid:agent")
+STORIES = stories(EITHER) | {
     "keys, digits and a transfer": (
         EITHER,
         script('  - hear: Sales\n  - press: "1"\n  - hear: number\n  - press: "1234"\n  - wait: 60\n'),
-    ),
-    "a transfer that fails, silence after speech": (
-        EITHER,
-        script(
-            '  - hear: Sales\n  - press: "1"\n  - hear: number\n  - press: "12"\n  - hear: Speak\n  - speak: Hello.\n',
-            "transfer_fails: true\n",
-        ),
-    ),
-    "hanging up while speaking": (
-        EITHER,
-        script(
-            '  - hear: Sales\n  - press: "2"\n  - hear: number\n  - press: "12"\n  - hear: Speak\n'
-            "  - speak: Hello.\n  - hang_up: true\n"
-        ),
     ),
     "a key into the prompt": (
         EITHER,

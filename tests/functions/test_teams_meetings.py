@@ -14,8 +14,8 @@ from dialtone.errors import BotError, DependencyError
 from functions.teams_client import GraphClient
 from functions.teams_meetings import attendance_of, meeting_of, recording_of, recordings_of, transcripts_of
 from simulator.clock import RealClock
+from simulator.platforms.rest import RestApp
 from simulator.platforms.teams import GraphService
-from simulator.platforms.teams_app import TeamsApp
 from simulator.platforms.teams_meetings import Attendee, Meeting
 from simulator.platforms.teams_settings import TeamsSettings
 from simulator.script import read_script
@@ -73,7 +73,7 @@ async def joined() -> AsyncIterator[Joined]:
             return granted
 
         granted = service.grant()
-        async with listening(TeamsApp(service)) as port:
+        async with listening(RestApp(service.handle)) as port:
             service.base = f"http://127.0.0.1:{port}"
             there = Joined(service, GraphClient(service.base, token), meeting)
             async with serving(there.serve) as there.url:

@@ -7,7 +7,7 @@ from dialtone.channels.capabilities import SKYPE_PHONE
 from simulator.ledger import Event
 from simulator.script import read_script
 from tests.functions.acs_rig import bot_on_acs
-from tests.functions.test_acs import on_skype
+from tests.functions.stories import on_skype
 
 bot = CallBot()
 SCRIPT = read_script("name: test\nsteps:\n  - hear: One moment\n  - wait: 30\n")

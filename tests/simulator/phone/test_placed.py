@@ -11,7 +11,7 @@ import pytest
 from simulator import speech
 from simulator.platforms.acs_incoming import Acs
 from simulator.platforms.acs_settings import AcsSettings
-from simulator.platforms.acs_wire import Request
+from simulator.platforms.rest import Request
 from tests.compliance.acs_server import Server, acs
 from tests.simulator.phone.page import Page, opened
 

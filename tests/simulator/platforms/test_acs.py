@@ -16,7 +16,7 @@ from simulator.clock import VirtualClock
 from simulator.platforms.acs import AcsResource
 from simulator.platforms.acs_incoming import Acs
 from simulator.platforms.acs_settings import AcsSettings
-from simulator.platforms.acs_wire import Request
+from simulator.platforms.rest import Request
 from simulator.script import read_script
 from simulator.wire import Wire, open_wire
 from tests.functions.issuer import serving
