@@ -11,13 +11,14 @@
 5. The sound of a recording is fetched, with the token that came with it, and stored before its turn.
 6. A roster is kept for the turns of a meeting's call, whether or not the bot asks for notifications.
 7. A call that lasts is kept alive: Graph ends one that was not within KEEP_ALIVE_S.
-8. A call that the bot places, to a user, a telephone or a meeting, is noted once more with Graph's own id. It is
-   answered when it is established.
+8. A call that the bot places, to a user, a telephone or a meeting, is noted once more with Graph's own id, by the reply
+   to its `create` or by the first notice, whichever comes first. It is answered when it is established.
 """
 
 import io
 import json
 import wave
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
@@ -127,9 +128,26 @@ class TeamsTurns(SteppedTurns):
         if taken.refused is not None or not isinstance(taken.body, dict):
             told = taken.refused.told() if taken.refused is not None else "no JSON object"
             raise place_refused("Microsoft Graph", told)
-        graph = json.dumps({"id": str(taken.body.get("id")), "subject": taken.body.get("subject")}).encode()
-        await self.storage.calls.note(NoteRow(call_id, _GRAPH, "created", graph, self.clock()))
+        await self._note_created(call_id, str(taken.body.get("id")), taken.body)
         return call_id
+
+    async def _created(self, call_id: str, graph_id: str) -> dict[str, Any]:
+        """What is noted of a call that the bot placed: Graph's id of it, and its subject.
+
+        Its notices may overtake the reply to its `create`, or that was lost: then Graph is asked.
+        """
+        note = await self.storage.calls.note_of(call_id, _GRAPH)
+        if note is not None:
+            return dict(json.loads(note.body))
+        call = await self.client.send("get", call=graph_id)
+        return await self._note_created(call_id, graph_id, call.body if isinstance(call.body, dict) else {})
+
+    async def _note_created(self, call_id: str, graph_id: str, call: Mapping[str, Any]) -> dict[str, Any]:
+        """Note a call that the bot placed, as Graph has it."""
+        created = {"id": graph_id, "subject": call.get("subject")}
+        note = NoteRow(call_id, _GRAPH, "created", json.dumps(created).encode(), self.clock())
+        await self.storage.calls.note(note)
+        return created
 
     async def _answered(self, call_id: str, notice: Notice) -> None:
         """A call that the bot placed is established. Rule 8."""
@@ -137,8 +155,8 @@ class TeamsTurns(SteppedTurns):
         if note is None:
             log.info("a call that this bot did not place is established")
             return
-        about, created = json.loads(note.body), await self.storage.calls.note_of(call_id, _GRAPH)
-        where = read_target(about["target"])
+        about = json.loads(note.body)
+        created, where = await self._created(call_id, notice.call_id), read_target(about["target"])
         bot = Participant(identity=f"28:{self.resource.app}", originator=True)
         others = [Participant(identity=about["target"], originator=False)] if where is None else []
         conversation = Conversation(
@@ -146,7 +164,7 @@ class TeamsTurns(SteppedTurns):
             participants=[bot, *others],
             is_multiparty=where is not None,
             thread_id=where.thread_id if where is not None else None,
-            subject=json.loads(created.body)["subject"] if created is not None else None,
+            subject=created["subject"],
             presented_modality_types=[ModalityType.AUDIO],
             call_state=CallState.ESTABLISHED,
         )

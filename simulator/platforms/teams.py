@@ -241,8 +241,9 @@ class GraphService(RestService[TeamsCall]):
                 raise Refused(400, 7503, "a telephone is called by an applicationInstance")
             self._start(clock, self._placed(call, target))
             more = {}
+        call.about = {"direction": "outgoing", "tenantId": self.settings.tenant, "callbackUri": callback, **more}
         call.answered(data)
-        return call.described(direction="outgoing", tenantId=self.settings.tenant, callbackUri=callback, **more)
+        return call.described(**call.about)
 
     async def _placed(self, call: TeamsCall, target: str) -> None:
         if (fate := self.settings.answers.get(target)) is not None:

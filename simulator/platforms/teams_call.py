@@ -82,6 +82,8 @@ class TeamsCall:
         self.line, self.delivery, self.settings, self.media = line, delivery, settings, media
         self.people, self.is_meeting, self.notation = people, is_meeting, notation
         self.callback = bot_url
+        self.about: Json = {}
+        """What is said of it besides its state to whoever asks for it."""
         self.commands = 0
         self.transfer_fails = False
         self.recording_status = "notRecording"

@@ -92,7 +92,7 @@ def _invite(call: "TeamsCall", data: Json) -> Json:
 
 
 def _get(call: "TeamsCall", _: Json) -> Json:
-    return call.described()
+    return call.described(**call.about)
 
 
 def _list(call: "TeamsCall", _: Json) -> Json:

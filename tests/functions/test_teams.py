@@ -13,8 +13,11 @@ import pytest
 
 from bots import reception
 from dialtone import Call, CallBot
+from dialtone.channels.teams import Notice
 from dialtone.errors import ActionFailed
 from functions import teams
+from functions.platform_client import Taken
+from functions.teams_client import GraphClient
 from functions.teams_turn import TeamsTurns
 from simulator.ledger import Event
 from simulator.platforms.rest import Fault
@@ -300,11 +303,32 @@ async def greeting(call: Call, topic: str) -> None:
         call.say(f"{len(call.participants)} people are here.")
 
 
+def reply_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the reply to each `create` come after the call that it created was answered."""
+    create, answered = GraphClient.send, TeamsTurns._answered
+    came = asyncio.Semaphore(0)
+
+    async def send(self: GraphClient, operation: str, *args: Any, **ids: str) -> Taken:
+        taken = await create(self, operation, *args, **ids)
+        if operation == "create":
+            async with asyncio.timeout(20):
+                await came.acquire()
+        return taken
+
+    async def answer(self: TeamsTurns, call_id: str, notice: Notice) -> None:
+        await answered(self, call_id, notice)
+        came.release()
+
+    monkeypatch.setattr(GraphClient, "send", send)
+    monkeypatch.setattr(TeamsTurns, "_answered", answer)
+
+
 TARGETS: list[str] = []
 PLACED: list[str] = []
 
 
-async def test_a_bot_calls_a_user_and_joins_a_meeting_of_five(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("overtaken", [False, True], ids=["in order", "notices overtake the reply"])
+async def test_a_bot_calls_a_user_and_joins_a_meeting_of_five(overtaken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     press = read_script('name: press\nsteps:\n  - hear: hear more\n  - press: "1"\n  - hear: people\n')
     async with bot_on_teams(MEETS, monkeypatch) as rig:
         people = [Attendee(f"user-{number}", f"Person {number}") for number in range(1, 5)]
@@ -312,6 +336,8 @@ async def test_a_bot_calls_a_user_and_joins_a_meeting_of_five(monkeypatch: pytes
         meeting.attendees.append(Attendee("user-5", "Person 5", script=press))
         rig.service.meetings.append(meeting)
         rig.service.callees["8:orgid:friend"] = press
+        if overtaken:
+            reply_late(monkeypatch)
         TARGETS[:] = ["8:orgid:friend", unquote(meeting.join_link.partition("/l/meetup-join/")[2]), "29:nobody"]
         await rig.ring("  - hear: Done\n")
         async with asyncio.timeout(20):
