@@ -5,7 +5,6 @@ import asyncio
 import json
 import re
 import secrets
-import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,6 +33,7 @@ from simulator.platforms.settings import PlatformSettings
 from simulator.platforms.skype import Skype
 from simulator.script import Script, ScriptError, read_script_file
 from simulator.service import Service
+from simulator.serving import open_port
 from simulator.storm import Storm
 from simulator.wire import open_wire
 
@@ -123,7 +123,7 @@ async def _canary(options: argparse.Namespace) -> bool:
 
 
 async def _serve(options: argparse.Namespace) -> bool:
-    with socket.create_server(("127.0.0.1", options.port)) as listening:
+    with open_port(options.port) as listening:
         async with open_bot(options) as bot:
             config = uvicorn.Config(
                 Service(bot, SphinxEars() if SphinxEars.installed() else None),

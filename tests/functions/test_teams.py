@@ -305,11 +305,12 @@ async def greeting(call: Call, topic: str) -> None:
 
 def reply_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the reply to each `create` come after the call that it created was answered."""
-    create, answered = GraphClient.send, TeamsTurns._answered
+    create: Any = GraphClient.send
+    answered = TeamsTurns._answered
     came = asyncio.Semaphore(0)
 
     async def send(self: GraphClient, operation: str, *args: Any, **ids: str) -> Taken:
-        taken = await create(self, operation, *args, **ids)
+        taken: Taken = await create(self, operation, *args, **ids)
         if operation == "create":
             async with asyncio.timeout(20):
                 await came.acquire()

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -19,6 +18,7 @@ from simulator.phone.exchange import PROTOCOL
 from simulator.platform import Platform
 from simulator.platforms.skype import Skype
 from simulator.service import Service
+from simulator.serving import open_port
 from simulator.wire import open_wire
 
 Json = dict[str, Any]
@@ -27,7 +27,7 @@ Json = dict[str, Any]
 @asynccontextmanager
 async def served(bot_url: str, ears: Ears | None = None, platform: Platform | None = None) -> AsyncIterator[str]:
     """The service of a simulator that rings this bot, on the Skype platform by default; gives its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with open_port() as listening:
         async with open_wire() as wire:
             config = uvicorn.Config(
                 Service(Bot(bot_url, wire, platform or Skype()), ears),
