@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -22,12 +23,22 @@ from tests.fakes import ROOT, environment
 
 PYTHONS = ("3.11", "3.12", "3.13")
 DEPLOYED = {"bots", "dialtone", "function_app.py", "functions", "host.json", "requirements.txt"}
-LOCKFILES = [path for path in ROOT.rglob("package-lock.json") if "node_modules" not in path.parts]
 
 
 def project() -> dict[str, Any]:
     document: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     return document
+
+
+def lockfiles() -> list[Path]:
+    found = []
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if name != "node_modules" and not name.startswith(".")]
+        found += [Path(folder, name) for name in files if name == "package-lock.json"]
+    return found
+
+
+LOCKFILES = lockfiles()
 
 
 def lines(name: str) -> list[str]:
