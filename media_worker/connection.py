@@ -208,6 +208,11 @@ class MediaConnection(ServerConnection):
         """See `Link`."""
         make_room(self.transport)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio."""
+        # The library keeps what broke the connection, whose traceback holds the stream that was writing.
+        super().connection_lost(exc and exc.with_traceback(None))
+
     def pause_writing(self) -> None:
         """See asyncio."""
         super().pause_writing()
@@ -258,7 +263,12 @@ class PlainLink:
         """See `Link`."""
         await self._flush()
         await self._connection.close(code, reason)
-        for task in self._tasks:
+        self._stop()
+
+    def _stop(self) -> None:
+        # Not kept: a task that was cancelled holds what it is a method of.
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             if task is not asyncio.current_task():
                 task.cancel()
 
@@ -280,7 +290,7 @@ class PlainLink:
                     return
                 self._receiver.text(payload)
         except ConnectionClosed:
-            self._tasks[1].cancel()
+            self._stop()
 
     async def _write(self) -> None:
         with contextlib.suppress(ConnectionClosed):

@@ -154,6 +154,7 @@ class Outbox:
     def close(self) -> None:
         """Take no more; who waits gets StreamClosed."""
         self._closed = True
+        self._write = _nowhere  # it is its owner's, which is to be freed without the garbage collector
         self._metrics.unsent += len(self)
         self._frames.clear()
         self._partial = b""
@@ -176,3 +177,7 @@ class Outbox:
                 self._waiters.append((frames, waiter))
             elif not waiter.done():
                 waiter.set_result(None)
+
+
+def _nowhere(pcm: bytes) -> None:
+    raise AssertionError("nothing is due when it is closed")

@@ -60,5 +60,10 @@ class Pictures:
     def end(self) -> None:
         """No more will come."""
         self._ended = True
+        self._ask = _nobody  # it is its owner's, which is to be freed without the garbage collector
         if self._feed is not None:
             self._feed.end()
+
+
+def _nobody(participant: str | None, media_type: MediaType) -> None:
+    """What comes for a stream that is over is not missed."""

@@ -94,7 +94,7 @@ class MediaWorker:
             await _load_storage()
         recorders = Recorders(self._storage.backend, wheel, self.metrics) if self._storage else None
         services = Services(wheel, self.metrics, Rooms(wheel), self._signals, recorders)
-        self.sessions = Sessions(self._handlers, services, settings.limits, self._clock)
+        self.sessions = Sessions(self._handlers, services, settings.limits, self._clock, self._now)
         self._admission = Admission(settings, self._handlers, self.sessions, self._now, self._clock)
         fast = self._fast and usable()
         if self._fast and not fast:

@@ -9,7 +9,8 @@
 4. It ends once, for one reason (`dialtone.media.stream.Closed`). The handler has `stop` seconds to return, and
    is cancelled then. The call's dialog is told by the signal `media_ended`.
 5. A stream without a message for `idle` seconds ends as `idle`, one older than `longest` as `expired`.
-6. A ticket opens one stream: what reconnects goes on with it, but a new stream of the call needs a new ticket.
+6. A ticket opens one stream: what reconnects goes on with it, but a new stream of the call needs a new ticket. Which
+   were used is remembered until they expire.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from websockets.frames import CloseCode
 from dialtone import telemetry
 from dialtone.media.messages import AudioMetadata
 from dialtone.media.stream import StreamClosed
+from dialtone.media.ticket import expiry
 from media_worker.connection import Link
 from media_worker.handlers import Handler
 from media_worker.limits import Limits
@@ -61,7 +63,7 @@ class Session:
 
 
 class Sessions:
-    """The streams of a process, by call. `clock` gives the seconds that limits are measured in."""
+    """The streams of a process, by call. `clock` gives the seconds that limits are measured in, `now` Unix seconds."""
 
     def __init__(
         self,
@@ -69,11 +71,12 @@ class Sessions:
         services: Services,
         limits: Limits,
         clock: Callable[[], float],
+        now: Callable[[], float],
     ) -> None:
-        self._handlers, self._services, self._limits, self._clock = handlers, services, limits, clock
+        self._handlers, self._services, self._limits, self._clock, self._now = handlers, services, limits, clock, now
         self._by_call: dict[str, Session] = {}
         self._ending: set[asyncio.Task[None]] = set()
-        self._spent: dict[str, float] = {}
+        self._spent: dict[str, int] = {}
         self._sweeper = asyncio.create_task(self._sweep_now_and_then())
 
     def __len__(self) -> int:
@@ -142,7 +145,7 @@ class Sessions:
         if self._by_call.get(call_id) is session:
             del self._by_call[call_id]
         if session.ticket:
-            self._spent[session.ticket] = self._clock() + self._limits.longest
+            self._spent[session.ticket] = expiry(session.ticket)
         session.ending = asyncio.create_task(self._end(session, reason, code or CODES.get(reason), text))
         self._ending.add(session.ending)
         session.ending.add_done_callback(self._ending.discard)
@@ -173,7 +176,8 @@ class Sessions:
                 self.end(session, "idle", text=f"no message for {self._limits.idle:g} seconds")
             elif now - session.began >= self._limits.longest:
                 self.end(session, "expired", text=f"the longest time is {self._limits.longest:g} seconds")
-        for ticket in [ticket for ticket, until in self._spent.items() if until <= now]:
+        time = self._now()
+        for ticket in [ticket for ticket, until in self._spent.items() if until <= time]:
             del self._spent[ticket]
 
     def _take_over(self, session: Session, link: Link) -> None:
@@ -225,6 +229,9 @@ class Sessions:
                 await asyncio.wait([task], timeout=self._limits.stop)
         links = [link for link in (stream.disconnect(), *session.captions) if link is not None]
         await asyncio.gather(*(link.close(code or CloseCode.NORMAL_CLOSURE, text) for link in links))
+        # Circles are cut: what was cancelled holds, by its traceback, who waited for it.
+        session.link = session.task = None
+        stream.release()
         log.info("stream closed: call=%r reason=%s", stream.call_id, reason)
         if self._services.signals is not None:
             about = {"handler": stream.handler, "reason": reason, "detail": text}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialtone.media.ticket import TicketError, load_key, sign, verify
+from dialtone.media.ticket import TicketError, expiry, load_key, sign, verify
 
 KEY = bytes(range(32))
 
@@ -18,11 +18,12 @@ def test_a_ticket_is_expiry_dot_signature() -> None:
 
 
 @given(st.text(min_size=1), st.integers(0, 10**11))
-def test_a_ticket_opens_its_call_until_it_expires(call_id: str, expiry: int) -> None:
-    ticket = sign(KEY, call_id, expiry)
-    verify(KEY, ticket, call_id, expiry - 0.001)
+def test_a_ticket_opens_its_call_until_it_expires(call_id: str, until: int) -> None:
+    ticket = sign(KEY, call_id, until)
+    verify(KEY, ticket, call_id, until - 0.001)
     with pytest.raises(TicketError, match="expired"):
-        verify(KEY, ticket, call_id, expiry)
+        verify(KEY, ticket, call_id, until)
+    assert expiry(ticket) == until
 
 
 @given(st.integers(0, 53), st.characters(codec="utf-8"))
@@ -41,6 +42,11 @@ def test_a_changed_ticket_opens_nothing(position: int, character: str) -> None:
 def test_a_malformed_ticket_is_refused(ticket: str) -> None:
     with pytest.raises(TicketError, match="malformed"):
         verify(KEY, ticket, "call-1", 0)
+
+
+@pytest.mark.parametrize("ticket", ["", ".", ".x", "-1.x", "1e9.x", "9" * 5000 + ".x", "\u0661.x"])
+def test_what_is_no_ticket_expired_long_ago(ticket: str) -> None:
+    assert expiry(ticket) == 0
 
 
 def test_another_spelling_of_a_good_ticket_is_refused() -> None:

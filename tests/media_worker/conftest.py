@@ -13,7 +13,7 @@ class Workplace:
     """Starts workers and connects to them; everything is closed when the test ends."""
 
     def __init__(self, *, fast: bool = True) -> None:
-        self._fast = fast
+        self.fast = fast
         self._open: list[websockets.ClientConnection] = []
         self._workers: list[MediaWorker] = []
 
@@ -25,7 +25,7 @@ class Workplace:
         clock: Callable[[], float] = time.monotonic,
     ) -> MediaWorker:
         said = now if callable(now) else lambda: now
-        worker = MediaWorker(settings or Settings(port=0), handlers, said, clock, fast=self._fast)
+        worker = MediaWorker(settings or Settings(port=0), handlers, said, clock, fast=self.fast)
         await worker.__aenter__()
         self._workers.append(worker)
         return worker

@@ -228,8 +228,10 @@ async def test_a_handler_that_fails_ends_its_call_only(workplace: Workplace) -> 
 
 
 async def test_a_ticket_opens_one_stream(workplace: Workplace) -> None:
-    worker, told, _ = await start(workplace, ticket_key=KEY)
-    target = f"/media/call-1?handler=echo&ticket={ticket.sign(KEY, 'call-1', 1000)}"
+    seconds, told = [0.0], Told()
+    worker = await workplace.worker(Settings(KEY, port=0), {"echo": told}, now=lambda: seconds[0])
+    signed = ticket.sign(KEY, "call-1", 1000)
+    target = f"/media/call-1?handler=echo&ticket={signed}"
     first = await workplace.stream(worker, target)
     await first.send(METADATA)
     assert await echoes(first, 1)
@@ -249,6 +251,11 @@ async def test_a_ticket_opens_one_stream(workplace: Workplace) -> None:
     third = await workplace.stream(worker, fresh)
     await third.send(METADATA)
     assert await echoes(third, 3)
+    worker.sessions.sweep()
+    assert worker.sessions.is_spent(signed)
+    seconds[0] = 1000.0  # it opens nothing any more, so it is not remembered either
+    worker.sessions.sweep()
+    assert not worker.sessions.is_spent(signed)
 
 
 async def test_a_ticket_that_expired_still_resumes_its_stream(workplace: Workplace) -> None:
