@@ -88,11 +88,17 @@ class WorkflowError(BotError):
 
 
 class ActionFailed(BotError):
-    """The platform could not run an action. `action` is its outcome's type, `reason` the platform's own words."""
+    """The platform could not run an action. `action` is its outcome's type, `reason` the platform's own words.
+
+    `number` and `sub_code` are its numbers for that, 0 where it gave none, `cause` what they are likely caused by, and
+    `check` what to look at; both may be empty.
+    """
 
     code = "ACTION_FAILED"
 
-    def __init__(self, action: str, reason: str) -> None:
+    def __init__(
+        self, action: str, reason: str, number: int = 0, sub_code: int = 0, cause: str = "", check: str = ""
+    ) -> None:
         super().__init__(
             f"{action} failed: {reason or 'no reason was given'}",
             field=action,
@@ -100,6 +106,7 @@ class ActionFailed(BotError):
         )
         self.action = action
         self.reason = reason
+        self.number, self.sub_code, self.cause, self.check = number, sub_code, cause, check
 
 
 class ActivityFailed(BotError):

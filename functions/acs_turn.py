@@ -247,7 +247,7 @@ class AcsTurns(SteppedTurns):
             step.body,
             command_id=command_id(row.call_id, row.sequence, where.position),
             connection=where.connection,
-            recording=path_of_recording(where.kept),
+            recording=path_of_recording(step, where.kept),
         )
 
     def _of_reply(self, where: At, body: object) -> Found | None:

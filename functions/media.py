@@ -23,6 +23,7 @@ from dialtone.protocol import (
     CallState,
     ConversationResult,
     Hangup,
+    Redirect,
     Reject,
     failed_outcome,
 )
@@ -95,7 +96,8 @@ async def possible(bot: CallBot, turn: Turn, event: Event, outside: Outside) -> 
             kept = history if answered else history._replace(media="")
             return replace(turn, history=kept, actions=[last])
         log.warning("%s is refused: %s", action.action, why)
-        state = CallState.ESTABLISHED if answer_of(turn.actions) is None else CallState.INCOMING
+        rings = answer_of(turn.actions) is not None or isinstance(action, Redirect)
+        state = CallState.INCOMING if rings else CallState.ESTABLISHED
         result = ConversationResult(
             id=history.facts.call_id, call_state=state, operation_outcome=failed_outcome(action, why)
         )

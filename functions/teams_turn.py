@@ -54,9 +54,11 @@ from dialtone.protocol import (
     ConversationResult,
     ModalityType,
     Participant,
+    Redirect,
     RosterParticipant,
     RosterUpdate,
     Workflow,
+    read_action,
 )
 from dialtone.storage import CallRecord, NoteRow, Recording, TurnRow
 from functions.http import about_call, log
@@ -296,7 +298,7 @@ class TeamsTurns(SteppedTurns):
         if notice.about == "operation":
             place = place_of(notice.context)
         elif established and notice.tone is None:
-            place = (0, 0)
+            place = await self._answer_of(call_id)
         elif notice.about == "call":
             place = await self._current(call_id)
         else:
@@ -309,6 +311,13 @@ class TeamsTurns(SteppedTurns):
             return None
         where = self._at(row, place[1], kept, notice.id, self.clock(), notice.call_id)
         return where if place[1] < len(where.steps) else None
+
+    async def _answer_of(self, call_id: str) -> tuple[int, int] | None:
+        """Where the answer was sent: it is the first command of a call, but for one that could not be redirected."""
+        first = await self.storage.calls.get(call_id, 0)
+        if first is not None and any(isinstance(action, Redirect) for action in self._actions(first)):
+            return await self._current(call_id)
+        return 0, 0
 
     def _at(
         self, row: TurnRow, position: int, kept: dict[str, Any], cause: str, moment: float, connection: str
@@ -331,7 +340,7 @@ class TeamsTurns(SteppedTurns):
 
     @staticmethod
     def _actions(row: TurnRow) -> list[Action]:
-        return list(Workflow.from_wire(json.loads(row.reply)).actions) if row.reply else []
+        return [read_action(action) for action in json.loads(row.reply)["actions"]] if row.reply else []
 
     def _written(self, history: History, actions: list[Action], whole: str) -> bytes:
         """What is stored for a turn: its workflow."""

@@ -278,6 +278,11 @@ class CallEvent:
         return str(heard.get("speech") or "") if isinstance(heard, dict) else ""
 
     @property
+    def tone(self) -> str:
+        """The key of a ContinuousDtmfRecognitionToneReceived; empty for any other event."""
+        return TONES.get(str(self.data.get("tone") or "").lower(), "")
+
+    @property
     def roster(self) -> tuple[str, ...]:
         """Those in the call, of a ParticipantsUpdated."""
         members = self.data.get("participants")

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from dialtone.protocol import Action, CommandOutcome, Outcome, failed_outcome
+
 
 class Meaning(NamedTuple):
     """What a sub-code means, and what to look at. `retryable` says whether asking again may help."""
@@ -91,6 +93,10 @@ MEANINGS: Final[Mapping[int, Meaning]] = {
 }
 """By sub-code. 8522 with the code 405 means a missing set-up, such as no address of AI services."""
 
+LOOP: Final = 508
+"""The code of a refusal of the kit's own: a redirect that would come back. HTTP's "Loop Detected"."""
+_LOOP: Final = Meaning("loop", "the call has rung there before, and would come back", "the redirects of all bots")
+
 GONE: Final = frozenset({8501, 8522, 8528, 8585})
 """Sub-codes of a command that the end of its call overtook; 8522 only with the code 404."""
 
@@ -122,6 +128,8 @@ class Result:
         """What it means, by its sub-code; a refusal without one means nothing that is known."""
         if (self.code, self.sub_code) == (405, 8522):
             return _NOT_SET_UP
+        if self.code == LOOP:
+            return _LOOP
         if not self.sub_code and self.code >= 400:
             return _UNKNOWN
         return MEANINGS.get(self.sub_code, _UNKNOWN)
@@ -136,6 +144,17 @@ class Result:
         meaning = self.meaning
         check = f"; check {meaning.check}" if meaning.check else ""
         return f"{self.code}/{self.sub_code} {meaning.reason}: {meaning.cause}{check}"
+
+
+def failure(action: Action, result: Result, cause: str = "temporarySystemFailure") -> Outcome:
+    """The outcome of an action that the platform refused or could not do: with its numbers, where it has members for
+    them. `cause` is as in `failed_outcome`.
+    """
+    outcome = failed_outcome(action, result.told(), cause)
+    if isinstance(outcome, CommandOutcome):
+        outcome.code, outcome.sub_code = result.code, result.sub_code
+        outcome.cause, outcome.check = result.meaning.cause, result.meaning.check or None
+    return outcome
 
 
 def _number(value: object) -> int:

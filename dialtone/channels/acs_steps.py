@@ -14,7 +14,11 @@
 6. A transfer is not cut off by the end of the call that an event reports, for its own outcome may be on its way.
 7. What the channel cannot do is a step without a command, which fails with the text of the table in `capabilities`.
 8. A command that ACS refuses is the failure of its action; one that the end of the call overtook ends the call.
-9. hangup ends the call for everyone (`:terminate`), which has a request id, and is over when the call is.
+9. hangup ends the call for everyone (`:terminate`), which has a request id, and is over when the call is. leave ends
+   the bot's part of it.
+10. The kit's own actions are a command each. Who joined, who left and that keys were sent is told by an event; the rest
+    is over with its reply. Their failures carry the platform's numbers.
+11. A telephone that is added is shown the number that was called, unless another is given.
 """
 
 from collections.abc import Sequence
@@ -23,18 +27,24 @@ from typing import Any, Final
 
 from dialtone.channels.acs import CallEvent, identifier, kind_of
 from dialtone.channels.acs_commands import Setup, compact, file_source, sources_of, tone_names
-from dialtone.channels.acs_results import Result
+from dialtone.channels.acs_results import Result, failure
 from dialtone.channels.capabilities import refusal_of
 from dialtone.channels.stepper import Found, Kept, Step, context_of, plain
 from dialtone.protocol import (
     Action,
+    AddParticipant,
     Answer,
     AnswerAppHostedMedia,
     ChoiceOutcome,
     CollectDigitsOutcome,
     DigitCollectionCompletionReason,
     Hangup,
+    Hold,
+    Leave,
+    Mute,
     OutcomeValue,
+    Participant,
+    PauseRecording,
     PlayPrompt,
     RecognitionCompletionReason,
     Recognize,
@@ -43,18 +53,33 @@ from dialtone.protocol import (
     RecordingCompletionReason,
     RecordingFormat,
     RecordOutcome,
+    Redirect,
     Reject,
+    RemoveParticipant,
+    ResumeRecording,
+    SendDtmf,
+    StartRecording,
+    StartRecordingOutcome,
+    StartTones,
+    StopRecording,
+    StopTones,
     Transfer,
+    Unhold,
     failed_outcome,
     rules,
 )
 
 MAX_DIGITS: Final = rules.DIGITS_MAX[1]
 INTER_TONE_MAX_S: Final = 60
+INVITATION_DEFAULT_S: Final = 60
 _PLAYED: Final = frozenset({"PlayCompleted", "PlayFailed", "PlayCanceled"})
 _RECOGNIZED: Final = frozenset({"RecognizeCompleted", "RecognizeFailed", "RecognizeCanceled"})
 _ANSWERED: Final = frozenset({"CallConnected"})
 _TRANSFERRED: Final = frozenset({"CallTransferAccepted", "CallTransferFailed"})
+_OVER: Final = frozenset({"CallDisconnected"})
+_ADDED: Final = frozenset({"AddParticipantSucceeded", "AddParticipantFailed"})
+_REMOVED: Final = frozenset({"RemoveParticipantSucceeded", "RemoveParticipantFailed"})
+_KEYS_SENT: Final = frozenset({"SendDtmfTonesCompleted", "SendDtmfTonesFailed"})
 
 RECORDING_ID: Final = "recording"
 RECORDING_FROM: Final = "from"
@@ -64,12 +89,16 @@ _SECONDS: Final = "seconds"
 
 @dataclass(frozen=True, slots=True)
 class CallRefs:
-    """What a call's commands need of it. `context` is known only while it rings."""
+    """What a call's commands need of it. `context` is known only while it rings.
+
+    `called` is whom the caller called.
+    """
 
     caller: str
     server_call_id: str = ""
     context: str = ""
     is_teams_phone: bool = False
+    called: str = ""
 
 
 @dataclass(slots=True)
@@ -138,8 +167,10 @@ def _add(maker: _Maker, action: Action) -> None:
         case Reject():
             body = {"incomingCallContext": refs.context, "callRejectReason": "busy"}
             maker.made.append(Step(action, "reject_call", body))
+        case Leave():
+            maker.made.append(Step(action, "leave_call", None, _OVER))
         case Hangup():
-            maker.made.append(Step(action, "hang_up", None, frozenset({"CallDisconnected"})))
+            maker.made.append(Step(action, "hang_up", None, _OVER))
         case PlayPrompt():
             maker.play(action, sources_of(action.prompts, setup))
         case Recognize():
@@ -152,7 +183,71 @@ def _add(maker: _Maker, action: Action) -> None:
                 body["transferee"] = identifier(refs.caller)
             maker.made.append(Step(action, "transfer_call_to_participant", body, _TRANSFERRED))
         case _:
+            _command(maker, action)
+
+
+def _command(maker: _Maker, action: Action) -> None:
+    """Rules 10 to 12."""
+    refs, context = maker.refs, maker.context
+    target = getattr(action, "target", None)
+    who = identifier(target.identity if isinstance(target, Participant) else refs.caller)
+    match action:
+        case AddParticipant():
+            shown = action.caller_id or refs.called.removeprefix("4:") if who.get("phoneNumber") else None
+            body = compact(
+                participantToAdd=who,
+                sourceCallerIdNumber={"value": shown} if shown and shown.startswith("+") else None,
+                sourceDisplayName=action.display_name,
+                invitationTimeoutInSeconds=_whole(action.timeout_in_seconds, INVITATION_DEFAULT_S),
+                operationContext=context,
+            )
+            maker.made.append(Step(action, "add_participant", body, _ADDED))
+        case RemoveParticipant():
+            body = {"participantToRemove": who, "operationContext": context}
+            maker.made.append(Step(action, "remove_participant", body, _REMOVED))
+        case Mute():
+            maker.made.append(
+                Step(action, "mute_participant", {"targetParticipants": [who], "operationContext": context})
+            )
+        case Hold():
+            sources = sources_of(action.play_prompt.prompts, maker.setup) if action.play_prompt else [None]
+            body = compact(targetParticipant=who, playSourceInfo=sources[-1], operationContext=context)
+            maker.made.append(Step(action, "hold", body))
+        case Unhold():
+            maker.made.append(Step(action, "unhold", {"targetParticipant": who, "operationContext": context}))
+        case SendDtmf():
+            body = {"tones": tone_names(action.tones), "targetParticipant": who, "operationContext": context}
+            maker.made.append(Step(action, "send_dtmf_tones", body, _KEYS_SENT))
+        case StartTones() | StopTones():
+            verb = "start" if isinstance(action, StartTones) else "stop"
+            body = {"targetParticipant": who, "operationContext": context}
+            maker.made.append(Step(action, f"{verb}_continuous_dtmf_recognition", body))
+        case Redirect():
+            maker.made.append(Step(action, "redirect_call", {"incomingCallContext": refs.context, "target": who}))
+        case StartRecording():
+            body = _recording(maker, str(action.recording_format), "unmixed" if action.unmixed else "mixed")
+            if action.paused:
+                body["pauseOnStart"] = True
+            maker.made.append(Step(action, "start_recording", body))
+        case PauseRecording():
+            maker.made.append(Step(action, "pause_recording", recording=action.recording_id))
+        case ResumeRecording():
+            maker.made.append(Step(action, "resume_recording", recording=action.recording_id))
+        case StopRecording():
+            maker.made.append(Step(action, "stop_recording", recording=action.recording_id))
+        case _:
             maker.refuse(action, f"acs does nothing for {action.action}")
+
+
+def _recording(maker: _Maker, form: str, channels: str) -> dict[str, Any]:
+    """The body that begins a recording of the whole call."""
+    return {
+        "callLocator": {"serverCallId": maker.refs.server_call_id, "kind": "serverCallLocator"},
+        "recordingContentType": "audio",
+        "recordingChannelType": channels,
+        "recordingFormatType": form,
+        "recordingStateCallbackUri": maker.setup.callback,
+    }
 
 
 def _recognize(maker: _Maker, action: Recognize) -> None:
@@ -193,13 +288,7 @@ def _record(maker: _Maker, action: Record) -> None:
     """Rule 4."""
     if action.play_prompt:
         maker.play(action, sources_of(action.play_prompt.prompts, maker.setup))
-    body = {
-        "callLocator": {"serverCallId": maker.refs.server_call_id, "kind": "serverCallLocator"},
-        "recordingContentType": "audio",
-        "recordingChannelType": "mixed",
-        "recordingFormatType": str(_format_of(action)),
-        "recordingStateCallbackUri": maker.setup.callback,
-    }
+    body = _recording(maker, str(_format_of(action)), "mixed")
     maker.made.append(Step(action, "start_recording", body))
     given = action.max_silence_timeout_in_seconds
     silence_s = rules.MAX_SILENCE_DEFAULT_S if given is None else given
@@ -243,6 +332,8 @@ def of_event(step: Step, event: CallEvent, kept: Kept) -> Found | None:
             return Found(plain(step.action) if accepted else failed_outcome(step.action, told), over=accepted)
     if event.type in ("PlayFailed", "PlayCanceled"):
         return Found(failed_outcome(step.action, told))
+    if event.type.endswith("Failed"):
+        return Found(failure(step.action, result))
     return Found(plain(step.action))
 
 
@@ -260,27 +351,30 @@ def of_reply(step: Step, body: object, kept: Kept, at: float) -> Found | None:
             recording = body.get("recordingId") if isinstance(body, dict) else None
             if not isinstance(recording, str) or not recording:
                 return Found(failed_outcome(step.action, "the platform records and gives the recording no id"))
-            return Found(plain(step.action), kept={RECORDING_ID: recording, RECORDING_FROM: at})
-        case "stop_recording":
+            begun = plain(step.action)
+            if isinstance(begun, StartRecordingOutcome):
+                begun.recording_id = recording
+            return Found(begun, kept={RECORDING_ID: recording, RECORDING_FROM: at})
+        case "stop_recording" if isinstance(step.action, Record):
             return Found(_recorded(step.action, kept))
-    return Found(plain(step.action), over=isinstance(step.action, Reject))
+    return Found(plain(step.action), over=isinstance(step.action, Reject | Redirect))
 
 
 def of_refusal(step: Step, result: Result, kept: Kept) -> Found:
     """What the refusal of a command says: rule 8."""
-    if step.operation == "stop_recording":
+    if step.operation == "stop_recording" and isinstance(step.action, Record):
         # It has stopped: by itself, with the call, or by the same command whose mark was lost. Its sound is there all
         # the same. Whether the call is over is for its own event to say.
         return Found(_recorded(step.action, kept))
     if isinstance(step.action, Hangup) and result.gone:
         return Found(plain(step.action), over=True)
     cause = "callTerminated" if result.gone else "temporarySystemFailure"
-    return Found(failed_outcome(step.action, result.told(), cause), over=result.gone)
+    return Found(failure(step.action, result, cause), over=result.gone)
 
 
-def path_of_recording(kept: Kept) -> str:
-    """The id of the recording that runs, empty for none."""
-    return str(kept.get(RECORDING_ID, ""))
+def path_of_recording(step: Step, kept: Kept) -> str:
+    """The id of the recording that a command is about, empty for none."""
+    return step.recording or str(kept.get(RECORDING_ID, ""))
 
 
 def _ended(step: Step, event: CallEvent, kept: Kept) -> Found:

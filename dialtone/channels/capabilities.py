@@ -10,16 +10,31 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from dialtone.channels.skype import PHONE, prompts_of
+from dialtone.channels.skype import NO_COMMANDS, PHONE, prompts_of
 from dialtone.protocol import (
     Action,
+    AddParticipant,
     Answer,
+    Hold,
     ModalityType,
+    Mute,
+    Participant,
+    PauseRecording,
     PlaceCall,
     Recognize,
     Record,
     RecordingFormat,
+    Redirect,
+    RemoveParticipant,
+    ResumeRecording,
+    SendDtmf,
+    StartRecording,
+    StartTones,
+    StopRecording,
+    StopTones,
     Transfer,
+    Unhold,
+    Unmute,
 )
 
 CHANNELS: Final = ("skype", "acs", "acs for Teams phones", "teams")
@@ -63,6 +78,11 @@ def _same(action: str, option: str, acs: Way = EXACT, teams: Way = EXACT) -> Cap
     return Capability(action, option, EXACT, acs, acs, teams)
 
 
+def _command(action: str, option: str, acs: Way, teams_phone: Way, teams: Way) -> Capability:
+    """A row of an action that the Skype contract does not have."""
+    return Capability(action, option, SKYPE_COMMANDS, acs, teams_phone, teams)
+
+
 VIDEO: Final = Refused("acs calls carry audio only; accept audio, or leave the modalities out")
 WMA: Final = Refused("acs records wav and mp3; ask for one of them")
 CONSULT: Final = Refused("acs transfers without consultation; leave replaces_context out")
@@ -76,6 +96,19 @@ TEAMS_TARGET: Final = Refused("Teams transfers to 8:orgid: users and to 4: numbe
 SKYPE_PHONE: Final = Refused(PHONE)
 TEAMS_USER: Final = Refused("a Teams phone call cannot be transferred to a Teams user; transfer it in Teams")
 PLACING: Final = Refused("placeCall has no rank in a workflow; place the call with call.place")
+SKYPE_COMMANDS: Final = Refused(NO_COMMANDS)
+ACS_SELF: Final = Refused("acs mutes those in the call and not the bot; name a target")
+ACS_UNMUTE: Final = Refused("acs unmutes nobody; who was muted can do so")
+ACS_MEMBER: Final = Refused("acs knows 8:acs: and 8:orgid: users and 4: numbers; use one of them")
+ACS_PHONE: Final = Refused("acs sends keys to telephones; use a 4: number")
+CUT: Final = Refused("a Teams phone call cannot hold or mute anybody")
+CUT_USER: Final = Refused("a Teams phone call takes no Teams users; use a 4: number or an 8:acs: user")
+TEAMS_MEMBER: Final = Refused("Teams knows 8:orgid: users and 4: numbers; use one of them")
+TEAMS_UNMUTE: Final = Refused("Teams unmutes nobody but the bot; who was muted can do so")
+TEAMS_OTHERS: Final = Refused("this is not done on Teams to somebody else in the call")
+TEAMS_HOLD: Final = Refused("Teams has no hold for bots; play something, or transfer the call")
+TEAMS_TONES: Final = Refused("on Teams keys are told to questions only; ask with choices or digits")
+TEAMS_RECORDING: Final = Refused("Teams does not record a whole call for a bot; use record, or a recording in Teams")
 _SILENCE: Final = Emulated("a file of silence that the functions serve")
 _SSML: Final = Emulated("SSML, spoken by a multilingual voice of the same gender")
 _SPOKEN: Final = Emulated("a file that the speech service makes and the functions serve; refused without that service")
@@ -97,6 +130,9 @@ _ROUNDED: Final = Emulated("in whole seconds, rounded up")
 _UP_TO_TWO_MINUTES: Final = Emulated("in whole seconds, rounded up, from 1 to 120")
 _WAV_INSTEAD: Final = Emulated("as wav, which the outcome says")
 _BUSY: Final = Emulated("as busy")
+_ONE_SOURCE: Final = Emulated("left out before a text or a file: what is heard on hold is one of them")
+_NOT_ON_BEHALF: Final = Emulated("refused by the platform for a call that rings on behalf of somebody else")
+_FIVE: Final = Emulated("up to five channels")
 _TWENTY: Final = Emulated("20 when only stop tones are given")
 
 TABLE: Final = (
@@ -163,11 +199,60 @@ TABLE: Final = (
     Capability("transfer", "target=8: and 29: of Skype", EXACT, MISSING_KIND, MISSING_KIND, TEAMS_TARGET),
     Capability("transfer", "replacesContext", EXACT, CONSULT, CONSULT, EXACT),
     Capability("placeCall", "", PLACING, PLACING, PLACING, PLACING),
+    _command("addParticipant", "", EXACT, EXACT, EXACT),
+    _command("addParticipant", "target=4:", EXACT, EXACT, EXACT),
+    _command("addParticipant", "target=8:orgid:", EXACT, CUT_USER, EXACT),
+    _command("addParticipant", "target=8:acs:", EXACT, EXACT, TEAMS_MEMBER),
+    _command("addParticipant", "target=28: and 29:", ACS_MEMBER, ACS_MEMBER, TEAMS_MEMBER),
+    _command("addParticipant", "callerId", EXACT, EXACT, Emulated("the number of the bot's Teams account is shown")),
+    _command("addParticipant", "displayName", EXACT, EXACT, Emulated("the bot's own name is shown")),
+    _command("addParticipant", "timeoutInSeconds", EXACT, EXACT, Emulated("it rings for as long as Teams lets it")),
+    _command("removeParticipant", "", EXACT, EXACT, TEAMS_OTHERS),
+    _command("removeParticipant", "target", EXACT, EXACT, TEAMS_OTHERS),
+    _command("mute", "", ACS_SELF, CUT, EXACT),
+    _command("mute", "target", EXACT, CUT, TEAMS_OTHERS),
+    _command("unmute", "", ACS_UNMUTE, CUT, EXACT),
+    _command("unmute", "target", ACS_UNMUTE, CUT, TEAMS_UNMUTE),
+    _command("hold", "", EXACT, CUT, TEAMS_HOLD),
+    _command("hold", "target", EXACT, CUT, TEAMS_HOLD),
+    *(
+        _command("hold", f"playPrompt.{row.option}", row.acs, CUT, TEAMS_HOLD)
+        for row in _PROMPTS
+        if row.option != "prompts.silenceLengthInMilliseconds"
+    ),
+    _command("hold", "playPrompt.prompts.silenceLengthInMilliseconds", _ONE_SOURCE, CUT, TEAMS_HOLD),
+    _command("unhold", "", EXACT, CUT, TEAMS_HOLD),
+    _command("unhold", "target", EXACT, CUT, TEAMS_HOLD),
+    _command("sendDtmf", "", EXACT, EXACT, Emulated("for all in the call to hear")),
+    _command("sendDtmf", "target=4:", EXACT, EXACT, Emulated("for all in the call to hear")),
+    _command("sendDtmf", "target=8:", ACS_PHONE, ACS_PHONE, Emulated("for all in the call to hear")),
+    _command("sendDtmf", "tones", EXACT, EXACT, EXACT),
+    _command("startTones", "", EXACT, EXACT, TEAMS_TONES),
+    _command("startTones", "target", EXACT, EXACT, TEAMS_TONES),
+    _command("stopTones", "", EXACT, EXACT, TEAMS_TONES),
+    _command("stopTones", "target", EXACT, EXACT, TEAMS_TONES),
+    _command("redirect", "", EXACT, _NOT_ON_BEHALF, EXACT),
+    _command("redirect", "target=4:", EXACT, _NOT_ON_BEHALF, EXACT),
+    _command("redirect", "target=8:orgid:", EXACT, CUT_USER, EXACT),
+    _command("redirect", "target=8:acs:", EXACT, EXACT, TEAMS_MEMBER),
+    _same("leave", "")._replace(skype=Emulated("as hangup: the bot's part of the call ends")),
+    _command("startRecording", "", EXACT, EXACT, TEAMS_RECORDING),
+    _command("startRecording", "recordingFormat", EXACT, EXACT, TEAMS_RECORDING),
+    _command("startRecording", "unmixed", _FIVE, _FIVE, TEAMS_RECORDING),
+    _command("startRecording", "paused", EXACT, EXACT, TEAMS_RECORDING),
+    *(
+        _command(f"{verb}Recording", option, EXACT, EXACT, TEAMS_RECORDING)
+        for verb in ("pause", "resume", "stop")
+        for option in ("", "recordingId")
+    ),
 )
 """Sources: the Skype Calling API for the contract, facts of Call Automation as in `acs_commands`, and Microsoft's
 "Teams Phone extensibility: capabilities" for the third column; for the last one Microsoft Graph's "Create call",
 "recordResponse", "playPrompt", "subscribeToTone" and "transfer".
 """
+
+
+_KNOWN: Final = ("8:acs:", "8:orgid:", "4:")
 
 
 def _answer(action: Answer, _: bool) -> Refused | None:
@@ -181,9 +266,31 @@ def _record(action: Record, _: bool) -> Refused | None:
 def _transfer(action: Transfer, teams_phone: bool) -> Refused | None:
     if action.replaces_context is not None:
         return CONSULT
-    if not action.target.identity.startswith(("8:acs:", "8:orgid:", "4:")):
+    if not action.target.identity.startswith(_KNOWN):
         return MISSING_KIND
     return TEAMS_USER if teams_phone and action.target.identity.startswith("8:orgid:") else None
+
+
+def _joins(action: AddParticipant | Redirect, teams_phone: bool) -> Refused | None:
+    if teams_phone and action.target.identity.startswith("8:orgid:"):
+        return CUT_USER
+    return _member(action.target)
+
+
+def _member(target: Participant | None) -> Refused | None:
+    return None if target is None or target.identity.startswith(_KNOWN) else ACS_MEMBER
+
+
+def _held(action: Mute | Unmute | Hold | Unhold, teams_phone: bool) -> Refused | None:
+    if teams_phone:
+        return CUT
+    if isinstance(action, Unmute):
+        return ACS_UNMUTE
+    return ACS_SELF if isinstance(action, Mute) and action.target is None else _member(action.target)
+
+
+def _keys(action: SendDtmf, _: bool) -> Refused | None:
+    return None if action.target is None or action.target.identity.startswith("4:") else ACS_PHONE
 
 
 _CHECKS: Final[dict[type[Action], Callable[..., Refused | None]]] = {
@@ -191,6 +298,13 @@ _CHECKS: Final[dict[type[Action], Callable[..., Refused | None]]] = {
     Record: _record,
     Transfer: _transfer,
     PlaceCall: lambda *_: PLACING,
+    AddParticipant: _joins,
+    Redirect: _joins,
+    RemoveParticipant: lambda action, _: _member(action.target),
+    **dict.fromkeys((Mute, Unmute, Hold, Unhold), _held),
+    SendDtmf: _keys,
+    StartTones: lambda action, _: _member(action.target),
+    StopTones: lambda action, _: _member(action.target),
 }
 
 
@@ -210,11 +324,23 @@ def _teams_transfer(action: Transfer) -> Refused | None:
     return None if action.target.identity.startswith(("8:orgid:", "4:")) else TEAMS_TARGET
 
 
+def _teams_joins(action: AddParticipant | Redirect) -> Refused | None:
+    return None if action.target.identity.startswith(("8:orgid:", "4:")) else TEAMS_MEMBER
+
+
 _TEAMS_CHECKS: Final[dict[type[Action], Callable[..., Refused | None]]] = {
     Answer: lambda action: None if action.accepted == [ModalityType.AUDIO] else TEAMS_VIDEO,
     Recognize: _teams_recognize,
     Transfer: _teams_transfer,
     PlaceCall: lambda _: PLACING,
+    AddParticipant: _teams_joins,
+    Redirect: _teams_joins,
+    RemoveParticipant: lambda _: TEAMS_OTHERS,
+    Mute: lambda action: None if action.target is None else TEAMS_OTHERS,
+    Unmute: lambda action: None if action.target is None else TEAMS_UNMUTE,
+    **dict.fromkeys((Hold, Unhold), lambda _: TEAMS_HOLD),
+    **dict.fromkeys((StartTones, StopTones), lambda _: TEAMS_TONES),
+    **dict.fromkeys((StartRecording, PauseRecording, ResumeRecording, StopRecording), lambda _: TEAMS_RECORDING),
 }
 
 

@@ -23,6 +23,7 @@ from dialtone.channels.multipart import Part, parameter, split
 from dialtone.errors import BadMessage, WorkflowError
 from dialtone.protocol import (
     AUDIO_TYPES,
+    COMMANDS,
     Action,
     AnswerAppHostedMedia,
     CallStateChange,
@@ -30,6 +31,8 @@ from dialtone.protocol import (
     Conversation,
     ConversationResult,
     Hangup,
+    Hold,
+    Leave,
     PlayPrompt,
     Prompt,
     Recognize,
@@ -99,14 +102,14 @@ def render(
 ) -> bytes:
     """The reply: a workflow, or nothing. Raises `WorkflowError` for illegal links or an appState that is too long.
 
-    The actions are the engine's, which has checked each of them as it was queued. What `subscriptions` names is
-    notified to the callback's address too. `loopback_http` allows a callback on this machine to be http, for a bot
-    under development.
+    The actions are the engine's, which has checked each of them as it was queued; to leave is to hang up here. What
+    `subscriptions` names is notified to the callback's address too. `loopback_http` allows a callback on this machine
+    to be http, for a bot under development.
     """
     if not actions:
         return b""
     workflow = Workflow(
-        actions=list(actions),
+        actions=[Hangup(operation_id=each.operation_id) if isinstance(each, Leave) else each for each in actions],
         links=WorkflowLinks(callback=callback, notification=callback if subscriptions else None),
         app_state=app_state,
         notification_subscriptions=list(subscriptions) or None,
@@ -125,19 +128,25 @@ ALONE: Final = "skype takes a media answer alone: await call.media_ended() after
 PHONE: Final = "skype transfers to 8: and 29: users; use one of them, or another channel"
 
 
-def _is_to_a_phone(action: Action) -> bool:
-    return isinstance(action, Transfer) and action.target.identity.startswith(rules.PHONE_KIND)
+NO_COMMANDS: Final = "the Skype contract has no such action; use a channel that takes commands, as acs"
+
+
+def refusal_of(action: Action) -> str:
+    """Why the platform would not take an action in any call; empty when it would."""
+    if isinstance(action, Transfer) and action.target.identity.startswith(rules.PHONE_KIND):
+        return PHONE
+    return NO_COMMANDS if action.kind in COMMANDS and not isinstance(action, Leave) else ""
 
 
 def refused_of(actions: Sequence[Action], *, hosted: bool) -> tuple[Action, str] | None:
-    """The first action that the platform would not take, and why: in any call a transfer to a telephone, in a call with
-    media of the bot's own almost all.
+    """The first action that the platform would not take, and why: in any call a transfer to a telephone and what the
+    contract does not have, in a call with media of the bot's own almost all.
 
     The media answer stands alone, and nothing follows it but the end of the call, which is no action but a DELETE
     (`dialtone.protocol.rules`, rule 24).
     """
     if not hosted:
-        return next(((action, PHONE) for action in actions if _is_to_a_phone(action)), None)
+        return next(((action, why) for action in actions if (why := refusal_of(action))), None)
     if actions and isinstance(actions[0], AnswerAppHostedMedia):
         return (actions[1], ALONE) if len(actions) > 1 else None
     return next(((action, HOSTED) for action in actions if not isinstance(action, Hangup)), None)
@@ -205,8 +214,8 @@ def _find(parts: Sequence[Part], name: str, is_type: Callable[[str], bool]) -> P
 
 
 def prompts_of(action: Action) -> list[Prompt]:
-    """The prompts that an action plays: its own, or those that go before a question."""
+    """The prompts that an action plays: its own, those that go before a question, or what is heard on hold."""
     if isinstance(action, PlayPrompt):
         return action.prompts
-    played = action.play_prompt if isinstance(action, Recognize | Record) else None
+    played = action.play_prompt if isinstance(action, Recognize | Record | Hold) else None
     return played.prompts if played is not None else []

@@ -41,7 +41,8 @@ Kept = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command of an action. `operation` is a name of the channel's, empty for what is refused.
+    """One command of an action. `operation` is a name of the channel's, empty for what is refused; `recording` is the
+    recording that it is about, empty when that is the one of an earlier step.
 
     It is over when an event of `ends_with` comes, or with its reply when there is none in it.
     """
@@ -51,6 +52,7 @@ class Step:
     body: Mapping[str, Any] | None = None
     ends_with: frozenset[str] = frozenset()
     refusal: str = ""
+    recording: str = ""
 
     @property
     def survives(self) -> bool:
@@ -92,6 +94,8 @@ def after(call_id: str, steps: Sequence[object], position: int, found: Found, ke
     if found.outcome.succeeded and not found.over and following < len(steps):
         return Send(following, {**kept, **found.kept})
     state = CallState.TERMINATED if found.over else CallState.ESTABLISHED
+    if found.outcome.type == "redirectOutcome" and not found.over:
+        state = CallState.INCOMING
     return Finished(ConversationResult(id=call_id, call_state=state, operation_outcome=found.outcome))
 
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from dialtone.channels import teams
-from dialtone.channels.acs_results import Result
+from dialtone.channels.acs_results import Result, failure
 from dialtone.channels.capabilities import refusal_on_teams
 from dialtone.channels.skype import prompts_of as prompts_of_action
 from dialtone.channels.stepper import Found, Kept, Step, context_of, plain
@@ -38,15 +38,18 @@ from dialtone.channels.teams_commands import (
     compact,
     invitation,
     prompts_of,
+    redirect,
     silence,
 )
 from dialtone.protocol import (
     Action,
+    AddParticipant,
     Answer,
     ChoiceOutcome,
     CollectDigitsOutcome,
     DigitCollectionCompletionReason,
     Hangup,
+    Mute,
     OutcomeValue,
     PlayPrompt,
     Prompt,
@@ -57,8 +60,11 @@ from dialtone.protocol import (
     RecordingCompletionReason,
     RecordingFormat,
     RecordOutcome,
+    Redirect,
     Reject,
+    SendDtmf,
     Transfer,
+    Unmute,
     failed_outcome,
     rules,
 )
@@ -68,6 +74,8 @@ SOUND: Final = "sound"
 SECONDS: Final = "seconds"
 _DIGITS: Final = "digits"
 _REASON: Final = "reason"
+
+TONE_NAMES: Final = {key: name for name, key in teams.TONES.items()}
 
 Role = Literal["", "prompt", "wait", "cut", "end", "status", "record", "off"]
 """What a step is to a question (rules 2 and 3) or to a recording (rule 5)."""
@@ -115,7 +123,7 @@ class _Maker:
     ) -> None:
         """Add a command with its context; those of a call that is not established, and its end, take none."""
         whole = {**(body or {}), "clientContext": context_of(self.sequence, len(self.made))}
-        content = whole if operation not in ("answer", "reject", "hangUp") else body
+        content = whole if operation not in ("answer", "reject", "redirect", "hangUp") else body
         events = frozenset({ends_with}) if ends_with else frozenset()
         self.made.append(TeamsStep(action, operation, content, events, **question))
 
@@ -133,7 +141,7 @@ class _Maker:
 def steps_of(actions: Sequence[Action], sequence: int, setup: Setup) -> list[TeamsStep]:
     """The steps of a workflow, the same each time that they are made."""
     maker = _Maker(setup, sequence)
-    if sequence == 0 and actions and not isinstance(actions[0], Answer | Reject):
+    if sequence == 0 and actions and not isinstance(actions[0], Answer | Reject | Redirect):
         # The bot placed the call, so nothing has answered it and asked for keys.
         maker.add(actions[0], "subscribeToTone", "subscribeToToneOperation")
     for number, action in enumerate(actions):
@@ -173,6 +181,16 @@ def _add(maker: _Maker, action: Action) -> None:
         case Transfer():
             target = invitation(action.target.identity, action.replaces_context)
             maker.add(action, "transfer", "terminated", {"transferTarget": target})
+        case Redirect():
+            maker.add(action, "redirect", "", redirect([action.target.identity]))
+        case AddParticipant():
+            body = {"participants": [invitation(action.target.identity)]}
+            maker.add(action, "invite", "inviteParticipantsOperation", body)
+        case Mute() | Unmute():
+            maker.add(action, action.kind, f"{action.kind}ParticipantOperation")
+        case SendDtmf():
+            names = [TONE_NAMES[key] for key in action.tones]
+            maker.add(action, "sendDtmfTones", "sendDtmfTonesOperation", {"tones": names})
         case _:
             maker.made.append(TeamsStep(action, "", refusal=f"Teams does nothing for {action.action}"))
 
@@ -235,7 +253,7 @@ def of_notice(steps: Sequence[TeamsStep], position: int, notice: Notice, kept: K
 def of_reply(steps: Sequence[TeamsStep], position: int, body: object, kept: Kept) -> Found | None:
     """What the reply to a command that was taken says; None when the step is over only with a notice. Rule 8."""
     step = steps[position]
-    if step.operation == "reject":
+    if step.operation in ("reject", "redirect"):
         return Found(plain(step.action), over=True)
     if step.operation in ("answer", "hangUp", "transfer"):
         return None
@@ -258,7 +276,7 @@ def of_refusal(steps: Sequence[TeamsStep], position: int, refused: Result, kept:
     if isinstance(step.action, Hangup) and gone:
         return Found(plain(step.action), over=True)
     cause = "callTerminated" if gone else "temporarySystemFailure"
-    return Found(failed_outcome(step.action, refused.told(), cause), over=gone)
+    return Found(failure(step.action, refused, cause), over=gone)
 
 
 def is_gone(refused: Result) -> bool:
@@ -331,7 +349,7 @@ def _of_operation(
         return Found(plain(step.action))
     if step.is_listening and (ok or (result.sub_code == CANCELLED and len(keys) > step.count)):
         return of_keys(steps, position, keys, ended=True)
-    return Found(plain(step.action) if ok else failed_outcome(step.action, result.told()))
+    return Found(plain(step.action) if ok else failure(step.action, result))
 
 
 def _ended(step: TeamsStep, notice: Notice, kept: Kept) -> Found | None:

@@ -3,6 +3,7 @@
 from dialtone.dialogs.asking import Recognition, Recording
 from dialtone.dialogs.bot import CallBot
 from dialtone.dialogs.call import Call, Signal
+from dialtone.dialogs.commanding import CallRecording, Joined
 from dialtone.dialogs.data import BagChange, BagKey
 from dialtone.dialogs.engine import finish_activity, take_turn
 from dialtone.dialogs.history import CallFacts, History
@@ -28,11 +29,13 @@ __all__ = [
     "Call",
     "CallBot",
     "CallFacts",
+    "CallRecording",
     "CallStateChange",
     "Defaults",
     "DialogResult",
     "Event",
     "History",
+    "Joined",
     "Library",
     "Load",
     "Look",

@@ -228,16 +228,8 @@ class Asking:
             )
 
         reason = RecordingCompletionReason.UNKNOWN
-        if run.bot.require_consent and run.consent != "given":
-            raise DialogError(
-                f"the caller is to be recorded and has {'refused' if run.consent else 'not been asked'}",
-                field="record",
-                fix="`if await call.consent(...)` before `await call.record(...)`, and go on without one otherwise",
-                code="CONSENT",
-            )
-        marks = RecordingMarks(run.consent, keep)
-        recording = marks if any(marks) else None
-        question = Request("record", _identity(prompt), protocol.RecordOutcome, build, recording=recording)
+        marks = marks_of(run, "record", keep)
+        question = Request("record", _identity(prompt), protocol.RecordOutcome, build, recording=marks)
         run.stack.top.unanswered = False
         for left in range(_tries(retries, defaults.retries), -1, -1):
             answer = await question
@@ -338,6 +330,41 @@ class Asking:
         kind = "recognize" if choices is not None else "digits"
         secret = choices is None and _is_secret(prompt)
         return Request(kind, identity, protocol.RecognizeOutcome, build, choices=names, secret=secret)
+
+
+def marks_of(run: "Run", word: str, keep: str) -> RecordingMarks | None:
+    """What goes with a recording that `word` asks for. Raises `DialogError` where consent is lacking."""
+    if run.bot.require_consent and run.consent != "given":
+        raise DialogError(
+            f"the caller is to be recorded and has {'refused' if run.consent else 'not been asked'}",
+            field=word,
+            fix=f"`if await call.consent(...)` before `await call.{word}(...)`, and go on without one otherwise",
+            code="CONSENT",
+        )
+    marks = RecordingMarks(run.consent, keep)
+    return marks if any(marks) else None
+
+
+def address_of(source: str | Recording) -> str:
+    """What stands for a file until the workflow is rendered. Raises `WorkflowError` for one that cannot be played."""
+    if isinstance(source, str):
+        return source
+    limit = rules.PLAYED_FILE_BYTES
+    wrong = ""
+    if not source:
+        wrong = "it holds no sound"
+    elif source.size > limit:
+        wrong = f"it has {source.size} bytes, {limit} can be played"
+    elif source.format is RecordingFormat.MP3:
+        wrong = "it is an mp3, and only wav and wma can be played"
+    if wrong:
+        raise WorkflowError(
+            f"the recording cannot be played: {wrong}",
+            field="playPrompt.prompts.0.fileUri",
+            fix="look at its size and format first; record for less time, or as wma",
+            code="RECORDING_UNPLAYABLE",
+        )
+    return f"{protocol.RECORDING_SCHEME}{source.path}"
 
 
 def _or(given: float | None, default: float) -> float:

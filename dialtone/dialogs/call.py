@@ -15,7 +15,8 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, TypeVar
 
 from dialtone import protocol
-from dialtone.dialogs.asking import Recording
+from dialtone.dialogs.asking import Recording, address_of
+from dialtone.dialogs.commanding import TONE
 from dialtone.dialogs.data import Bag, BagKey, BagName
 from dialtone.dialogs.history import CallFacts, dumps
 from dialtone.dialogs.library import INCOMING
@@ -26,8 +27,8 @@ from dialtone.dialogs.secret import kept, without_secrets
 from dialtone.dialogs.streaming import MEDIA_ENDED, Streaming
 from dialtone.dialogs.user import User
 from dialtone.dialogs.words import word
-from dialtone.errors import ActionFailed, ActivityFailed, DialogError, WorkflowError
-from dialtone.protocol import RECORDING_SCHEME, Participant, RecordingFormat, rules
+from dialtone.errors import ActionFailed, ActivityFailed, DialogError
+from dialtone.protocol import Participant
 
 if TYPE_CHECKING:
     from dialtone.dialogs.run import Run
@@ -150,7 +151,7 @@ class Call(Streaming):
         The platform gets a link to the recording that is good for ten minutes. Raises `WorkflowError` for a recording
         that is empty, too large (16 seconds of WAV are 512,000 bytes), or an MP3.
         """
-        part = protocol.Prompt(file_uri=_address(source))
+        part = protocol.Prompt(file_uri=address_of(source))
         self._run.queue("playPrompt", lambda op: protocol.PlayPrompt(operation_id=op, prompts=[part]))
 
     # What is awaited: the questions of `Asking`, and these.
@@ -229,6 +230,23 @@ class Call(Streaming):
             )
         answer = await question
         return Signal(name, answer.value[1]) if answer.ok else None
+
+    @word
+    async def tone(
+        self,
+        *,
+        timeout: float = 60,  # noqa: ASYNC109 - the platform waits, no task of ours
+        poll: float = 1,
+        hold: Prompt | str | None = None,
+    ) -> str | None:
+        """Wait for the next key that is pressed since `start_tones`: `0` to `9`, `*`, `#`, `A` to `D`.
+
+        Keys are told once each, in their order as far as the platform has told them, also those that were pressed
+        while something was said. None after `timeout` seconds; `timeout`, `poll` and `hold` are as in `signal`. What
+        is secret is better asked for by `digits` with a prompt that is `secret`: keys are stored as they are.
+        """
+        pressed = await self.signal(TONE, timeout=timeout, poll=poll, hold=hold)
+        return None if pressed is None else str(pressed.data)
 
     @word
     async def place(self, target: str, /, **args: Any) -> str:
@@ -325,25 +343,3 @@ class Call(Streaming):
 
     async def _data(self, bag: BagName, owner: str) -> Bag:
         return await self._run.bag(BagKey(bag, owner))
-
-
-def _address(source: str | Recording) -> str:
-    """What stands for a file until the workflow is rendered."""
-    if isinstance(source, str):
-        return source
-    limit = rules.PLAYED_FILE_BYTES
-    wrong = ""
-    if not source:
-        wrong = "it holds no sound"
-    elif source.size > limit:
-        wrong = f"it has {source.size} bytes, {limit} can be played"
-    elif source.format is RecordingFormat.MP3:
-        wrong = "it is an mp3, and only wav and wma can be played"
-    if wrong:
-        raise WorkflowError(
-            f"the recording cannot be played: {wrong}",
-            field="playPrompt.prompts.0.fileUri",
-            fix="look at its size and format first; record for less time, or as wma",
-            code="RECORDING_UNPLAYABLE",
-        )
-    return f"{RECORDING_SCHEME}{source.path}"

@@ -40,6 +40,8 @@ _SAID: Final = frozenset({"answer", "answerAppHostedMedia", "playPrompt"})
 _MEDIA_ANSWER: Final = "answerAppHostedMediaOutcome"
 _NOT_RUN: Final = frozenset({"answerOutcome", _MEDIA_ANSWER, "workflowValidationOutcome", protocol.MISSPELT_VALIDATION})
 """Failures after which the call is no more answered than before."""
+_UNANSWERED: Final = _NOT_RUN | {"redirectOutcome"}
+"""Outcomes that do not say that the call was answered."""
 
 _ERROR_MAX: Final = 300
 """Characters of an exception's text that the dialog `on_error` is told."""
@@ -219,7 +221,12 @@ class Drive(Run):
         if self._tape.replayed():
             if self._tape.cursor == len(self._tape.entries):
                 self._take_event(request, mark)
-            return self._platform_answer(mark)
+            answered = self._answered
+            answer = self._platform_answer(mark)
+            if request.kind == "redirect":
+                # A call that could not be redirected rings on.
+                self._answered = answered
+            return answer
         return self._ask(request, mark)
 
     def _ask(self, request: Request, mark: str, *, polled: int = 0) -> Turn:
@@ -408,7 +415,7 @@ class Drive(Run):
         elif isinstance(message, ConversationResult):
             if message.call_state in OVER:
                 self._ended = HUNG_UP
-            elif message.operation_outcome.type not in _NOT_RUN:
+            elif message.operation_outcome.type not in _UNANSWERED:
                 self._answered = True
         # The fault may lie in the rest.
         self._queue = [item for item in self._queue if item.kind in _SAID]

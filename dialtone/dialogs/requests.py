@@ -32,6 +32,7 @@ from dialtone.protocol.states import OVER
 HUNG_UP: Final = "callerHungUp"
 LOST: Final = "lost"
 TRANSFERRED: Final = "transferred"
+REDIRECTED: Final = "redirected"
 
 _NO_VAULT: Final = NoVault()
 _DEFAULTS: Final[list[Any]] = [None, "", None, "", None]
@@ -193,6 +194,8 @@ def entry_of(
         if outcome.succeeded:
             return entry(mark, Code.UNANSWERED, ended=over)
         return entry(mark, Code.FAILED, "", [outcome.type, outcome.failure_reason or ""], over)
+    if isinstance(outcome, protocol.CommandOutcome):
+        return _commanded(request, outcome, over, recording)
     # What is left is a transfer.
     code = Code.ANSWERED if outcome.succeeded else Code.UNANSWERED
     return entry(mark, code, outcome.failure_reason or "", ended=TRANSFERRED if outcome.succeeded else over)
@@ -224,6 +227,22 @@ def _recorded(mark: str, outcome: protocol.RecordOutcome, over: str, recording: 
         stored.append(recording.fault)
     value = [outcome.length_of_recording_in_secs, str(outcome.format or ""), *stored]
     return entry(mark, Code.ANSWERED, str(reason), value, over)
+
+
+def _commanded(
+    request: Request, outcome: protocol.CommandOutcome, over: str, recording: "StoredRecording | None"
+) -> Entry:
+    if not outcome.succeeded:
+        told = [outcome.code or 0, outcome.sub_code or 0, outcome.cause or "", outcome.check or ""]
+        return entry(
+            request.fingerprint, Code.UNANSWERED, outcome.failure_reason or "", told if any(told) else None, over
+        )
+    if request.kind == "redirect":
+        over = REDIRECTED
+    value = None
+    if isinstance(outcome, protocol.StartRecordingOutcome):
+        value = [outcome.recording_id or "", recording.path if recording else ""]
+    return entry(request.fingerprint, Code.ANSWERED, "", value, over)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ Operation = Callable[[str], str]
 
 _AUDIO: Final = protocol.ModalityType.AUDIO
 _ANSWERS: Final = ("answer", "answerAppHostedMedia")
-_LAST: Final = frozenset({"hangup", "reject"})
+_FIRST: Final = (*_ANSWERS, "reject", "redirect")
+_LAST: Final = frozenset({"hangup", "leave", "reject"})
 _ACTION: Final = {"digits": "recognize"}
 """Kinds of request that are not named as their action is."""
 
@@ -32,7 +33,7 @@ def check_order(kind: str, queue: Sequence[Queued], *, answered: bool) -> None:
         raise WorkflowError(
             f"{kind} comes after {last}", field=kind, fix=f"return from the dialog after {last}", code="ACTION_ORDER"
         )
-    if kind in (*_ANSWERS, "reject") and (answered or queue):
+    if kind in _FIRST and (answered or queue):
         raise WorkflowError(
             f"{kind} must be the first action of a call",
             field=kind,
@@ -61,7 +62,7 @@ def checked(kind: str, build: Build, operation_id: str) -> protocol.Action:
 def actions_of(queue: Sequence[Queued], *, answered: bool, operation: Operation) -> list[protocol.Action]:
     """What is queued, as the contract has it, with the answer first."""
     built = [item.built or checked(item.kind, item.build, operation(str(index))) for index, item in enumerate(queue)]
-    if built and not answered and built[0].action not in (*_ANSWERS, "reject", "hangup"):
+    if built and not answered and built[0].action not in (*_FIRST, "hangup"):
         built.insert(0, protocol.Answer(operation_id=operation("a"), accept_modality_types=[_AUDIO]))
     return built
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, SerializeAsAny
 
-from dialtone.protocol.actions import ACTIONS, Action, reader
+from dialtone.protocol.actions import Action, reader
 from dialtone.protocol.enums import ModalityType, ResolutionFormat, VideoSubscriptionMode
 from dialtone.protocol.model import ContractModel
 from dialtone.protocol.workflow import WorkflowLinks
@@ -73,9 +73,6 @@ class VideoSubscription(Action):
 MEDIA_ACTIONS: Final[dict[str, type[Action]]] = {
     model.kind: model for model in (AnswerAppHostedMedia, JoinCallAppHostedMedia)
 }
-
-read_action: Final = reader({**ACTIONS, **MEDIA_ACTIONS})
-"""Reads any action, of a bot with or without media of its own. Raises ValueError for another."""
 
 AnyMediaAction = Annotated[SerializeAsAny[Action], BeforeValidator(reader(MEDIA_ACTIONS))]
 

@@ -103,6 +103,24 @@ class JoinCallAppHostedMediaOutcome(Outcome):
     completion_reason: JoinCallCompletionReason | None = None
 
 
+class CommandOutcome(Outcome):
+    """Outcome of an action of `dialtone.protocol.commands`.
+
+    A failure has the numbers of the platform where it gave some, what they are likely caused by, and what to check.
+    """
+
+    code: int | None = None
+    sub_code: int | None = None
+    cause: str | None = None
+    check: str | None = None
+
+
+class StartRecordingOutcome(CommandOutcome):
+    """Outcome of a startRecording action: the platform's id of the recording."""
+
+    recording_id: str | None = None
+
+
 MISSPELT_VALIDATION: Final = "worfklowValidationOutcome"
 """The spelling of the platform itself (Microsoft's C# contract); the document has the correct one. Both are read."""
 
@@ -120,7 +138,23 @@ OUTCOMES: Final[dict[str, type[Outcome]]] = {
     "answerAppHostedMediaOutcome": AnswerAppHostedMediaOutcome,
     "videoSubscriptionOutcome": VideoSubscriptionOutcome,
     "joinCallAppHostedMediaOutcome": JoinCallAppHostedMediaOutcome,
+    "addParticipantOutcome": CommandOutcome,
+    "removeParticipantOutcome": CommandOutcome,
+    "muteOutcome": CommandOutcome,
+    "unmuteOutcome": CommandOutcome,
+    "holdOutcome": CommandOutcome,
+    "unholdOutcome": CommandOutcome,
+    "sendDtmfOutcome": CommandOutcome,
+    "startTonesOutcome": CommandOutcome,
+    "stopTonesOutcome": CommandOutcome,
+    "redirectOutcome": CommandOutcome,
+    "leaveOutcome": CommandOutcome,
+    "startRecordingOutcome": StartRecordingOutcome,
+    "pauseRecordingOutcome": CommandOutcome,
+    "resumeRecordingOutcome": CommandOutcome,
+    "stopRecordingOutcome": CommandOutcome,
 }
+"""By type. Those of `dialtone.protocol.commands` are the kit's own, and on no platform's wire."""
 
 
 def _read_outcome(value: Any) -> Any:

@@ -21,10 +21,13 @@ from dialtone.protocol.conversation import Conversation, ConversationResult
 from dialtone.protocol.enums import ContractEnum
 from dialtone.protocol.media import MEDIA_ACTIONS, MediaWorkflow, VideoSubscription
 from dialtone.protocol.notifications import NOTIFICATIONS
-from dialtone.protocol.outcomes import OUTCOMES, Outcome
+from dialtone.protocol.outcomes import OUTCOMES, CommandOutcome, Outcome
 from dialtone.protocol.workflow import Workflow
 
 Schema = dict[str, Any]
+
+_OUTCOMES: Final = {kind: model for kind, model in OUTCOMES.items() if not issubclass(model, CommandOutcome)}
+"""Those on the wire."""
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -138,7 +141,7 @@ _WHOLE: Final[dict[str, Schema]] = {
 
 def contract_schema() -> Schema:
     """The schema: any message by itself at its top, each of them and all that they are made of in `$defs`."""
-    models = [*MESSAGES, *ACTIONS.values(), *MEDIA_ACTIONS.values(), *OUTCOMES.values()]
+    models = [*MESSAGES, *ACTIONS.values(), *MEDIA_ACTIONS.values(), *_OUTCOMES.values()]
     _, found = models_json_schema([(model, "validation") for model in dict.fromkeys(models)], by_alias=True)
     definitions: dict[str, Schema] = {name: _plain(schema) for name, schema in found["$defs"].items()}
     del definitions["Prompt"]["properties"]["blobName"]
@@ -148,8 +151,8 @@ def contract_schema() -> Schema:
         for kind, action in actions.items():
             _named(definitions[action.__name__], "action", [kind])
             definitions[action.__name__]["properties"]["operationId"] |= _NOT_BLANK
-    for outcome in dict.fromkeys(OUTCOMES.values()):
-        _named(definitions[outcome.__name__], "type", [kind for kind, model in OUTCOMES.items() if model is outcome])
+    for outcome in dict.fromkeys(_OUTCOMES.values()):
+        _named(definitions[outcome.__name__], "type", [kind for kind, model in _OUTCOMES.items() if model is outcome])
         definitions[outcome.__name__]["properties"]["id"] |= _NOT_BLANK
     for kind, notification in NOTIFICATIONS.items():
         _named(definitions[notification.__name__], "type", [kind])
@@ -157,7 +160,7 @@ def contract_schema() -> Schema:
         model for kind, model in ACTIONS.items() if kind in rules.RANKS
     )
     definitions["MediaWorkflow"]["properties"]["actions"]["items"] = _any_of(MEDIA_ACTIONS.values())
-    definitions["ConversationResult"]["properties"]["operationOutcome"] = _any_of(dict.fromkeys(OUTCOMES.values()))
+    definitions["ConversationResult"]["properties"]["operationOutcome"] = _any_of(dict.fromkeys(_OUTCOMES.values()))
     for base in (Action, Outcome):
         definitions.pop(base.__name__, None)
     for name, members in _LIMITS.items():

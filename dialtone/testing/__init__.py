@@ -35,6 +35,7 @@ from dialtone.testing.steps import (
     send_signal,
     silence,
     speak,
+    tone,
     wait,
 )
 from dialtone.testing.world import World
@@ -60,5 +61,6 @@ __all__ = [
     "send_signal",
     "silence",
     "speak",
+    "tone",
     "wait",
 ]

@@ -22,26 +22,32 @@ from dialtone.dialogs.outside import Outside, complete
 from dialtone.dialogs.secret import Veil
 from dialtone.protocol import (
     CALL_STATE_CHANGE,
+    COMMANDS,
     Action,
+    AddParticipant,
     AnswerAppHostedMedia,
     CallStateChange,
     Conversation,
     ConversationResult,
-    Hangup,
+    Hold,
     PlayPrompt,
     Prompt,
     Recognize,
     Record,
-    Reject,
+    Redirect,
+    RemoveParticipant,
+    StartRecording,
     Transfer,
     rules,
 )
 from dialtone.testing.outcomes import (
     SECONDS_A_CHARACTER,
     SECONDS_A_KEY,
+    Elsewhere,
     Json,
     abandoned,
     collected,
+    doing,
     played_out,
     recognized,
     spoken_seconds,
@@ -52,7 +58,7 @@ from dialtone.testing.steps import NotTheSame, Step, WrongStep, press
 from dialtone.testing.world import TakenAgain, World
 
 Message = Conversation | Placed | ConversationResult | CallStateChange | Lost | Signalled
-EndedBy = Literal["", "bot", "caller", "transfer", "lost"]
+EndedBy = Literal["", "bot", "caller", "transfer", "redirect", "lost"]
 
 START: Final = 1_700_000_000.0
 """When a call begins that does not say it, in seconds since 1970, UTC."""
@@ -228,9 +234,11 @@ class Line:
                 self._hear_prompt(prompt)
         elif isinstance(action, Recognize | Record) and action.play_prompt is not None:
             self._hear(action.play_prompt)
-        elif isinstance(action, Hangup | Reject | Transfer):
-            target = f" to {action.target.identity}" if isinstance(action, Transfer) else ""
-            self._note("bot", f"{'hangs up' if isinstance(action, Hangup) else action.action + 's'}{target}")
+        elif isinstance(action, Hold) and action.play_prompt is not None:
+            self._note("bot", doing(action))
+            self._hear(action.play_prompt)
+        elif done := doing(action):
+            self._note("bot", done)
 
     def _hear_prompt(self, prompt: Prompt) -> None:
         silent = (prompt.silence_length_in_milliseconds or 0) / 1000
@@ -256,7 +264,7 @@ class Line:
         if step is None or self._due is not None or not self._is_for(step, action):
             played = played_out(action)
             if played is not None:
-                return self._result(action, played), None
+                return self._played(action, played)
             if step is None:
                 return None
             raise WrongStep(f"the bot waits for {waiting(action)}, and nothing waits for {step}\n{self.result}")
@@ -268,6 +276,20 @@ class Line:
         if isinstance(action, Record) and step.kind in ("press", "speak", "hang_up"):
             return self._recorded(action, step)
         return self._answered(action, step), None
+
+    def _played(self, action: Action, played: Json) -> tuple[ConversationResult, StoredRecording | None]:
+        stored = None
+        if isinstance(action, StartRecording):
+            path = f"recordings/{self.result.call_id}/{action.operation_id}.{action.recording_format}"
+            stored = StoredRecording(path, 0)
+        elif isinstance(action, RemoveParticipant):
+            self._roster = tuple(each for each in self._there() if each != action.target.identity)
+        return self._result(action, played), stored
+
+    def _there(self) -> tuple[str, ...]:
+        """Who is in the call."""
+        began = (member.identity for member in self.result.turns[0].history.facts.participants)
+        return self._roster if self._roster is not None else tuple(began)
 
     async def _next_signal(self, turn: Turn) -> tuple[Message, None] | None:
         """What comes next in a call that waits for signals, and for nothing of the platform's."""
@@ -331,9 +353,9 @@ class Line:
         return self._now >= self._due
 
     async def _tell_roster(self, history: History, identities: tuple[str, ...]) -> None:
-        if not history.facts.is_multiparty:
+        if not history.facts.is_multiparty and self._roster is None:
             raise WrongStep("only a group call has a roster: give dial() others")
-        if self._bot.notified is None:
+        if self._bot.notified is None and self._roster is None:
             raise WrongStep("the platform tells the roster only to a bot with @bot.on_notification")
         members = [
             {"identity": identity, "mediaType": "audio", "mediaStreamDirection": "sendReceive"}
@@ -342,7 +364,8 @@ class Line:
         update = RosterUpdate.from_wire({"id": self.result.call_id, "type": "rosterUpdate", "participants": members})
         rules.check_notification(update)
         self._note("platform", f"tells who is there: {', '.join(identities) or 'nobody'}")
-        await self._bot.notified(update)
+        if self._bot.notified is not None:
+            await self._bot.notified(update)
         self._roster = update.identities
 
     async def _repeat(self, turn: Turn) -> None:
@@ -357,8 +380,10 @@ class Line:
     def _is_for(step: Step, action: Action) -> bool:
         if step.kind in ("hang_up", "drop", "fail", "outcome"):
             return True
-        if isinstance(action, Transfer):
+        if isinstance(action, Elsewhere):
             return step.kind in ("connect", "decline")
+        if action.action in COMMANDS:
+            return step.kind == "decline"
         if isinstance(action, Record):
             tones = action.stop_tones or ()
             return step.kind in ("speak", "silence") or (step.kind == "press" and step.value in tones)
@@ -377,13 +402,8 @@ class Line:
             self._note("caller", "hangs up")
             self.result.ended_by = "caller"
             return self._result(action, abandoned(action), state="terminated")
-        if isinstance(action, Transfer):
-            connected = step.kind == "connect"
-            self._note("platform", "connects" if connected else f"cannot transfer: {step.value}")
-            self.result.ended_by = "transfer" if connected else ""
-            reason = {} if connected else {"failureReason": step.value}
-            transferred = {"type": "transferOutcome", "outcome": "success" if connected else "failure"}
-            return self._result(action, transferred | reason, state="terminated" if connected else "established")
+        if step.kind in ("connect", "decline"):
+            return self._connected(action, step)
         self._do(step, action)
         if isinstance(action, Record):
             return self._result(action, unrecorded("initialSilenceTimeout"))
@@ -394,6 +414,21 @@ class Line:
         if left:
             self._steps.insert(0, press(left))
         return self._result(action, reported)
+
+    def _connected(self, action: Action, step: Step) -> ConversationResult:
+        """What somebody else than the caller, or the platform, has answered."""
+        reported: Json = {"type": f"{action.action}Outcome", "outcome": "success"}
+        if step.kind == "decline":
+            self._note("platform", f"cannot {action.action}: {step.value}")
+            rings = isinstance(action, Redirect)
+            failed = reported | {"outcome": "failure", "failureReason": step.value}
+            return self._result(action, failed, state="incoming" if rings else "established")
+        self._note("platform", "connects")
+        if isinstance(action, AddParticipant):
+            self._roster = (*self._there(), action.target.identity)
+            return self._result(action, reported)
+        self.result.ended_by = "transfer" if isinstance(action, Transfer) else "redirect"
+        return self._result(action, reported, state="terminated")
 
     def _do(self, step: Step, action: Action) -> None:
         if step.kind == "silence":

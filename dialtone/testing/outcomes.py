@@ -4,8 +4,12 @@ from typing import Any, Final
 
 from dialtone.protocol import (
     Action,
+    AddParticipant,
+    Participant,
     Recognize,
     Record,
+    Redirect,
+    StartRecording,
     Transfer,
 )
 from dialtone.testing.steps import Step
@@ -24,11 +28,45 @@ def spoken_seconds(step: Step) -> float:
     return step.seconds if step.seconds is not None else max(1.0, round(len(step.value) * SECONDS_A_CHARACTER, 1))
 
 
+Elsewhere = Transfer | AddParticipant | Redirect
+"""What somebody else than the caller answers."""
+
+_DONE: Final = {
+    "hangup": "hangs up",
+    "reject": "rejects",
+    "transfer": "transfers to",
+    "leave": "leaves",
+    "redirect": "redirects to",
+    "addParticipant": "adds",
+    "removeParticipant": "removes",
+    "mute": "mutes",
+    "unmute": "unmutes",
+    "hold": "holds",
+    "unhold": "takes back",
+    "sendDtmf": "sends keys to",
+    "startTones": "listens for the keys of",
+    "stopTones": "listens no more for the keys of",
+    "startRecording": "records the call",
+    "pauseRecording": "pauses the recording",
+    "resumeRecording": "resumes the recording",
+    "stopRecording": "stops the recording",
+}
+
+
+def doing(action: Action) -> str:
+    """What a bot does by an action, and to whom; empty for what is heard."""
+    target = getattr(action, "target", None)
+    whom = f" {target.identity}" if isinstance(target, Participant) else ""
+    done = _DONE.get(action.action, "")
+    return f"{done}{whom or (' the caller' if done.endswith((' to', ' of')) else '')}"
+
+
 def played_out(action: Action) -> Json | None:
     """The outcome of an action that needs nobody's doing; None for a question."""
-    if isinstance(action, Recognize | Record | Transfer):
+    if isinstance(action, Recognize | Record | Elsewhere):
         return None
-    return {"type": f"{action.action}Outcome", "outcome": "success"}
+    outcome: Json = {"type": f"{action.action}Outcome", "outcome": "success"}
+    return outcome | ({"recordingId": "recording-1"} if isinstance(action, StartRecording) else {})
 
 
 def abandoned(action: Action) -> Json:
@@ -98,4 +136,7 @@ def waiting(action: Action) -> str:
     if isinstance(action, Record):
         tones = f", press {' or '.join(action.stop_tones)}" if action.stop_tones else ""
         return f"a recording (speak, silence{tones})"
-    return "a transfer (connect, decline)" if isinstance(action, Transfer) else action.action
+    if isinstance(action, Elsewhere):
+        what = {"transfer": "a transfer", "redirect": "a redirect"}.get(action.action, "somebody to join")
+        return f"{what} (connect, decline)"
+    return action.action

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from dialtone.dialogs.commanding import TONE
 from dialtone.dialogs.streaming import MEDIA_ENDED
 from dialtone.protocol import (
     rules,
@@ -60,13 +61,20 @@ def hang_up() -> Step:
 
 
 def connect() -> Step:
-    """The transfer comes about."""
+    """The transfer or the redirect comes about; whom the bot adds joins the call."""
     return Step("connect")
 
 
 def decline(reason: str = "declined") -> Step:
-    """The transfer does not come about."""
+    """The transfer, the redirect or a command (`Call.add_participant`, `Call.mute`, ...) does not come about."""
     return Step("decline", reason)
+
+
+def tone(key: str) -> Step:
+    """Press a key after `Call.start_tones`, for `Call.tone`. Raises `ValueError` for what is no key."""
+    if key not in rules.DTMF:
+        raise ValueError(f"{key!r} is not a key; keys are 0 to 9, *, # and A to D")
+    return send_signal(TONE, key)
 
 
 def wait(seconds: float) -> Step:
@@ -87,7 +95,9 @@ def media_ended(reason: str = "finished", detail: str = "", handler: str = "") -
 
 
 def roster(*identities: str) -> Step:
-    """The platform tells a bot with `on_notification` who is in the group call now: those of `others`, for instance."""
+    """The platform tells who is in the call now: a bot with `on_notification` in a group call (those of `others`, for
+    instance), any bot once it has added somebody.
+    """
     return Step("roster", identities)
 
 

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import logging
 from base64 import b64encode
 from typing import Any
@@ -6,8 +7,11 @@ from typing import Any
 import pytest
 
 from bots.reception import bot as reception
-from dialtone import Call, CallBot, CallEnded, Prompt
+from dialtone import ActionFailed, Call, CallBot, CallEnded, Prompt
+from dialtone.channels.skype import NO_COMMANDS
 from dialtone.errors import AppStateRejected, BadMessage, ConfigurationError, DialogError, StorageUnavailable
+from dialtone.protocol import Workflow
+from dialtone.protocol.rules import check_workflow
 from functions.turn import Reply, load_bot
 from tests.functions.rig import HUNG_UP, RECORDED, SILENCE, Rig, actions, chose, conversation, result, said, with_audio
 from tests.sounds import tone
@@ -394,3 +398,24 @@ async def test_a_retry_that_finds_the_turn_before_its_activity_lists_the_call() 
     rig.backend.fail = lambda operation: False
     await rig.post(conversation(), message_id="m0")
     assert len(await rig.storage.calls.open_calls(started_before=rig.now + 1)) == 1
+
+
+async def test_what_the_contract_does_not_have_is_refused_and_the_dialog_is_told() -> None:
+    bot = CallBot()
+
+    @bot.incoming
+    async def dialog(call: Call) -> None:
+        redirected = await call.redirect("8:sales")
+        joined = await call.add_participant("8:lars")
+        call.say(f"{redirected}, {joined.reason}")
+        try:
+            await call.mute("8:nora")
+        except ActionFailed as error:
+            call.say(error.reason)
+        call.leave()
+
+    rig = Rig(bot)
+    reply = await rig.post(conversation(), message_id="m0")
+    assert actions(reply) == ["answer", "playPrompt", "playPrompt", "hangup"]
+    assert said(reply) == [f"False, {NO_COMMANDS}", NO_COMMANDS]
+    check_workflow(Workflow.from_wire(json.loads(reply.body)), loopback_http=True)

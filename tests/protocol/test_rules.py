@@ -7,6 +7,7 @@ import pytest
 
 from dialtone.protocol import (
     ACTIONS,
+    COMMANDS,
     MEDIA_ACTIONS,
     OUTCOMES,
     Action,
@@ -19,6 +20,7 @@ from dialtone.protocol import (
     PlaceCall,
     VideoSubscription,
     Workflow,
+    read_action,
     read_notification,
     rules,
 )
@@ -39,6 +41,10 @@ PLACE: Json = {
     "target": {"identity": "8:nora", "originator": False},
     "appId": "app",
 }
+ADD: Json = TRANSFER | {"action": "addParticipant"}
+SEND: Json = TRANSFER | {"action": "sendDtmf", "tones": "1"}
+HOLD: Json = TRANSFER | {"action": "hold"}
+START: Json = {"operationId": "r", "action": "startRecording"}
 LINKS: Json = {"callback": "https://bot.test/calls"}
 CALL: Json = {
     "id": "call-7",
@@ -500,7 +506,44 @@ SINGLE_ACTIONS = [
         "participantLegMetadata",
     ),
 ]
-SINGLE: dict[str, type[Action]] = {
+COMMAND_CASES = [
+    *[
+        Case(
+            29,
+            target,
+            target | {"target": {"identity": wrong, "originator": False}},
+            "PARTICIPANT_KIND",
+            "target.identity",
+        )
+        for kind in ("mute", "hold", "redirect", "startTones", "removeParticipant")
+        for target in [{"operationId": "m", "action": kind, "target": {"identity": "8:acs:one", "originator": False}}]
+        for wrong in ("nora", "8:", "7:one", " 4:+15550100")
+    ],
+    Case(30, ADD | {"callerId": "+15550199"}, ADD | {"callerId": "15550199"}, "CALLER_ID", "callerId"),
+    Case(30, ADD | {"callerId": None}, ADD | {"callerId": ""}, "CALLER_ID", "callerId"),
+    *[
+        Case(
+            30,
+            ADD | {"timeoutInSeconds": legal},
+            ADD | {"timeoutInSeconds": wrong},
+            "INVITATION_RANGE",
+            "timeoutInSeconds",
+        )
+        for legal, wrong in ((1, 0), (180, 181))
+    ],
+    Case(31, SEND | {"tones": "1" * 18}, SEND | {"tones": "1" * 19}, "DTMF_COUNT", "tones"),
+    Case(31, SEND, SEND | {"tones": ""}, "DTMF_COUNT", "tones"),
+    Case(31, SEND | {"tones": "12#*AD"}, SEND | {"tones": "12E"}, "DTMF_INVALID", "tones"),
+    Case(32, START | {"recordingFormat": "mp3"}, START | {"recordingFormat": "wma"}, "CALL_RECORDING_FORMAT", None),
+    Case(32, START, START | {"recordingFormat": "ogg"}, "CALL_RECORDING_FORMAT", "recordingFormat"),
+    *[
+        Case(32, stop | {"recordingId": "r1"}, stop | {"recordingId": " "}, "RECORDING_ID_BLANK", "recordingId")
+        for kind in ("pauseRecording", "resumeRecording", "stopRecording")
+        for stop in [{"operationId": "r", "action": kind}]
+    ],
+    Case(12, HOLD | {"playPrompt": SAY}, HOLD | {"playPrompt": play({"value": ""})}, "PROMPT_EMPTY", None),
+]
+SINGLE: dict[str, type[Action]] = COMMANDS | {
     model.kind: model for model in (AnswerAppHostedMedia, JoinCallAppHostedMedia, PlaceCall, VideoSubscription)
 }
 
@@ -544,6 +587,7 @@ TABLES = [
     (NOTIFICATIONS, check_notification),
     (MEDIA_WORKFLOWS, check_media_workflow),
     (SINGLE_ACTIONS, check_single),
+    (COMMAND_CASES, check_single),
 ]
 
 
@@ -568,7 +612,7 @@ def test_rule(check: Any, case: Case) -> None:
 
 def test_every_rule_of_the_header_has_a_case() -> None:
     numbers = {int(number) for number in re.findall(r"^ *(\d+)\. ", rules.__doc__ or "", re.MULTILINE)}
-    assert {case.rule for cases, _ in TABLES for case in cases} == numbers == set(range(1, 29))
+    assert {case.rule for cases, _ in TABLES for case in cases} == numbers == set(range(1, 33))
 
 
 def test_loopback_may_be_http_when_it_is_allowed() -> None:
@@ -582,7 +626,9 @@ def test_loopback_may_be_http_when_it_is_allowed() -> None:
 
 def test_every_action_has_a_rank_and_every_action_an_outcome() -> None:
     assert rules.RANKS.keys() == ACTIONS.keys() - {"placeCall"}
-    assert {f"{kind}Outcome" for kind in (*ACTIONS, *MEDIA_ACTIONS, VideoSubscription.kind)} <= OUTCOMES.keys()
+    assert {
+        f"{kind}Outcome" for kind in (*ACTIONS, *MEDIA_ACTIONS, *COMMANDS, VideoSubscription.kind)
+    } <= OUTCOMES.keys()
 
 
 def test_every_rule_of_the_header_names_its_source() -> None:
@@ -592,6 +638,24 @@ def test_every_rule_of_the_header_names_its_source() -> None:
     for number, rule in enumerate(parts, 1):
         in_its_section = number in (24, 25, 26, 27, 28)
         assert in_its_section or re.search(r"\[[DCRK]", rule) or any(rule.startswith(known) for known in whole)
+
+
+def test_the_kits_own_actions_are_in_the_order_of_the_contract() -> None:
+    def actions(*given: Json) -> None:
+        rules.check_actions([read_action(each) for each in given])
+
+    redirect = {**HOLD, "action": "redirect"}
+    leave = {"operationId": "l", "action": "leave"}
+    actions(redirect)
+    actions(ANSWER, SAY, HOLD)
+    actions(ANSWER, SAY, leave)
+    for illegal, code in (((ANSWER, redirect), "ACTION_NOT_ALONE"), ((leave, SAY), "ACTION_ORDER")):
+        with pytest.raises(ContractViolation) as caught:
+            actions(*illegal)
+        assert caught.value.code == code
+    for kind in COMMANDS:
+        with pytest.raises(ContractViolation, match="ACTION_UNSUPPORTED"):
+            Workflow.from_wire({"actions": [{**SEND, "recordingId": "r", "action": kind}], "links": LINKS})
 
 
 def test_the_order_of_checking_is_that_of_the_contract() -> None:

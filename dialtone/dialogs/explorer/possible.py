@@ -2,8 +2,9 @@
 
 1. A question for a choice: each choice, a wrong key, silence. For digits: as many as are asked for, one, none in time.
 2. A recording: each reason that ends it, with sound and without; one that the platform says it made and sent none.
-3. A transfer: it comes about, it does not. A function: its examples (None without one), it raises. A bag of data: its
-   examples (empty without one). A signal: its examples (None without one), it does not come.
+3. A transfer, and each of the kit's own actions: it comes about, it does not. A function: its examples (None without
+   one), it raises. A bag of data: its examples (empty without one). A signal: its examples (None without one), it does
+   not come.
 4. In each question the caller may hang up, and a prompt of the workflow may fail to be played.
 """
 
@@ -61,6 +62,16 @@ def of_workflow(actions: Sequence[protocol.Action], examples: Examples) -> Itera
     elif isinstance(action, protocol.Transfer):
         yield Possible("connected", "other", _wire(action, True), over=True)
         yield Possible("not connected", "other", _wire(action, False, failureReason="declined"))
+    elif isinstance(action, protocol.AddParticipant):
+        yield Possible("joins", "other", _wire(action, True))
+        yield Possible("does not join", "other", _wire(action, False, failureReason="declined"))
+    elif isinstance(action, protocol.Redirect):
+        yield Possible("redirected", "other", _wire(action, True), over=True)
+        yield Possible("not redirected", "other", _wire(action, False, failureReason="refused"))
+    elif isinstance(action, protocol.StartRecording):
+        stored = StoredRecording(PATH, 0)
+        yield Possible("done", "other", _wire(action, True, recordingId="explored"), stored)
+        yield Possible("failed", "failure", _wire(action, False, failureReason="failed"))
     elif isinstance(action, protocol.PlayPrompt):
         yield Possible("played", "other", _wire(action, True))
     else:
@@ -116,7 +127,8 @@ def asked(action: protocol.Action) -> str:
     for prompt in nested.prompts if nested is not None else ():
         if shown := shown_prompt(prompt):
             return shown
-    return f"{action.action} to {action.target.identity}" if isinstance(action, protocol.Transfer) else action.action
+    target = getattr(action, "target", None)
+    return f"{action.action} to {target.identity}" if isinstance(target, protocol.Participant) else action.action
 
 
 def shown_prompt(prompt: protocol.Prompt) -> str:
@@ -125,7 +137,7 @@ def shown_prompt(prompt: protocol.Prompt) -> str:
 
 
 def _nested(action: protocol.Action) -> protocol.PlayPrompt | None:
-    return action.play_prompt if isinstance(action, protocol.Recognize | protocol.Record) else None
+    return action.play_prompt if isinstance(action, protocol.Recognize | protocol.Record | protocol.Hold) else None
 
 
 def _given(examples: Examples, name: str) -> list[tuple[Any, bool]]:

@@ -53,6 +53,14 @@ Bots with media of their own [R], and calls that a bot places [C 2017]
  28. placeCall: source, target and appId are not blank, the modalities as in 10, participantLegMetadata has at most
      1024 characters; its success names a modality.         PARTICIPANT_BLANK, APP_ID_BLANK, LEG_METADATA_TOO_LONG
 
+The kit's own actions (`dialtone.protocol.commands`), by what Azure Communication Services takes [K]. Their ranks are 2,
+redirect's that of reject, alone as it is, and leave's that of hangup.
+ 29. Who an action is about is named by a kind (4:, 8:, 28:, 29:) and a name. [K]      PARTICIPANT_KIND
+ 30. addParticipant: rings for 1 to 180 s; the number that is shown is E.164. [K]      INVITATION_RANGE, CALLER_ID
+ 31. sendDtmf: 1 to 18 keys, as in 18. [K]                                             DTMF_COUNT, DTMF_INVALID
+ 32. startRecording: as wav or mp3; the others name a recording. [K]
+                                                            CALL_RECORDING_FORMAT, RECORDING_ID_BLANK
+
 Every function raises `ContractViolation` for the first rule that is broken and returns nothing.
 """
 
@@ -62,10 +70,12 @@ from dialtone.protocol.rules.limits import (
     CULTURE,
     DIGITS_MAX,
     DTMF,
+    IDENTITY_KINDS,
     INITIAL_SILENCE_DEFAULT_S,
     INITIAL_SILENCE_S,
     INTERDIGIT_DEFAULT_S,
     INTERDIGIT_S,
+    INVITATION_S,
     LEG_METADATA_MAX,
     LOOPBACK,
     MAX_SILENCE_DEFAULT_S,
@@ -82,6 +92,7 @@ from dialtone.protocol.rules.limits import (
     REPEATABLE,
     STANDALONE,
     STOP_TONES_MAX,
+    TONES_SENT_MAX,
     TRANSFER_KINDS,
     VIDEO_SOCKETS,
     WORDS_MAX,
@@ -94,10 +105,12 @@ __all__ = [
     "CULTURE",
     "DIGITS_MAX",
     "DTMF",
+    "IDENTITY_KINDS",
     "INITIAL_SILENCE_DEFAULT_S",
     "INITIAL_SILENCE_S",
     "INTERDIGIT_DEFAULT_S",
     "INTERDIGIT_S",
+    "INVITATION_S",
     "LEG_METADATA_MAX",
     "LOOPBACK",
     "MAX_SILENCE_DEFAULT_S",
@@ -114,6 +127,7 @@ __all__ = [
     "REPEATABLE",
     "STANDALONE",
     "STOP_TONES_MAX",
+    "TONES_SENT_MAX",
     "TRANSFER_KINDS",
     "VIDEO_SOCKETS",
     "WORDS_MAX",

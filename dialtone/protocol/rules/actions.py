@@ -1,4 +1,4 @@
-"""Rules 9 to 19: actions, each by itself. The rules are in `dialtone.protocol.rules`."""
+"""Rules 9 to 19 and 25 to 32: actions, each by itself. The rules are in `dialtone.protocol.rules`."""
 
 from collections.abc import Callable
 from typing import Final
@@ -15,9 +15,10 @@ from dialtone.protocol.actions import (
     Record,
     Transfer,
 )
+from dialtone.protocol.commands import Hold
 from dialtone.protocol.enums import RecordingFormat
 from dialtone.protocol.media import AnswerAppHostedMedia, JoinCallAppHostedMedia, VideoSubscription
-from dialtone.protocol.rules import media
+from dialtone.protocol.rules import commands, media
 from dialtone.protocol.rules.common import modalities, not_blank, tone, tones, within
 from dialtone.protocol.rules.limits import (
     CULTURE,
@@ -46,9 +47,8 @@ def check_action(action: Action) -> None:
             fix="spell it exactly",
         )
     not_blank(action.operation_id, "operationId", "OPERATION_ID_BLANK")
-    check = _CHECKS.get(type(action))
-    if check is not None:
-        check(action)
+    check = _CHECKS.get(type(action), commands.check)
+    check(action)
 
 
 def _answer(action: Answer) -> None:
@@ -245,6 +245,11 @@ def _place_call(action: PlaceCall) -> None:
         )
 
 
+def _hold(action: Hold) -> None:
+    commands.check(action)
+    _nested_prompt(action.play_prompt)
+
+
 def _nested_prompt(prompt: PlayPrompt | None) -> None:
     if prompt is not None:
         try:
@@ -264,6 +269,7 @@ _CHECKS: Final[dict[type[Action], Callable[..., None]]] = {
     Recognize: _recognize,
     Transfer: _transfer,
     PlaceCall: _place_call,
+    Hold: _hold,
     AnswerAppHostedMedia: media.answer,
     JoinCallAppHostedMedia: media.join,
     VideoSubscription: media.subscription,

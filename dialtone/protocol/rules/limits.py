@@ -36,6 +36,12 @@ LEG_METADATA_MAX: Final = 1024
 MEDIA_CONFIGURATION_MAX: Final = 1024
 VIDEO_SOCKETS: Final = (0, 9)
 
+# The kit's own actions: limits of Azure Communication Services.
+IDENTITY_KINDS: Final = ("4:", "8:", "28:", "29:")
+"""How the identity begins of somebody whom an action is about."""
+INVITATION_S: Final = (1, 180)
+TONES_SENT_MAX: Final = 18
+
 RANKS: Final = {
     "reject": -2,
     "answer": 1,
@@ -45,7 +51,7 @@ RANKS: Final = {
     "transfer": 2,
     "hangup": 3,
 }
-STANDALONE: Final = frozenset({"reject"})
+STANDALONE: Final = frozenset({"reject", "redirect"})
 REPEATABLE: Final = frozenset({"playPrompt"})
 
 # Defaults of members that are left out. maxSilenceTimeout: the document says 5, a remark in C# says 1;

@@ -2,6 +2,7 @@
 
 from dialtone.protocol.actions import Action, Transfer
 from dialtone.protocol.media import MediaWorkflow
+from dialtone.protocol.rules import commands
 from dialtone.protocol.rules.actions import check_action, check_transfer
 from dialtone.protocol.rules.common import app_state, link
 from dialtone.protocol.rules.limits import RANKS, REPEATABLE, STANDALONE
@@ -52,21 +53,22 @@ def check_actions(actions: list[Action]) -> None:
             field=f"actions.{actions.index(alone)}",
             fix="send it in a workflow of its own",
         )
-    rank = min(RANKS.values())
+    ranks = RANKS | commands.RANKS
+    rank = min(ranks.values())
     seen: set[str] = set()
     for index, action in enumerate(actions):
         try:
             check_action(action)
         except ContractViolation as violation:
             raise violation.under(f"actions.{index}") from None
-        if action.action not in RANKS:
+        if action.action not in ranks:
             raise ContractViolation(
                 "ACTION_WITHOUT_RANK",
                 f"{action.action} cannot be in a workflow",
                 field=f"actions.{index}",
-                fix=f"send one of {', '.join(RANKS)}",
+                fix=f"send one of {', '.join(ranks)}",
             )
-        if RANKS[action.action] < rank:
+        if ranks[action.action] < rank:
             raise ContractViolation(
                 "ACTION_ORDER",
                 f"{action.action} comes too late: answer is first, hangup is last",
@@ -80,7 +82,7 @@ def check_actions(actions: list[Action]) -> None:
                 field=f"actions.{index}",
                 fix="send the second one in the next workflow",
             )
-        rank = RANKS[action.action]
+        rank = ranks[action.action]
         seen.add(action.action)
 
 
