@@ -112,7 +112,7 @@ async def acs_events(req: func.HttpRequest) -> func.HttpResponse:
         if isinstance(event, IncomingCall):
             await _taken(turns().incoming(event))
         elif isinstance(event, RecordingFile):
-            await _taken(turns().recorded(event))
+            await _taken(turns().recordings.told(event))
         elif isinstance(event, Unreadable):
             log.warning("an event of Event Grid cannot be read: %s", event.why)
         else:

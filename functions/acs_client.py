@@ -69,12 +69,20 @@ class AcsClient:
         fix = "look at DIALTONE_ACS_KEY and at the state of the resource"
         return await self._http.command(operation, method, url, body, self._proof, ok=ok, fix=fix, headers=headers)
 
-    async def fetch(self, url: str, *, limit: int) -> bytes:
-        """What is recorded at an address. Raises `DependencyError`, also for another host and for more than `limit`."""
-        status, body = await self._http.request("GET", self._recording(url), b"", {}, self._proof, limit=limit)
-        if status != 200:
+    async def part(self, url: str, start: int, size: int) -> tuple[bytes, int]:
+        """So many bytes of what is recorded at an address, from a byte on (fewer at its end), and how many it has.
+
+        Raises `DependencyError`, also for another host.
+        """
+        status, body, whole = await self._http.part(self._recording(url), start, size, self._proof)
+        if status == 200:
+            # It was given as a whole, however much was asked for.
+            return body[start : start + size], len(body)
+        if status == 416 and not start:
+            return b"", 0
+        if status != 206 or not whole:
             raise DependencyError(f"a recording was answered with {status}", fix="look at the access key")
-        return body
+        return body, whole
 
     async def delete(self, url: str) -> None:
         """Delete what is recorded, if it is there. Raises `DependencyError`, also for another host."""

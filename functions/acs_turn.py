@@ -8,8 +8,7 @@
    events: the dialog takes one outcome.
 4. The end of the call takes the outcome of the command that is under way. What is cancelled is so because the call
    ends, for the kit cancels nothing; unless the platform says that the call goes on, its end is waited for.
-5. A recording's sound comes later, by Event Grid, to the path that the dialog was told. The sound of one that came to
-   nothing, because the caller said nothing, is nobody's: it is deleted at the platform.
+5. A recording's sound comes later, by Event Grid, to the path that the dialog was told: `functions.acs_recordings`.
 6. The platform knows the command that places a call by its request id.
 """
 
@@ -18,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 from dialtone.channels import acs
-from dialtone.channels.acs import CallEvent, IncomingCall, RecordingFile, identifier, kind_of
+from dialtone.channels.acs import CallEvent, IncomingCall, identifier, kind_of
 from dialtone.channels.acs_commands import Setup, create_call
 from dialtone.channels.acs_results import Result
 from dialtone.channels.acs_steps import (
@@ -34,8 +33,7 @@ from dialtone.channels.acs_steps import (
 from dialtone.channels.stepper import Found, command_id, place_of
 from dialtone.dialogs import Event, History, Place, Placed, StoredRecording, Turn
 from dialtone.dialogs.streaming import MEDIA_ENDED
-from dialtone.errors import DependencyError, WorkflowError
-from dialtone.media.sound import fault_of
+from dialtone.errors import WorkflowError
 from dialtone.protocol import (
     CALL_STATE_CHANGE,
     Action,
@@ -52,19 +50,16 @@ from dialtone.protocol import (
 )
 from dialtone.storage import NoteRow, Recording, SignalRow, TurnRow
 from functions.acs_client import AcsClient
+from functions.acs_recordings import AcsRecordings
 from functions.acs_settings import AcsSettings
 from functions.http import about_call, log
 from functions.outside import CallOutside
 from functions.platform_client import Taken
-from functions.stepped_turn import PLACED, SENT, At, SteppedTurns, place_refused, placed_id, seed_of
+from functions.stepped_turn import PLACED, At, SteppedTurns, place_refused, placed_id, seed_of
 from functions.turn import marks_of
 
 STREAM_OVER: Final = {"MediaStreamingStopped": "closed", "MediaStreamingFailed": "lost"}
 """Events that say that a media stream is over, and the reason that a dialog is told."""
-RECORDING_MAX: Final = 512 * 1024 * 1024
-FOREIGN_S: Final = 600.0
-"""After so many seconds a recording that no call of this bot has promised is somebody else's."""
-_UNWANTED: Final = "unwanted"
 _BEGUN: Final = "begun"
 CALLED: Final = frozenset({"phoneNumber", "communicationUser", "microsoftTeamsUser", "teamsExtensionUser"})
 """The kinds of identities that ACS calls."""
@@ -216,28 +211,10 @@ class AcsTurns(SteppedTurns):
         note = await self.storage.calls.note_of(call_id, f"{_BEGUN}-{recording}")
         return float(json.loads(note.body)) if note is not None else 0.0
 
-    async def recorded(self, file: RecordingFile) -> None:
-        """Fetch a recording and store it, once. Raises `DependencyError`: then Event Grid delivers it again."""
-        note = await self.storage.calls.note_of(_recording_key(file.recording_id), SENT)
-        if note is None:
-            if self.clock() - file.at > FOREIGN_S:
-                log.info("a recording is none of this bot's")
-                return
-            raise DependencyError("the recording is not known yet", fix="wait for the next delivery of the event")
-        about = json.loads(note.body)
-        about_call(about["call_id"])
-        if note.event == _UNWANTED:
-            for chunk in file.chunks:
-                await self.client.delete(chunk.delete)
-            return
-        for number, chunk in enumerate(file.chunks):
-            sound = await self.client.fetch(chunk.content, limit=RECORDING_MAX)
-            # A recording of more than 4 hours has several files; the dialog was told the path of the first.
-            name = f"{about['operation_id']}-{number}" if number else about["operation_id"]
-            wanted = replace(Recording(**about), operation_id=name)
-            fault = "" if len(file.chunks) > 1 else str(fault_of(memoryview(sound), wanted.format, wanted.seconds))
-            stored = await self.storage.recordings.save(replace(wanted, fault=fault), sound)
-            log.info("a recording of %d bytes is stored", stored.size)
+    @property
+    def recordings(self) -> AcsRecordings:
+        """The recordings of this bot's calls."""
+        return AcsRecordings(self.storage, self.client, self.clock)
 
     async def _command(self, where: At) -> Taken:
         """Send a command, with its id."""
@@ -307,10 +284,8 @@ class AcsTurns(SteppedTurns):
         outcome = result.operation_outcome
         if not isinstance(outcome, RecordOutcome) or RECORDING_ID not in kept:
             return None
-        key = _recording_key(str(kept[RECORDING_ID]))
         if not outcome.succeeded:
-            about = json.dumps({"call_id": result.id}).encode()
-            await self.storage.calls.note(NoteRow(key, SENT, _UNWANTED, about, self.clock()))
+            await self.recordings.unwanted(str(kept[RECORDING_ID]), result.id)
             return None
         caller = before.facts.caller
         consent, keep = marks_of(before)
@@ -325,12 +300,4 @@ class AcsTurns(SteppedTurns):
             consent=consent,
             keep=keep,
         )
-        names = ("call_id", "operation_id", "caller", "seconds", "format", "reason", "started", "consent", "keep")
-        about = json.dumps({name: getattr(recording, name) for name in names}).encode()
-        await self.storage.calls.note(NoteRow(key, SENT, "recording", about, self.clock()))
-        return StoredRecording(await self.storage.recordings.expect(recording), 0)
-
-
-def _recording_key(recording_id: str) -> str:
-    """The partition that says whose a recording is."""
-    return f"acs-recording-{recording_id}"
+        return StoredRecording(await self.recordings.promised(str(kept[RECORDING_ID]), recording), 0)

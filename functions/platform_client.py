@@ -26,10 +26,15 @@ WAIT_S: Final = 0.4
 RETRY_AFTER_MAX_S: Final = 3.0
 TIMEOUT_S: Final = 10.0
 REPLY_MAX: Final = 1024 * 1024
+FILE_MAX: Final = 512 * 1024 * 1024
 AGAIN: Final = frozenset({429, 500, 502, 503, 504})
 
 Proof = Callable[[str, str, bytes], Awaitable[dict[str, str]]]
 """The headers that prove who asks, for a method, an address and a body; made anew for each try."""
+
+
+Replied = tuple[int, bytes, Mapping[str, str]]
+"""Status, body and headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +57,19 @@ class PlatformClient:
         self, method: str, url: str, content: bytes, headers: dict[str, str], proof: Proof, *, limit: int = REPLY_MAX
     ) -> tuple[int, bytes]:
         """Status and body of the last try. Raises `DependencyError` (rule 2), and for more bytes than `limit`."""
-        import aiohttp  # a process that takes no call does not pay for it
+        status, reply, _ = await self._ask(method, url, content, headers, proof, limit)
+        return status, reply
 
-        if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-            self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=True)
-        if parent := telemetry.current_traceparent():
-            headers = {**headers, "traceparent": parent}
-        with telemetry.span("command", {"dialtone.channel": self.name}, kind="client"):
-            return await self._try(method, url, content, headers, proof, limit)
+    async def part(self, url: str, start: int, size: int, proof: Proof) -> tuple[int, bytes, int]:
+        """GET so many bytes of a file from a byte on (fewer at its end): the status, the bytes, the file's size.
+
+        The size is 0 where it is not told. A server that knows of no parts answers 200 with the whole file; of more
+        than FILE_MAX bytes `DependencyError` is raised, as by rule 2.
+        """
+        headers = {"Range": f"bytes={start}-{start + size - 1}"}
+        status, content, told = await self._ask("GET", url, b"", headers, proof, FILE_MAX)
+        whole = told.get("Content-Range", "").rpartition("/")[2]
+        return status, content, int(whole) if whole.isdecimal() else 0
 
     async def command(
         self,
@@ -88,9 +97,23 @@ class PlatformClient:
             raise DependencyError(f"{self.name} answered {operation} with {status}", fix=fix)
         return Taken(refused=Result.of_error(status, read))
 
+    async def _ask(
+        self, method: str, url: str, content: bytes, headers: dict[str, str], proof: Proof, limit: int
+    ) -> Replied:
+        """Status, body and headers of the last try."""
+        import aiohttp  # a process that takes no call does not pay for it
+
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+            self._session = aiohttp.ClientSession(timeout=timeout, auto_decompress=True)
+        if parent := telemetry.current_traceparent():
+            headers = {**headers, "traceparent": parent}
+        with telemetry.span("command", {"dialtone.channel": self.name}, kind="client"):
+            return await self._try(method, url, content, headers, proof, limit)
+
     async def _try(
         self, method: str, url: str, content: bytes, headers: dict[str, str], proof: Proof, limit: int
-    ) -> tuple[int, bytes]:
+    ) -> Replied:
         import aiohttp
 
         assert self._session is not None
@@ -102,7 +125,7 @@ class PlatformClient:
                     method, url, data=content or None, headers=headers | proven, allow_redirects=False
                 ) as reply:
                     if reply.status not in AGAIN or not left:
-                        return reply.status, await self._read(reply, limit)
+                        return reply.status, await self._read(reply, limit), reply.headers
                     told = reply.headers.get("Retry-After", "")
                     wait = min(float(told), RETRY_AFTER_MAX_S) if told.isdecimal() else wait
             except (aiohttp.ClientError, OSError, TimeoutError) as error:

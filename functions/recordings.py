@@ -6,8 +6,10 @@ from functools import cache
 import azure.functions as func
 
 from dialtone.dialogs import History
-from dialtone.storage import RECORDINGS_CONTAINER, Storage
+from dialtone.storage import RECORDINGS_CONTAINER, Entry, Storage
 from dialtone.storage.keeper import Archive, Keeper, Report
+from functions import acs
+from functions.acs_recordings import sound_note
 from functions.events import teller
 from functions.http import log
 from functions.settings import Settings
@@ -43,6 +45,7 @@ def keeper() -> Keeper:
         archive=_archive(current, storage),
         tell=teller(current.events, current.events_key, storage.backend),
         caller_of=_caller_of,
+        fetch=_fetch,
         written=current.callers.write,
         clock=there.clock,
     )
@@ -60,6 +63,13 @@ def _archive(current: Settings, storage: Storage) -> Archive | None:
         lock_days=current.archive_lock_days,
     )
     return Copier(storage.backend.container(RECORDINGS_CONTAINER), sink)
+
+
+async def _fetch(entry: Entry) -> bool:
+    """Go on with what ACS keeps: functions/acs_recordings.py."""
+    if await turns().storage.calls.note_of(entry.call_id, sound_note(entry.operation_id)) is None:
+        return False
+    return await acs.turns().recordings.fetch(entry.call_id, entry.operation_id)
 
 
 async def _caller_of(call_id: str) -> str:

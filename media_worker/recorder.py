@@ -27,9 +27,9 @@ from dialtone.media.messages import AudioFrame
 from dialtone.media.stream import MediaError
 from dialtone.storage import RECORDINGS_CONTAINER, call_key
 from dialtone.storage.backend import Backend, Staged
+from dialtone.storage.fetching import LIVE
 from dialtone.storage.keys import day_of
 from dialtone.storage.ledger import LEDGER_TABLE, STANDARD, Entry, Ledger, State
-from dialtone.storage.recordings import LIVE
 from media_worker.lane import Lane
 from media_worker.metrics import Metrics
 from media_worker.sound import mix

@@ -35,13 +35,16 @@ class Fault(StrEnum):
     """The file is not as long as it, or the platform, says."""
 
 
-def fault_of(audio: bytes | memoryview, format: str, seconds: float) -> Fault:
-    """The first fault found of a file in `format` (`wav`, `wma` or `mp3`) that should play for so many seconds."""
+def fault_of(audio: bytes | memoryview, format: str, seconds: float, *, size: int | None = None) -> Fault:
+    """The first fault found of a file in `format` (`wav`, `wma` or `mp3`) that should play for so many seconds.
+
+    With `size`, `audio` is no more than the beginning of a file of so many bytes.
+    """
     head = bytes(audio[:16])
     if not head:
         return Fault.NO_AUDIO
     if format == "wav":
-        return _fault_of_wav(memoryview(audio), head, seconds)
+        return _fault_of_wav(memoryview(audio), head, seconds, len(audio) if size is None else size)
     if format == "wma":
         return _fault_of_start(head, head == _ASF, _ASF)
     return _fault_of_start(head, head.startswith(b"ID3") or _is_mpeg_frame(head), b"ID3", b"\xff")
@@ -58,7 +61,7 @@ def _is_mpeg_frame(head: bytes) -> bool:
     return len(head) > 1 and head[0] == 0xFF and head[1] >= 0xE0 and head[1] & 0x18 != 0x08 and head[1] & 0x06 != 0
 
 
-def _fault_of_wav(audio: memoryview, head: bytes, seconds: float) -> Fault:
+def _fault_of_wav(audio: memoryview, head: bytes, seconds: float, whole: int) -> Fault:
     if head[:4] != b"RIFF"[: len(head)] or head[8:12] != b"WAVE"[: max(0, len(head) - 8)]:
         return Fault.WRONG_FORMAT
     byte_rate = 0
@@ -67,8 +70,8 @@ def _fault_of_wav(audio: memoryview, head: bytes, seconds: float) -> Fault:
     while at + _CHUNK.size <= len(audio):
         name, size = _CHUNK.unpack_from(audio, at)
         at += _CHUNK.size
-        left = len(audio) - at
-        if name == b"fmt " and min(size, left) >= _BYTE_RATE.size:
+        left = whole - at
+        if name == b"fmt " and min(size, len(audio) - at) >= _BYTE_RATE.size:
             (byte_rate,) = _BYTE_RATE.unpack_from(audio, at)
         if name == b"data":
             if size in _OPEN:

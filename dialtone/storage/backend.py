@@ -93,8 +93,8 @@ class Container(Protocol):
     async def delete(self, name: str) -> None:
         """Remove a blob, if it is there, and what an account keeps of it as former versions."""
 
-    def staged(self, name: str, content_type: str) -> "Staged":
-        """Write a blob part by part, in place of what is there."""
+    def staged(self, name: str, content_type: str, *, writer: str = "") -> "Staged":
+        """Write a blob part by part, in place of what is there; with `writer`, go on where that one left off."""
 
     async def link(self, name: str, seconds: float, content_type: str, *, save_as: str = "") -> str:
         """A link that lets whoever has it read this one blob for so many seconds; browsers save it under the name
@@ -105,12 +105,20 @@ class Container(Protocol):
 class Staged(Protocol):
     """A blob that is written part by part, by one writer."""
 
+    @property
+    def writer(self) -> str:
+        """Who writes it: letters and digits, by which somebody else can go on with the parts of its last commit."""
+
     async def stage(self, number: int, data: bytes) -> None:
         """Send part `number`, counted from 0, at most 4 MiB. Nobody sees it before the next commit; sent again, it
         replaces what it was."""
 
-    async def commit(self, parts: int, metadata: Mapping[str, str]) -> None:
-        """Let the blob be parts 0 to `parts` - 1 as they were last sent."""
+    async def commit(self, parts: int, metadata: Mapping[str, str], *, over: str | None = None) -> str | None:
+        """Let the blob be parts 0 to `parts` - 1 as they were last sent, and say its etag.
+
+        With `over` only in place of what has that etag, or, where it is empty, of nothing: None, and nothing is
+        changed, when somebody else has written it.
+        """
 
 
 class Queue(Protocol):

@@ -162,9 +162,9 @@ class AzureContainer:
                     if former.name == name and former.version_id:
                         await container.get_blob_client(name, version_id=former.version_id).delete_blob()
 
-    def staged(self, name: str, content_type: str) -> "AzureStaged":
+    def staged(self, name: str, content_type: str, *, writer: str = "") -> "AzureStaged":
         """See `Container`."""
-        return AzureStaged(self, name, content_type)
+        return AzureStaged(self, name, content_type, writer or token_hex(8))
 
     async def link(self, name: str, seconds: float, content_type: str, *, save_as: str = "") -> str:
         """See `Container`."""
@@ -179,11 +179,11 @@ class AzureContainer:
 
 
 class AzureStaged:
-    """See `Staged`. Parts are blocks; a commit names them again, those of earlier commits too."""
+    """See `Staged`. Parts are blocks, sent with their MD5; a commit names them again, those of earlier commits too."""
 
-    def __init__(self, container: AzureContainer, name: str, content_type: str) -> None:
+    def __init__(self, container: AzureContainer, name: str, content_type: str, writer: str) -> None:
         self._container, self._name, self._content_type = container, name, content_type
-        self._writer = token_hex(8)
+        self.writer = writer
 
     async def stage(self, number: int, data: bytes) -> None:
         """See `Staged`."""
@@ -193,24 +193,40 @@ class AzureStaged:
         blob = container.get_blob_client(self._name)
         async with guard("sending a part of a blob", size=len(data)):
             try:
-                await blob.stage_block(self._id(number), data, len(data))
+                await blob.stage_block(self._id(number), data, len(data), validate_content=True)
             except ResourceNotFoundError:
                 await _create(container)
-                await blob.stage_block(self._id(number), data, len(data))
+                await blob.stage_block(self._id(number), data, len(data), validate_content=True)
 
-    async def commit(self, parts: int, metadata: Mapping[str, str]) -> None:
+    async def commit(self, parts: int, metadata: Mapping[str, str], *, over: str | None = None) -> str | None:
         """See `Staged`."""
-        from azure.storage.blob import BlobBlock, ContentSettings
+        from azure.core import MatchConditions
+        from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError
+        from azure.storage.blob import BlobBlock, ContentSettings, StorageErrorCode
 
         blob = (await self._container.client()).get_blob_client(self._name)
         blocks = [BlobBlock(self._id(number)) for number in range(parts)]
+        about: dict[str, Any] = {
+            "content_settings": ContentSettings(content_type=self._content_type),
+            "metadata": dict(metadata),
+        }
+        if over is not None:
+            about["match_condition"] = MatchConditions.IfNotModified if over else MatchConditions.IfMissing
+            about |= {"etag": f'"{over}"'} if over else {}
         async with guard("committing the parts of a blob"):
-            await blob.commit_block_list(
-                blocks, content_settings=ContentSettings(content_type=self._content_type), metadata=dict(metadata)
-            )
+            try:
+                done = await blob.commit_block_list(blocks, **about)
+            except (ResourceExistsError, ResourceModifiedError):
+                return None
+            except HttpResponseError as error:
+                # The commit of somebody else throws away what was sent and not committed.
+                if over is not None and getattr(error, "error_code", None) == StorageErrorCode.INVALID_BLOCK_LIST:
+                    return None
+                raise
+        return _etag(str(done["etag"]))
 
     def _id(self, number: int) -> str:
-        return f"{self._writer}{number:05}"
+        return f"{self.writer}{number:05}"
 
 
 async def _write_blocks(blob: "BlobClient", data: memoryview, about: Mapping[str, Any], *, overwrite: bool) -> None:

@@ -6,6 +6,7 @@
 |-----------------------------------------------------------|----------------------------------------------------------|
 | expected, its blob is there                               | completes the entry; hashes the sound if nobody did      |
 | expected, a recorder is writing its blob                  | waits; after `patience` what there is counts             |
+| expected, the platform has it                             | fetches it, or the next parts of it                      |
 | expected, no blob, younger than `patience`                | waits                                                    |
 | expected, no blob, older                                  | missing: reported, and off the list                      |
 | stored, not told                                          | sends `recording.stored`, then marks it                  |
@@ -14,7 +15,8 @@
 | to be deleted                                             | deletes blob and caller, then marks it                   |
 
 `reconcile` compares a day of the ledger with the blobs of that day: a blob without an entry gets one, an entry without
-its blob is missing, sound without bytes or of another size is reported. `expire` deletes what its retention has ended
+its blob is missing, sound without bytes or of another size is reported, and so is what the platform has and did not
+give so far, while there is time. `expire` deletes what its retention has ended
 for, unless a legal hold keeps it. `delete_caller` deletes what there is of a caller and writes a receipt.
 
 All of it may be interrupted anywhere and run again, by several at once: each step is a merge, an insert or a delete
@@ -35,16 +37,16 @@ from typing import Any, Final, Protocol, TypeVar
 from dialtone import telemetry
 from dialtone.errors import ConfigurationError, DialtoneError
 from dialtone.storage.backend import Blob, Container
+from dialtone.storage.fetching import LIVE, PART_BYTES
 from dialtone.storage.keys import day_of
-from dialtone.storage.ledger import Entry, Ledger, Receipt, State, is_path, receipt_id
-from dialtone.storage.recordings import LIVE, Recording, recording_of
+from dialtone.storage.ledger import NOT_FETCHED, Entry, Ledger, Receipt, State, is_path, receipt_id
+from dialtone.storage.recordings import Recording, recording_of
 
 DAY_S: Final = 86_400.0
 PATIENCE_S: Final = DAY_S
 """Seconds that sound may take to come: Event Grid delivers for a day."""
 _AT_ONCE: Final = 16
 _PAGE: Final = 200
-_PIECE_BYTES: Final = 4 * 1_048_576
 
 log = logging.getLogger("dialtone")
 
@@ -53,6 +55,10 @@ Tell = Callable[[dict[str, Any]], Awaitable[None]]
 """Sends an event. Raises DependencyError when it was not taken."""
 CallerOf = Callable[[str], Awaitable[str]]
 """Who the caller of a call was; empty when nobody knows."""
+
+
+Fetch = Callable[[Entry], Awaitable[bool]]
+"""Fetches a recording that is expected, if a platform has it; whether it is stored now. Raises DialtoneError."""
 
 
 class Archive(Protocol):
@@ -118,7 +124,8 @@ class Keeper:
     """Keeps the recordings of one account. Every method raises StorageUnavailable.
 
     `classes` are the days of each class of retention; one that is not in it is kept for ever. `tell` sends events,
-    `archive` makes copies, `caller_of` says who a call was with, `written` how a caller is written down.
+    `archive` makes copies, `caller_of` says who a call was with, `written` how a caller is written down, `fetch` gets
+    what platforms keep.
     """
 
     def __init__(
@@ -130,13 +137,14 @@ class Keeper:
         tell: Tell | None = None,
         archive: Archive | None = None,
         caller_of: CallerOf | None = None,
+        fetch: Fetch | None = None,
         written: Callable[[str, str], str] = lambda identity, key: identity,
         clock: Callable[[], float] = time.time,
         patience: float = PATIENCE_S,
     ) -> None:
         self._container, self._ledger = container, ledger
         self._classes, self._tell, self._archive = dict(classes or {}), tell, archive
-        self._caller_of, self._written = caller_of, written
+        self._caller_of, self._written, self._fetch = caller_of, written, fetch
         self._clock, self._patience = clock, patience
 
     # What is not finished.
@@ -198,6 +206,9 @@ class Keeper:
             await self._ledger.change(entry.path, **values)
             report.completed += 1
             return replace(entry, **values)
+        if not is_late and self._fetch is not None and await self._fetch(entry):
+            report.completed += 1
+            return await self._ledger.get(entry.path)
         if not is_late:
             report.waiting += 1
         else:
@@ -256,7 +267,7 @@ class Keeper:
             await self._ledger.change(blob.name, state=State.EXPECTED)
             await self._ledger.again(blob.name)
         elif entry.state is State.EXPECTED:
-            await self._ledger.again(blob.name)
+            await self._expected(entry, report)
         elif blob.size != entry.size:
             report.find("changed" if blob.size else "empty", blob.name)
 
@@ -267,8 +278,15 @@ class Keeper:
             if await self._container.head(entry.path) is None:
                 await self._ledger.change(entry.path, state=State.MISSING)
                 report.find("missing", entry.path)
-        elif entry.state in (State.EXPECTED, State.DELETING):
+        elif entry.state is State.EXPECTED:
+            await self._expected(entry, report)
+        elif entry.state is State.DELETING:
             await self._ledger.again(entry.path)
+
+    async def _expected(self, entry: Entry, report: Report) -> None:
+        if entry.fault == NOT_FETCHED:
+            report.find("not fetched", entry.path)
+        await self._ledger.again(entry.path)
 
     async def _adopt(self, path: str, report: Report) -> None:
         """Write an entry for a blob that has none; the list of what is not finished leads to the rest."""
@@ -293,7 +311,7 @@ class Keeper:
         if told.sha256:
             return told
         digest, size = hashlib.sha256(), 0
-        while piece := await self._container.piece(blob.name, size, _PIECE_BYTES):
+        while piece := await self._container.piece(blob.name, size, PART_BYTES):
             await asyncio.to_thread(digest.update, piece)
             size += len(piece)
         return replace(told, size=size, sha256=digest.hexdigest())

@@ -37,6 +37,9 @@ LEDGER_TABLE: Final = "recordings"
 STANDARD: Final = "standard"
 """The class of a recording whose bot names none."""
 
+NOT_FETCHED: Final = "notFetched"
+"""The fault of a recording that the platform keeps for a while, and that could not be fetched so far."""
+
 _TEXT_MAX: Final = 4000
 _PATH: Final = re.compile(r"([0-9]{4})/([0-9]{2})/([0-9]{2})/([^/!]{1,270})/([^/!]{1,280})")
 _TODO: Final = "todo"

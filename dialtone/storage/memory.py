@@ -3,6 +3,7 @@
 import base64
 from collections.abc import AsyncIterator, Callable, Mapping
 from itertools import count
+from secrets import token_hex
 
 from dialtone.storage.backend import Blob, Entity
 
@@ -67,6 +68,7 @@ class MemoryContainer:
 
     def __init__(self) -> None:
         self._blobs: dict[str, tuple[Blob, bytes]] = {}
+        self._parts: dict[tuple[str, str], dict[int, bytes]] = {}
         self._etags = count(1)
 
     async def ensure(self) -> None:
@@ -113,9 +115,17 @@ class MemoryContainer:
         """See `Container`."""
         self._blobs.pop(name, None)
 
-    def staged(self, name: str, content_type: str) -> "MemoryStaged":
+    def staged(self, name: str, content_type: str, *, writer: str = "") -> "MemoryStaged":
         """See `Container`."""
-        return MemoryStaged(self, name, content_type)
+        return MemoryStaged(self, name, content_type, writer)
+
+    async def stage(self, name: str, writer: str, number: int, data: bytes) -> None:
+        """Keep a part of a blob that is not there yet."""
+        self._parts.setdefault((name, writer), {})[number] = data
+
+    def parts(self, name: str, writer: str, count: int) -> bytes:
+        """The first parts that a writer has sent, joined."""
+        return b"".join(self._parts[name, writer][number] for number in range(count))
 
     async def link(self, name: str, seconds: float, content_type: str, *, save_as: str = "") -> str:
         """A `data:` link that holds the content itself, for nobody serves this memory; it does not expire."""
@@ -126,18 +136,23 @@ class MemoryContainer:
 class MemoryStaged:
     """See `Staged`."""
 
-    def __init__(self, container: MemoryContainer, name: str, content_type: str) -> None:
+    def __init__(self, container: MemoryContainer, name: str, content_type: str, writer: str = "") -> None:
         self._container, self._name, self._content_type = container, name, content_type
-        self._parts: dict[int, bytes] = {}
+        self.writer = writer or token_hex(8)
 
     async def stage(self, number: int, data: bytes) -> None:
         """See `Staged`."""
-        self._parts[number] = data
+        await self._container.stage(self._name, self.writer, number, data)
 
-    async def commit(self, parts: int, metadata: Mapping[str, str]) -> None:
+    async def commit(self, parts: int, metadata: Mapping[str, str], *, over: str | None = None) -> str | None:
         """See `Staged`."""
-        data = b"".join(self._parts[number] for number in range(parts))
+        there = await self._container.head(self._name)
+        if over is not None and over != (there.etag if there else ""):
+            return None
+        data = self._container.parts(self._name, self.writer, parts)
         await self._container.put(self._name, data, self._content_type, metadata, overwrite=True)
+        done = await self._container.head(self._name)
+        return done.etag if done else None
 
 
 class MemoryQueue:

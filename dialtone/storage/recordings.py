@@ -17,17 +17,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote, unquote
 
-from dialtone.errors import BotError, StorageUnavailable
+from dialtone.errors import BotError, DialtoneError, StorageUnavailable
 from dialtone.privacy import Callers
 from dialtone.protocol import AUDIO_TYPES
 from dialtone.storage.backend import Blob, Container
+from dialtone.storage.fetching import PART_BYTES, Part, fetch
 from dialtone.storage.keys import call_key, day_of
-from dialtone.storage.ledger import STANDARD, Entry, Ledger, State
+from dialtone.storage.ledger import NOT_FETCHED, STANDARD, Entry, Ledger, State
 
 RECORDINGS_CONTAINER: Final = "recordings"
-
-LIVE: Final = "live"
-"""In the metadata of a blob that a recorder goes on writing."""
 
 _CONTENT_TYPES: Final = {str(form): kind for form, kind in AUDIO_TYPES.items()}
 _VALUE_MAX: Final = 1000
@@ -89,6 +87,7 @@ class RecordingStore:
         self._ledger = ledger
         self._callers = callers
         self._clock = clock
+        self.part_bytes = PART_BYTES
 
     async def save(self, recording: Recording, audio: bytes | memoryview) -> Recording:
         """Store a recording and say what is stored: the recording that was there already, if there was one.
@@ -113,6 +112,46 @@ class RecordingStore:
                     fix="wait until the container that is being deleted is gone",
                 )
             stored = recording_of(blob)
+        if there is None or not there.state.is_there:
+            await self._complete(stored, again=there is not None and there.state is State.MISSING)
+        return stored
+
+    async def fetch(
+        self, recording: Recording, part: Part, fault: Callable[[bytes, int], str], goes_on: Callable[[], bool]
+    ) -> Recording | None:
+        """Store a recording that is at the platform, part by part (dialtone.storage.fetching), and say what is stored.
+
+        None when time is up, which `goes_on` is asked for between two parts, or when somebody else is at it. Called
+        again it goes on, also after an error; until it is stored, the entry's fault is NOT_FETCHED. What is wrong with
+        the sound is said by `fault` of its beginning and its size; by `recording.fault` when the rest never comes.
+        Raises what `part` raises, too.
+        """
+        path = path_of(recording)
+        key, there = await self._expect(recording, path)
+        written = replace(recording, caller=self._callers.write(recording.caller, key), path=path)
+        if there is not None and there.state.is_over:
+            return replace(written, fault="deleted")
+
+        def about(head: bytes, size: int, sha256: str) -> dict[str, str]:
+            return metadata_of(replace(written, fault=fault(head, size), sha256=sha256))
+
+        try:
+            blob = await fetch(
+                self._container,
+                path,
+                content_type_of(recording.format),
+                part,
+                about=about,
+                meanwhile=metadata_of(written),
+                goes_on=goes_on,
+                part_bytes=self.part_bytes,
+            )
+        except DialtoneError:
+            await self._ledger.change(path, fault=NOT_FETCHED)
+            raise
+        if blob is None:
+            return None
+        stored = recording_of(blob)
         if there is None or not there.state.is_there:
             await self._complete(stored, again=there is not None and there.state is State.MISSING)
         return stored

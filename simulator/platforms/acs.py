@@ -33,13 +33,15 @@ from simulator.platforms.acs_identities import Identities
 from simulator.platforms.acs_media import AcsMedia
 from simulator.platforms.acs_outgoing import AcsOutgoing
 from simulator.platforms.acs_post import GridSecret
-from simulator.platforms.acs_recordings import Recording
+from simulator.platforms.acs_recordings import Recorder, Recording
 from simulator.platforms.acs_rings import REJECTS, Rings
 from simulator.platforms.acs_settings import AcsSettings
 from simulator.platforms.acs_wire import OPERATIONS, ROUTES, check_signature, raw_id
 from simulator.platforms.rest import KEPT, Json, Refused, Reply, Request, RestService, member, new_id, read
 from simulator.wire import Wire
 
+KEPT_FILES: Final = 256
+"""How many files of recordings are kept when their calls are forgotten, the latest; each for its time."""
 METADATA: Final = "/calling/.well-known/acsopenidconfiguration"
 _NO_RETRY: Final = frozenset({"getCall", "hangUp", "listParticipants", "getParticipant", "play", "recognize"})
 
@@ -69,6 +71,7 @@ class AcsResource(RestService[AcsCall]):
         self._wire, self._clock, self._now = wire, clock, now
         self._random = Random("acs")  # noqa: S311
         self._replies: dict[str, Reply] = {}
+        self._files: dict[str, tuple[Recorder, Recording]] = {}
         self._identities = Identities(self.settings.resource_id, self.issuer, lambda: new_id(self._random))
 
     # The calls.
@@ -108,6 +111,14 @@ class AcsResource(RestService[AcsCall]):
         self.calls[call.id] = call
         return call
 
+    def forget(self, call: AcsCall) -> None:
+        """Know nothing more of a call that is over, but what was recorded."""
+        super().forget(call)
+        for recording in call.recorder.recordings:
+            self._files |= dict.fromkeys(recording.files, (call.recorder, recording))
+        while len(self._files) > KEPT_FILES:
+            del self._files[next(iter(self._files))]
+
     # The REST API.
 
     def _other(self, request: Request, base: str) -> Reply | None:
@@ -142,13 +153,13 @@ class AcsResource(RestService[AcsCall]):
     def _done(self, name: str, ids: tuple[str, ...], request: Request) -> Reply:
         status = OPERATIONS[name][2]
         if name == "download":
-            _, recording = self._recording_of(ids[0])
+            recording = self._recording_of(ids[0])[1]
             if ids[1] == "acsmetadata":
                 return Reply.of(200, {"resourceId": self.settings.resource_id, "chunkDocumentId": ids[0]})
             return recording.download(ids[0], request.headers.get("range", ""))
         if name == "deleteRecording":
-            call, recording = self._recording_of(ids[0])
-            call.recorder.delete(recording, ids[0])
+            recorder, recording = self._recording_of(ids[0])
+            recorder.delete(recording, ids[0])
             return Reply(status)
         data = read(request.body)
         if name in _IDENTITIES:
@@ -299,10 +310,13 @@ class AcsResource(RestService[AcsCall]):
         call, recording = self._recording(ids[0])
         recording.resume(call.line.clock.now())
 
-    def _recording_of(self, document: str) -> tuple[AcsCall, Recording]:
-        for call in self.calls.values():
-            if (recording := call.recorder.holding(document)) is not None:
-                return call, recording
+    def _recording_of(self, document: str) -> tuple[Recorder, Recording]:
+        under_way = ((call.recorder, call.recorder.holding(document)) for call in self.calls.values())
+        for recorder, recording in (*under_way, self._files.get(document, (None, None))):
+            if recorder is None or recording is None or document not in recording.files:
+                continue
+            if self._now() - recording.made_at < self.settings.recordings_kept_s:
+                return recorder, recording
         raise Refused(404, "NotFound", "there is no such recording")
 
 

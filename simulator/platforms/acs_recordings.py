@@ -3,7 +3,7 @@
 1. A call has one recording at a time. It stops when it is told to, and with its call.
 2. Its file is at `https://sim.asm.skype.com`, as the SDK wants from 1.6.0 on; whoever fetches it asks the resource's
    own address for the same path. Event Grid tells of it when it is made.
-3. A download may ask for a range of bytes.
+3. A download may ask for a range of bytes. What is recorded is kept for a day, also when its call is over.
 """
 
 import asyncio
@@ -34,6 +34,8 @@ class Recording:
     since: float | None = None
     files: dict[str, bytes] = field(default_factory=dict)
     made: bool = False
+    made_at: float = 0.0
+    """Unix seconds."""
     callback: str = ""
     changed: Callable[[], None] = lambda: None
     """Called when it begins, or ceases, to take sound."""
@@ -69,7 +71,8 @@ class Recording:
         start = int(first)
         end = min(int(last) if last else len(data) - 1, len(data) - 1)
         if start > end:
-            raise Refused(416, "InvalidRange", "the range is not in the file")
+            refused = Refused(416, "InvalidRange", "the range is not in the file").reply
+            return Reply(refused.status, refused.body, {**refused.headers, "Content-Range": f"bytes */{len(data)}"})
         return Reply(206, data[start : end + 1], {"Content-Range": f"bytes {start}-{end}/{len(data)}"})
 
 
@@ -131,6 +134,7 @@ class Recorder:
                 data = await asyncio.to_thread(audio.encode, sound, recording.format)
             document, seconds = self._ids(), round(audio.seconds_of(sound), 3)
             recording.files[document], recording.made = data, True
+            recording.made_at = self._at + self._line.clock.now()
             self.saved.append(Saved(recording.id, RecordingFormat(recording.format), seconds, data))
             self._line.ledger.add(
                 "platform",

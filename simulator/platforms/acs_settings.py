@@ -54,6 +54,9 @@ class AcsSettings:
     end_silence_s: float = 0.5
     prompt_max_bytes: int = 8 * 1024 * 1024
     prompt_timeout_s: float = 10.0
+    recordings_kept_s: float = 24 * 3600.0
+    """How long a recording can be fetched. Documented."""
+
     token_life_s: float = 300.0
     """Documented."""
 

@@ -87,7 +87,7 @@ class Routes:
 
 @dataclass
 class Fault:
-    """Something that goes wrong with an operation of a service, `times` times.
+    """Something that goes wrong with an operation of a service, `times` times, once it was done `after` times.
 
     The reply is `status`, with Retry-After if `retry_after_s` is set. `applied` does the operation all the same, as
     when a reply is lost.
@@ -98,12 +98,15 @@ class Fault:
     times: int = 1
     applied: bool = False
     retry_after_s: int | None = None
+    after: int = 0
 
 
 def with_fault(faults: Sequence[Fault], operation: str, answer: Callable[[], Reply]) -> Reply:
     """What `answer` replies, or what the first of the faults that is left for this operation does instead."""
     fault = next((each for each in faults if each.operation == operation and each.times > 0), None)
-    if fault is None:
+    if fault is None or fault.after > 0:
+        if fault is not None:
+            fault.after -= 1
         return answer()
     fault.times -= 1
     if fault.applied:

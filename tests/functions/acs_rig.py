@@ -16,7 +16,7 @@ from functions import acs
 from functions.acs_client import AcsClient
 from functions.acs_settings import AcsSettings
 from functions.acs_turn import AcsTurns
-from functions.platform_client import REPLY_MAX, PlatformClient, Proof
+from functions.platform_client import PlatformClient, Proof, Replied
 from simulator.call import CallReport
 from simulator.clock import VirtualClock
 from simulator.lab import Bot
@@ -112,15 +112,15 @@ class ToResource(PlatformClient):
         super().__init__("the ACS resource", "DIALTONE_ACS_ENDPOINT")
         self._resource = resource
 
-    async def request(
-        self, method: str, url: str, content: bytes, headers: dict[str, str], proof: Proof, *, limit: int = REPLY_MAX
-    ) -> tuple[int, bytes]:
+    async def _ask(
+        self, method: str, url: str, content: bytes, headers: dict[str, str], proof: Proof, limit: int
+    ) -> Replied:
         parts = urlsplit(url)
         proven = {"host": parts.netloc, **headers, **await proof(method, url, content)}
         lower = {name.lower(): value for name, value in proven.items()}
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
         reply = await self._resource.handle(Request(method, target, lower, content))
-        return reply.status, reply.body
+        return reply.status, reply.body, reply.headers
 
 
 def handlers() -> dict[str, Any]:

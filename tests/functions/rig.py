@@ -56,7 +56,7 @@ def _watched(store: T, name: str, backend: FaultyBackend) -> T:
 
         def __getattribute__(self, attribute: str) -> Any:
             method = super().__getattribute__(attribute)
-            if attribute.startswith("_") or attribute in ("pages", "staged") or not callable(method):
+            if attribute.startswith("_") or attribute in ("pages", "staged", "parts") or not callable(method):
                 return method
 
             async def watched(*args: Any, **kwargs: Any) -> Any:

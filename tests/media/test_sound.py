@@ -116,3 +116,13 @@ def test_no_cut_is_overlooked(length: int) -> None:
 )
 def test_any_bytes_are_judged(audio: bytes, format: str, seconds: float) -> None:
     assert fault_of(audio, format, seconds) in Fault
+
+
+def test_the_beginning_of_a_file_says_as_much_of_it_as_it_can() -> None:
+    for head in (44, 100, len(WAV)):
+        assert fault_of(WAV[:head], "wav", 2, size=len(WAV)) is Fault.NONE
+        assert fault_of(WAV[:head], "wav", 2, size=len(WAV) - 1) is Fault.TRUNCATED
+        assert fault_of(WAV[:head], "wav", 9, size=len(WAV)) is Fault.WRONG_LENGTH
+    odd = riff(FORMAT, chunk(b"data", bytes(64_000)), chunk(b"LIST", b"odd"))
+    assert fault_of(odd[:100], "wav", 2, size=len(odd)) is Fault.NONE
+    assert fault_of(MP3[:20], "mp3", 2, size=9000) is Fault.NONE

@@ -10,8 +10,8 @@ import pytest
 from dialtone.errors import ConfigurationError, DependencyError, StorageUnavailable
 from dialtone.privacy import Callers
 from dialtone.storage import RECORDINGS_CONTAINER, Entry, Recording, State, Storage
+from dialtone.storage.fetching import LIVE
 from dialtone.storage.keeper import DAY_S, Archive, Keeper, event_of, retention
-from dialtone.storage.recordings import LIVE
 from tests.functions.rig import FaultyBackend
 
 from .test_recordings import AUDIO, MESSAGE, STORED
@@ -119,6 +119,62 @@ async def test_a_recorder_that_goes_on_is_left_alone_and_one_that_died_is_not(wo
     entry = await world.entry()
     assert (entry.state, entry.caller) == (State.STORED, "8:nora")
     assert await world.storage.ledger.of_caller(await world.storage.ledger.caller_key("8:nora")) == [STORED.path]
+
+
+async def test_what_a_platform_keeps_is_fetched_run_by_run(world: World) -> None:
+    path = await world.storage.recordings.expect(MESSAGE)
+    world.storage.recordings.part_bytes = 1000
+    away = True
+
+    async def part(start: int, size: int) -> tuple[bytes, int]:
+        if away:
+            raise DependencyError("the platform is away", fix="wait")
+        return AUDIO[start : start + size], len(AUDIO)
+
+    async def fetch(entry: Entry) -> bool:
+        assert entry.path == path
+        wanted = replace(MESSAGE, fault="truncated")
+        return await world.storage.recordings.fetch(wanted, part, lambda head, size: "", lambda: False) is not None
+
+    world.keeper._fetch = fetch
+    assert str(await world.keeper.work()) == "1 looked at"
+    assert (await world.entry()).fault == "notFetched"
+    assert (await world.keeper.reconcile(DAY)).findings == [("not fetched", path)]
+    away = False
+    parts = -(-len(AUDIO) // 1000)
+    for _ in range(parts - 1):
+        assert str(await world.keeper.work()) == "1 looked at, 1 waiting"
+    assert (await world.keeper.reconcile(DAY)).findings == [("not fetched", path)]
+    assert str(await world.keeper.work()) == "1 looked at, 1 completed, 1 told, 1 finished"
+    entry = await world.entry()
+    assert (entry.state, entry.fault, entry.sha256) == (State.STORED, "", STORED.sha256)
+    assert (await world.keeper.reconcile(DAY)).findings == []
+
+
+async def test_when_the_platform_keeps_it_no_longer_what_there_is_counts(world: World) -> None:
+    path = await world.storage.recordings.expect(MESSAGE)
+    world.storage.recordings.part_bytes = 1000
+    asked = 0
+
+    async def part(start: int, size: int) -> tuple[bytes, int]:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise DependencyError("404", fix="wait")
+        return AUDIO[start : start + size], len(AUDIO)
+
+    async def fetch(entry: Entry) -> bool:
+        wanted = replace(MESSAGE, fault="truncated")
+        return await world.storage.recordings.fetch(wanted, part, lambda head, size: "", lambda: True) is not None
+
+    world.keeper._fetch = fetch
+    await world.keeper.work()
+    world.now += DAY_S
+    assert (await world.keeper.work()).completed == 1
+    entry = await world.entry()
+    assert (entry.state, entry.size, entry.fault) == (State.STORED, 1000, "truncated")
+    assert await world.storage.recordings.read(path) == AUDIO[:1000]
+    assert asked == 2
 
 
 async def test_sound_that_never_came_is_missing_until_it_comes(world: World) -> None:
