@@ -159,12 +159,12 @@ class Failing(MemoryBackend):
         backend = self
 
         class Staged(MemoryStaged):
-            async def commit(self, parts: int, metadata: Mapping[str, str]) -> None:
+            async def commit(self, parts: int, metadata: Mapping[str, str], *, over: str | None = None) -> str | None:
                 if backend.away:
                     raise StorageUnavailable("away")
-                await super().commit(parts, metadata)
+                return await super().commit(parts, metadata, over=over)
 
-        made.staged = lambda path, kind: Staged(made, path, kind)  # type: ignore[method-assign, assignment]
+        made.staged = lambda path, kind: Staged(made, path, kind)  # type: ignore[method-assign, assignment, misc]
         return made
 
 
