@@ -13,6 +13,7 @@ from dialtone.dialogs.data import Bag, BagKey
 from dialtone.dialogs.outside import signals_at
 from dialtone.dialogs.requests import Invoke, Place
 from dialtone.errors import ConfigurationError, DependencyError, WorkflowError
+from dialtone.protocol import Meeting
 from dialtone.signals import SignalKeys
 from dialtone.storage import Storage
 from functions.http import log
@@ -43,6 +44,7 @@ class CallOutside:
     """See `dialtone.dialogs.outside.Outside`. `public_url` is the functions' address, without `/api`.
 
     `placing` places a call, where the channel can; it gets the number of the call among those of this turn, from 0.
+    `asking` asks for the meeting of the call, where the channel has meetings.
     """
 
     call_id: str
@@ -53,6 +55,7 @@ class CallOutside:
     seen: set[str] = field(default_factory=set)
     """Ids of the signals that were there when it was looked for one."""
     placing: Callable[[Place, int], Awaitable[str]] | None = None
+    asking: Callable[[], Awaitable[Meeting]] | None = None
     _numbers: Iterator[int] = field(default_factory=count)
 
     async def load(self, key: BagKey) -> Bag:
@@ -74,6 +77,17 @@ class CallOutside:
             f"the {self.channel} channel cannot place calls",
             field="place",
             fix="place it on a channel that can; catch ActionFailed where the dialog can go on without",
+            code="CHANNEL_CANNOT",
+        )
+
+    async def meeting(self) -> Meeting:
+        """Ask the platform."""
+        if self.asking is not None:
+            return await self.asking()
+        raise WorkflowError(
+            f"the {self.channel} channel has no meetings",
+            field="meeting",
+            fix="ask on a channel that has; catch ActionFailed where the dialog can go on without",
             code="CHANNEL_CANNOT",
         )
 

@@ -2,8 +2,9 @@
 
 1. Each request carries a token of the app for Graph. It is tried again when nothing, or a 5xx, or 429 came back; Graph
    knows no id of a request, so what was done and whose reply was lost is done twice.
-2. What is refused is a `Result`; for a permission that is missing the log names it. `DependencyError` is raised when
-   Graph could not be reached, was out of order after all tries, or takes no token of ours.
+2. What is refused is a `Result`, or where an item or a list was asked for an `ActionFailed`; for a permission that is
+   missing the log names it. `DependencyError` is raised when Graph could not be reached, was out of order after all
+   tries, or takes no token of ours.
 3. A list is read to its end, up to PAGES_MAX pages; the address of a next page has to be Graph's.
 4. A recording of a call is fetched with the token that came with it, from an https address, or from this machine.
 """
@@ -14,9 +15,9 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from dialtone.channels.teams_commands import OPERATIONS, path_of
-from dialtone.errors import DependencyError
+from dialtone.errors import ActionFailed, DependencyError
 from functions.http import log
-from functions.platform_client import PlatformClient, Taken
+from functions.platform_client import AGAIN, PlatformClient, Taken
 from functions.settings import is_private
 
 PAGES_MAX: Final = 100
@@ -43,7 +44,9 @@ class GraphClient:
         return await self._asked(operation, f"{self.graph}{path_of(operation, **ids)}", body)
 
     async def listed(self, operation: str, query: Mapping[str, str] | None = None, **ids: str) -> list[dict[str, Any]]:
-        """All items of a list. Raises `DependencyError`, also for a list that is refused or has no end (rule 3)."""
+        """All items of a list. Raises `ActionFailed` when it is refused, and `DependencyError`, also for a list without
+        an end (rule 3).
+        """
         url = f"{self.graph}{path_of(operation, **ids)}" + (f"?{urlencode(query)}" if query else "")
         items: list[dict[str, Any]] = []
         for _ in range(PAGES_MAX):
@@ -59,18 +62,17 @@ class GraphClient:
         raise DependencyError(f"{operation} gave more than {PAGES_MAX} pages", fix="ask for less")
 
     async def got(self, operation: str, **ids: str) -> dict[str, Any]:
-        """One item. Raises `DependencyError`, also when it is refused."""
+        """One item. Raises `ActionFailed` when it is refused, and `DependencyError`."""
         return _checked(operation, await self.send(operation, None, **ids))
 
     async def content(self, operation: str, *, accept: str, limit: int, **ids: str) -> bytes:
-        """The bytes of a transcript or a recording. Raises `DependencyError`, also when they are refused."""
+        """The bytes of a transcript or a recording. Raises `ActionFailed` when refused, and `DependencyError`."""
         url = f"{self.graph}{path_of(operation, **ids)}"
         status, body = await self._http.request("GET", url, b"", {"Accept": accept}, self._proof, limit=limit)
+        if status in AGAIN:
+            raise DependencyError(f"Microsoft Graph answered {operation} with {status}", fix="look at Graph's state")
         if status != 200:
-            raise DependencyError(
-                f"Microsoft Graph answered {operation} with {status}",
-                fix=f"give the app {OPERATIONS[operation].permission}",
-            )
+            raise _refused(operation, str(status))
         return body
 
     async def fetch(self, url: str, token: str, *, limit: int) -> bytes:
@@ -104,10 +106,15 @@ class GraphClient:
 
 
 def _checked(operation: str, taken: Taken) -> dict[str, Any]:
-    if taken.refused is not None or not isinstance(taken.body, dict):
-        told = taken.refused.told() if taken.refused else "no JSON object"
-        raise DependencyError(
-            f"Microsoft Graph gave no {operation}: {told}",
-            fix=f"give the app {OPERATIONS[operation].permission} and an application access policy for the organizer",
-        )
+    if taken.refused is not None:
+        raise _refused(operation, taken.refused.told())
+    if not isinstance(taken.body, dict):
+        raise DependencyError(f"Microsoft Graph gave no JSON object for {operation}", fix="look at Graph's state")
     return taken.body
+
+
+def _refused(operation: str, told: str) -> ActionFailed:
+    """Rule 2. Not a `DependencyError`: it is refused again however often it is tried."""
+    needed = OPERATIONS[operation].permission
+    policy = f"; it needs {needed} and an application access policy for the organizer" if needed else ""
+    return ActionFailed(operation, f"{told}{policy}")

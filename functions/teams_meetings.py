@@ -4,14 +4,15 @@
    let the app act for that user (`New-CsApplicationAccessPolicy`); without either Graph answers 403.
 2. Attendance is there when the meeting is over. Transcripts and recordings are those that somebody started in Teams;
    there are none of channel meetings, nor of meetings that are in no calendar. Reading their contents is metered.
-3. `DependencyError` is raised for what Graph refuses, with the permission, as for what does not answer.
+3. `ActionFailed` is raised for what Graph refuses, with the permission, and `DependencyError` when it does not answer.
 """
 
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dialtone.channels.teams_meetings import Coordinates, Meeting, filter_of, read_link
+from dialtone.channels.teams_meetings import Coordinates, filter_of, meeting_in, read_link
 from dialtone.errors import BotError
+from dialtone.protocol import Meeting
 from functions.teams_client import GraphClient
 
 TRANSCRIPT_MAX: Final = 16 * 1024 * 1024
@@ -45,7 +46,7 @@ async def meeting_of(client: GraphClient, link: str, organizer: str = "") -> Mee
         raise BotError(
             "the organizer has no meeting with this link", field="link", fix="copy it as it is", code="MEETING_UNKNOWN"
         )
-    return Meeting.of(found[0])
+    return meeting_in(found[0])
 
 
 async def attendance_of(client: GraphClient, organizer: str, meeting: str) -> list[Attended]:

@@ -9,7 +9,8 @@
 4. From a question several events may lead on: a key, the end of what is played, the end of the call. The first that
    inserts its `went` note decides, and all others go on as that one did.
 5. The sound of a recording is fetched, with the token that came with it, and stored before its turn.
-6. A roster is kept for the turns of a meeting's call, whether or not the bot asks for notifications.
+6. A roster is kept for the turns of a meeting's call, whether or not the bot asks for notifications; one that a later
+   one has overtaken is not.
 7. A call that lasts is kept alive: Graph ends one that was not within KEEP_ALIVE_S.
 8. A call that the bot places, to a user, a telephone or a meeting, is noted once more with Graph's own id, by the reply
    to its `create` or by the first notice, whichever comes first. It is answered when it is established.
@@ -20,6 +21,7 @@ import json
 import wave
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar, Final
 
 from dialtone.channels import teams
@@ -29,7 +31,7 @@ from dialtone.channels.speech import ssml_of
 from dialtone.channels.stepper import Found, context_of, place_of
 from dialtone.channels.teams import Notice
 from dialtone.channels.teams_commands import Setup, create
-from dialtone.channels.teams_meetings import join, read_target
+from dialtone.channels.teams_meetings import Coordinates, coordinates_of, join, link_of, read_link
 from dialtone.channels.teams_steps import (
     SECONDS,
     SOUND,
@@ -52,6 +54,7 @@ from dialtone.protocol import (
     CallStateChange,
     Conversation,
     ConversationResult,
+    Meeting,
     ModalityType,
     Participant,
     Redirect,
@@ -62,10 +65,12 @@ from dialtone.protocol import (
 )
 from dialtone.storage import CallRecord, NoteRow, Recording, TurnRow
 from functions.http import about_call, log
+from functions.outside import CallOutside
 from functions.platform_client import Taken
 from functions.speech import Speech
 from functions.stepped_turn import PLACED, At, SteppedTurns, place_refused, placed_id, seed_of
 from functions.teams_client import GraphClient
+from functions.teams_meetings import meeting_of
 from functions.teams_settings import TeamsSettings
 from functions.turn import marks_of
 
@@ -73,6 +78,7 @@ RECORDING_MAX: Final = 16 * 1024 * 1024
 """Bytes of a recording: two minutes have less than a quarter of that."""
 _KEY: Final = "tone"
 _WENT: Final = "went"
+_ROSTER: Final = "roster"
 _ALIVE: Final = "alive"
 _GRAPH: Final = "graph"
 _MADE: Final = {"answer": ("establishing", "established"), "transfer": ("transferring", "transferAccepted")}
@@ -110,16 +116,16 @@ class TeamsTurns(SteppedTurns):
         await self._run(self._at(row, 0, {}, notice.id, at, notice.call_id), mine)
 
     async def place(self, place: Place, by: str) -> str:
-        """See `SteppedTurns`. A meeting is `19:`, by what its join link has behind `/l/meetup-join/`, decoded."""
+        """See `SteppedTurns`. A meeting is called by its join link."""
         target, call_id = place.target, placed_id(by, place.target)
         setup = self._setup(call_id)
-        where = read_target(target)
+        where = read_link(target) if place.is_meeting else None
         known = target.startswith("8:orgid:") or (target.startswith("4:") and bool(setup.instance))
         if where is None and not known:
             raise WorkflowError(
                 f"Teams does not call {target.partition(':')[0]}: identities here",
                 field="place",
-                fix="call 8:orgid: users, 19: meetings, and 4: numbers once DIALTONE_TEAMS_INSTANCE is set",
+                fix="call 8:orgid: users, join links of meetings, and 4: numbers once DIALTONE_TEAMS_INSTANCE is set",
                 code="CHANNEL_CANNOT",
             )
         about = json.dumps({"target": target, "args": dict(place.args)}).encode()
@@ -146,7 +152,9 @@ class TeamsTurns(SteppedTurns):
 
     async def _note_created(self, call_id: str, graph_id: str, call: Mapping[str, Any]) -> dict[str, Any]:
         """Note a call that the bot placed, as Graph has it."""
-        created = {"id": graph_id, "subject": call.get("subject")}
+        chat = call.get("chatInfo")
+        thread = chat.get("threadId") if isinstance(chat, dict) else None
+        created = {"id": graph_id, "subject": call.get("subject"), "thread": thread}
         note = NoteRow(call_id, _GRAPH, "created", json.dumps(created).encode(), self.clock())
         await self.storage.calls.note(note)
         return created
@@ -158,15 +166,16 @@ class TeamsTurns(SteppedTurns):
             log.info("a call that this bot did not place is established")
             return
         about = json.loads(note.body)
-        created, where = await self._created(call_id, notice.call_id), read_target(about["target"])
+        created = await self._created(call_id, notice.call_id)
         bot = Participant(identity=f"28:{self.resource.app}", originator=True)
-        others = [Participant(identity=about["target"], originator=False)] if where is None else []
+        is_meeting = Place(about["target"]).is_meeting
+        others = [] if is_meeting else [Participant(identity=about["target"], originator=False)]
         conversation = Conversation(
             id=call_id,
             participants=[bot, *others],
-            is_multiparty=where is not None,
-            thread_id=where.thread_id if where is not None else None,
-            subject=created["subject"],
+            is_multiparty=is_meeting,
+            thread_id=created.get("thread"),
+            subject=created.get("subject"),
             presented_modality_types=[ModalityType.AUDIO],
             call_state=CallState.ESTABLISHED,
         )
@@ -174,6 +183,27 @@ class TeamsTurns(SteppedTurns):
         begins = Event(Placed(conversation, about["args"]), at, seed_of(call_id))
         row, mine = await self._begin(call_id, begins, kind=PLACED, message_id=f"{PLACED}-{call_id}")
         await self._run(self._at(row, 0, {}, notice.id, at, notice.call_id), mine)
+
+    async def meeting(self, call_id: str) -> Meeting:
+        """The meeting that a call is of: by the link that it was joined by, else by what Graph tells of the call.
+
+        Raises `WorkflowError` for a call that is of none, and what `teams_meetings.meeting_of` raises.
+        """
+        placed, created = [await self.storage.calls.note_of(call_id, mark) for mark in (PLACED, _GRAPH)]
+        link = json.loads(placed.body)["target"] if placed is not None else ""
+        if not Place(link).is_meeting or not isinstance(read_link(link), Coordinates):
+            graph_id = json.loads(created.body)["id"] if created is not None else call_id
+            call = await self.client.send("get", call=graph_id)
+            where = coordinates_of(call.body) if isinstance(call.body, dict) else None
+            if where is None:
+                raise WorkflowError(
+                    "this call is of no meeting, or of one whose organizer is not known",
+                    field="meeting",
+                    fix="catch ActionFailed where the dialog can go on without it",
+                    code="CHANNEL_CANNOT",
+                )
+            link = link_of(where)
+        return await meeting_of(self.client, link)
 
     async def happened(self, call_id: str, notice: Notice) -> None:
         """Take a notice of a call. Rules 2 to 6 and 8."""
@@ -233,6 +263,9 @@ class TeamsTurns(SteppedTurns):
         if taken.refused is not None:
             log.warning("the call could not be kept alive: %s", taken.refused.told())
         await self.storage.calls.note(NoteRow(record.call_id, mark, "keepAlive", b"", self.clock()))
+
+    def _outside(self, history: History) -> CallOutside:
+        return replace(SteppedTurns._outside(self, history), asking=partial(self.meeting, history.facts.call_id))
 
     # What a platform is.
 
@@ -416,7 +449,10 @@ class TeamsTurns(SteppedTurns):
                 for member in members
             ],
         )
-        await self._notified(update, f"roster-{notice.id}")
+        mark = f"{_ROSTER}-{notice.roster_number:09d}"
+        told = await self.storage.calls.notes(call_id, f"{_ROSTER}-")
+        if all(each.message_id.partition(".")[0] <= mark for each in told):
+            await self._notified(update, f"{mark}.{notice.id}")
 
     async def _stated(self, call_id: str, notice: Notice) -> None:
         """Tell the bot, if it asks, that the state of the call changed."""
@@ -427,7 +463,7 @@ class TeamsTurns(SteppedTurns):
         state = CallState("transferring" if notice.state == "transferAccepted" else notice.state)
         code = str(notice.result.sub_code) if notice.result is not None else None
         change = CallStateChange(id=call_id, type=CALL_STATE_CHANGE, current_state=state, state_change_code=code)
-        await self._tell(change)
+        await self._tell(self.bot.notified, change)
         note = NoteRow(call_id, f"state-{notice.id}", change.type, change.to_json(), self.clock())
         await self.storage.calls.note(note)
 

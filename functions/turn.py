@@ -9,7 +9,7 @@
    its data is stored in the row that is inserted, saved after it and marked as saved, all before the reply: only a turn
    that is taken saves anything, and whoever finds it without the mark (a retry, the sweeper) saves it.
 5. A notification takes no turn: the bot's handler is told, then it is stored, and a repetition finds it. The roster of
-   a group call is read by each of its turns, if the bot asks for notifications.
+   a group call is read by each of its turns, if the bot asks for notifications, or who comes and goes.
 6. The notification that a call is terminated takes the turn that ends it, by the same insert; it and the outcome of the
    last workflow race, and whoever comes second changes nothing. A recording or a transfer that is under way is not cut
    off: its outcome, which says what became of it, ends the call, or the sweeper does.
@@ -28,10 +28,10 @@ import json
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeVar
 
 from dialtone import telemetry
 from dialtone.appstate import AppStateCodec, keys_from_setting
@@ -41,6 +41,7 @@ from dialtone.dialogs.bot import ON_ERROR
 from dialtone.dialogs.data import BagChange
 from dialtone.dialogs.history import dumps
 from dialtone.dialogs.outside import complete
+from dialtone.dialogs.participants import ParticipantChange
 from dialtone.dialogs.requests import fingerprint
 from dialtone.dialogs.streaming import MEDIA_ENDED
 from dialtone.errors import BadMessage, DependencyError
@@ -65,6 +66,8 @@ from functions.http import about_call, log, tell
 from functions.outside import CallOutside, signal_keys
 from functions.settings import Settings, settings
 from functions.vault import CallVault, vault_keys
+
+T = TypeVar("T")
 
 LOST: Final = "lost"
 MEDIA_LONGEST_S: Final = 4 * 3600.0
@@ -182,8 +185,9 @@ class Turns:
                 "no call has this id", field="id", code="CALL_UNKNOWN", fix="begin a call with a Conversation"
             )
         if not await calls.noted(notification.id, message_id):
-            await self._tell(notification)
+            await self._tell(self.bot.notified, notification)
             if isinstance(notification, RosterUpdate):
+                await self._tell_participants(notification)
                 await calls.put_roster(notification.id, notification.identities)
             body = notification.to_json()
             await calls.note(NoteRow(notification.id, message_id, notification.type, body, self.clock()))
@@ -191,11 +195,23 @@ class Turns:
             await self._end(notification, message_id)
         return Reply(b"", 202)
 
-    async def _tell(self, notification: CallStateChange | RosterUpdate) -> None:
-        if self.bot.notified is None:
+    async def _tell_participants(self, update: RosterUpdate) -> None:
+        """Tell the bot, if it asks, who came and went since the roster before, or since the call began."""
+        if self.bot.came_and_went is None:
+            return
+        before: Sequence[str] | None = await self.storage.calls.roster(update.id)
+        if before is None:
+            began = (await self._history_at(update.id, 0)).facts
+            before = [member.identity for member in began.participants]
+        if change := ParticipantChange.between(update.id, before, update.identities):
+            await self._tell(self.bot.came_and_went, change)
+
+    @staticmethod
+    async def _tell(handler: Callable[[T], Awaitable[None]] | None, told: T) -> None:
+        if handler is None:
             return
         try:
-            await self.bot.notified(notification)
+            await handler(told)
         except DependencyError:
             raise
         except Exception:
@@ -214,7 +230,7 @@ class Turns:
 
     async def _roster(self, before: History | None) -> tuple[str, ...] | None:
         """Rule 5."""
-        if before is None or not before.facts.is_multiparty or self.bot.notified is None:
+        if before is None or not before.facts.is_multiparty or not self.bot.follows_roster:
             return None
         return await self.storage.calls.roster(before.facts.call_id)
 

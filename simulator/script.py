@@ -3,6 +3,13 @@
 name: Leave a message
 caller: {identity: "8:nora", name: Nora, language: en-US}  # {seed} in the identity is the call's: each is a new caller
 others: ["8:omar"]                     # who else is in the call, which makes it a group call
+meeting:                               # on Teams: the meeting that a group call is of, else one that the bot may join
+  subject: Stand-up                    # the others may be left out, as all of these
+  organizer: "8:orgid:nora"            # the caller, unless it is said
+  starts: "2027-01-04T09:00:00Z"
+  ends: "2027-01-04T09:30:00Z"
+  link: https://teams.microsoft.com/…  # what it is joined by
+  people: ["8:orgid:omar"]             # who is in it when the bot joins
 steps:
   - hear: "press"                      # a text that contains this, in any case
   - press: "2"                         # keys 0-9 * # A B C D, one every 0.2 s
@@ -62,6 +69,7 @@ from simulator.media.options import Casing, MediaFaults
 REACTION_S: Final = 0.5
 
 _IDENTITY: Final = r"^\d{1,8}:.{1,512}$"
+_TIME: Final = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 
@@ -255,6 +263,17 @@ class Media(_Part):
     garbage: Annotated[int, Field(ge=0, le=1000)] = 0
 
 
+class MeetingPart(_Part):
+    """A meeting."""
+
+    subject: Annotated[str, Field(max_length=255)] = ""
+    organizer: Annotated[str, Field(pattern=_IDENTITY)] | None = None
+    starts: Annotated[str, Field(pattern=_TIME)] = "2027-01-04T09:00:00Z"
+    ends: Annotated[str, Field(pattern=_TIME)] = "2027-01-04T09:30:00Z"
+    link: Annotated[str, Field(pattern=r"^https://\S{1,2000}$")] | None = None
+    people: tuple[Annotated[str, Field(pattern=_IDENTITY)], ...] = ()
+
+
 class CallSetup(Protocol):
     """What a platform has to know of a call before it rings: of a script's, or of a person's (simulator.phone)."""
 
@@ -269,6 +288,10 @@ class CallSetup(Protocol):
     @property
     def others(self) -> tuple[str, ...]:
         """Who else is in the call."""
+
+    @property
+    def meeting(self) -> MeetingPart | None:
+        """The meeting that a group call is of; in a call of two, one that the bot may join."""
 
     @property
     def transfer_fails(self) -> bool:
@@ -288,6 +311,7 @@ class Script(_Part):
     name: str
     caller: Identity = Identity()
     others: tuple[Annotated[str, Field(pattern=_IDENTITY)], ...] = ()
+    meeting: MeetingPart | None = None
     steps: Annotated[tuple[Annotated[Step, BeforeValidator(_read_step)], ...], Field(min_length=1)]
     media: Media = Media()
     transfer_fails: bool = False

@@ -10,6 +10,7 @@ from dialtone.dialogs.history import CallFacts, History
 from dialtone.dialogs.language import translations
 from dialtone.dialogs.library import Library
 from dialtone.dialogs.options import Defaults, Notices
+from dialtone.dialogs.participants import ParticipantChange
 from dialtone.dialogs.phrases import phrase
 from dialtone.dialogs.prompts import Prompt
 from dialtone.dialogs.requests import Load, Look, Place, StoredRecording
@@ -19,7 +20,7 @@ from dialtone.dialogs.stack import Proceed
 from dialtone.dialogs.streaming import MediaEnd
 from dialtone.dialogs.turn import Activity, Event, Lost, Placed, Signalled, Turn
 from dialtone.dialogs.user import User
-from dialtone.protocol import Action, CallStateChange, Participant, RosterUpdate
+from dialtone.protocol import Action, CallStateChange, Meeting, Participant, RosterUpdate
 
 __all__ = [
     "Action",
@@ -41,8 +42,10 @@ __all__ = [
     "Look",
     "Lost",
     "MediaEnd",
+    "Meeting",
     "Notices",
     "Participant",
+    "ParticipantChange",
     "Place",
     "Placed",
     "Proceed",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from dialtone.dialogs.language import Localize
 from dialtone.dialogs.library import INCOMING, ROOT, Dialog, DialogT, Library, must_be_async
 from dialtone.dialogs.options import DEFAULTS, NOTICES, Defaults, Notices
+from dialtone.dialogs.participants import ParticipantChange
 from dialtone.dialogs.prompts import APOLOGY, Prompt
 from dialtone.dialogs.stack import Around
 from dialtone.dialogs.turn import Event
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Awaitable[object]])
 Notified = Callable[[CallStateChange | RosterUpdate], Awaitable[None]]
+CameAndWent = Callable[[ParticipantChange], Awaitable[None]]
 Receive = Callable[[Event], Awaitable[None]]
 Send = Callable[[str, list[Action]], Awaitable[list[Action]]]
 LookupUser = Callable[[Participant | None], "Awaitable[User | None]"]
@@ -69,6 +71,7 @@ class CallBot(Library):
         self.localize = localize
         self.require_consent = require_consent
         self.notified: Notified | None = None
+        self.came_and_went: CameAndWent | None = None
         self.streams: dict[str, MediaHandler] = {}
         self.user_lookup: LookupUser | None = None
         self.wrappers: list[Around] = []
@@ -196,10 +199,31 @@ class CallBot(Library):
         self.notified = handler  # type: ignore[assignment]  # the decorated function keeps its own type
         return handler
 
-    def subscriptions(self, *, multiparty: bool, media: bool = False) -> tuple[str, ...]:
-        """What the workflows of a call subscribe to: nothing unless there is a handler of notifications. A call that is
-        answered with `media` learns of its end in no other way.
+    def on_participant(self, handler: FunctionT) -> FunctionT:
+        """Register the one function that is told who joins a group call and who leaves it, and ask the platform for it.
+
+        It is called with a `ParticipantChange`, what has changed since the roster before, or since the call began. As
+        for `on_notification`: it takes no part in the dialog, runs at least once for each change, and what it raises is
+        logged; with it `call.participants` follows the roster. Raises `DialogError` for a second handler and for a
+        function that is not `async`.
         """
-        if self.notified is None:
-            return (CALL_STATE_CHANGE,) if media else ()
-        return (CALL_STATE_CHANGE, ROSTER_UPDATE) if multiparty else (CALL_STATE_CHANGE,)
+        must_be_async(handler, "on_participant", "write the handler as `async def name(change): ...`")
+        if self.came_and_went is not None:
+            raise DialogError(
+                "there are two handlers of participants", field="on_participant", fix="call one from the other"
+            )
+        self.came_and_went = handler  # type: ignore[assignment]  # the decorated function keeps its own type
+        return handler
+
+    @property
+    def follows_roster(self) -> bool:
+        """Whether the platform is asked who is in a group call."""
+        return self.notified is not None or self.came_and_went is not None
+
+    def subscriptions(self, *, multiparty: bool, media: bool = False) -> tuple[str, ...]:
+        """What the workflows of a call subscribe to: nothing unless there is a handler of notifications, or in a group
+        call of participants. A call that is answered with `media` learns of its end in no other way.
+        """
+        if multiparty and self.follows_roster:
+            return (CALL_STATE_CHANGE, ROSTER_UPDATE)
+        return (CALL_STATE_CHANGE,) if media or self.notified is not None else ()

@@ -21,14 +21,14 @@ from dialtone.dialogs.data import Bag, BagKey, BagName
 from dialtone.dialogs.history import CallFacts, dumps
 from dialtone.dialogs.library import INCOMING
 from dialtone.dialogs.prompts import Prompt
-from dialtone.dialogs.requests import Invoke, Look, Place, Request
+from dialtone.dialogs.requests import AskMeeting, Invoke, Look, Place, Request
 from dialtone.dialogs.results import ConversationEnded, DialogResult, Ended, NextStep, Reset, ResumeReason
 from dialtone.dialogs.secret import kept, without_secrets
 from dialtone.dialogs.streaming import MEDIA_ENDED, Streaming
 from dialtone.dialogs.user import User
 from dialtone.dialogs.words import word
 from dialtone.errors import ActionFailed, ActivityFailed, DialogError
-from dialtone.protocol import Participant
+from dialtone.protocol import Meeting, Participant
 
 if TYPE_CHECKING:
     from dialtone.dialogs.run import Run
@@ -43,8 +43,8 @@ SIGNAL_POLL_S: Final = 2
 """Seconds of silence after which a waiting call looks again."""
 
 
-_IDENTITY: Final = re.compile(r"[0-9]{1,8}:.{1,512}")
-"""Microsoft's C# contract."""
+_TARGET: Final = re.compile(r"[0-9]{1,8}:.{1,512}|https://\S{1,2000}")
+"""An identity, as Microsoft's C# contract has it; or the link of a meeting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,14 +250,17 @@ class Call(Streaming):
 
     @word
     async def place(self, target: str, /, **args: Any) -> str:
-        """Have the platform ring somebody else, and return the id of that call.
+        """Have the platform ring somebody else, or join the meeting of a join link, and return the id of that call.
 
-        Who answers gets the bot's `outgoing` dialog, with these arguments, which must be what JSON can say. It is
-        a call of its own: this one goes on. Raises `ActionFailed` where the channel cannot place calls.
+        Who answers gets the bot's `outgoing` dialog, with these arguments, which must be what JSON can say; in a
+        meeting it begins when the bot is in it. It is a call of its own: this one goes on. Raises `ActionFailed` where
+        the channel cannot place such calls.
         """
-        if not _IDENTITY.fullmatch(target):
+        if not _TARGET.fullmatch(target):
             raise DialogError(
-                f"{target!r} is nobody's identity", field="place", fix="write it as 4:+15550100 or 8:name"
+                f"{target!r} is nobody's identity, and no link to a meeting",
+                field="place",
+                fix="write it as 4:+15550100 or 8:name, or give the join link of a meeting",
             )
         try:
             identity = f"{target}{kept(args)}"
@@ -271,6 +274,19 @@ class Call(Streaming):
         if not answer.ok:
             raise ActionFailed("placeCall", answer.reason)
         return str(answer.value)
+
+    @word
+    async def meeting(self) -> Meeting:
+        """The meeting that this call is of, as the platform has it now: its subject, organizer, join link, times, who
+        is invited. It is asked once; asked again, later, it may be another.
+
+        Raises `ActionFailed` for a call that is no meeting's, on a channel without meetings, and when the platform
+        does not tell (a permission that is missing, for instance).
+        """
+        answer = await Request("meeting", "", work=AskMeeting())
+        if not answer.ok:
+            raise ActionFailed("meeting", answer.reason)
+        return Meeting.of(answer.value)
 
     @word
     async def user_data(self) -> Bag:

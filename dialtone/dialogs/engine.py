@@ -71,8 +71,9 @@ def take_turn(bot: CallBot, history: History | None, event: Event) -> Turn:
 def finish_activity(bot: CallBot, turn: Turn, event: Event, *, result: Any = None, error: str = "") -> Turn:
     """Go on with a turn whose activity is done: `result` is what came of it, `error` what it raised (type and text).
 
-    Of a function the result is what it returned; of `Load` the bag; of `Place` the id of the new call; of `Look` the
-    signal as [id, value], None when there is none, False when none will come. A result that JSON cannot say, or that is
+    Of a function the result is what it returned; of `Load` the bag; of `Place` the id of the new call; of `AskMeeting`
+    the document of a `Meeting`; of `Look` the signal as [id, value], None when there is none, False when none will
+    come. A result that JSON cannot say, or that is
     too large to keep, fails the request as if the function had raised.
     """
     activity = turn.activity

@@ -11,9 +11,10 @@ from typing import Any, Final, Protocol
 from dialtone.dialogs.bot import CallBot
 from dialtone.dialogs.data import Bag, BagKey
 from dialtone.dialogs.engine import finish_activity
-from dialtone.dialogs.requests import Invoke, Load, Look, Place, Work
+from dialtone.dialogs.requests import AskMeeting, Invoke, Load, Look, Place, Work
 from dialtone.dialogs.turn import Event, Turn
 from dialtone.errors import DependencyError, DialogError
+from dialtone.protocol import Meeting
 
 _ADDRESSES: Final[ContextVar[Callable[[str], str] | None]] = ContextVar("addresses of signals", default=None)
 
@@ -29,6 +30,9 @@ class Outside(Protocol):
 
     async def place(self, place: Place) -> str:
         """Have the platform ring somebody; the id of that call. What it raises is told to the dialog."""
+
+    async def meeting(self) -> Meeting:
+        """The meeting that the call is of. What it raises is told to the dialog."""
 
     async def invoke(self, invoke: Invoke) -> Any:
         """Run a function of the bot. What it raises is told to the dialog."""
@@ -59,6 +63,8 @@ async def _done(work: Work, outside: Outside) -> Any:
             return None if found is None else list(found)
         case Place():
             return await outside.place(work)
+        case AskMeeting():
+            return (await outside.meeting()).document()
         case Invoke():
             return await outside.invoke(work)
 

@@ -93,10 +93,23 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Work: have the platform ring `target`; who answers gets the outgoing dialog with these arguments."""
+    """Work: have the platform ring `target`, or join the meeting of that link.
+
+    Who answers gets the outgoing dialog with these arguments.
+    """
 
     target: str
     args: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_meeting(self) -> bool:
+        """Whether a meeting is joined."""
+        return self.target.startswith("https://")
+
+
+@dataclass(frozen=True, slots=True)
+class AskMeeting:
+    """Work: ask the platform for the meeting that the call is of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +129,7 @@ class Invoke:
         return await result
 
 
-Work = Invoke | Load | Look | Place
+Work = Invoke | Load | Look | Place | AskMeeting
 """What a dialog wants of the outside world."""
 
 

@@ -66,6 +66,7 @@ from dialtone.protocol.media import (
     MeetingInfo,
     VideoSubscription,
 )
+from dialtone.protocol.meetings import Meeting
 from dialtone.protocol.notifications import (
     CALL_STATE_CHANGE,
     NOTIFICATIONS,
@@ -137,6 +138,7 @@ __all__ = [
     "JoinSource",
     "Leave",
     "MediaWorkflow",
+    "Meeting",
     "MeetingInfo",
     "ModalityType",
     "Mute",

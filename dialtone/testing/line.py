@@ -19,6 +19,7 @@ from dialtone.dialogs import (
 )
 from dialtone.dialogs.bot import ON_ERROR
 from dialtone.dialogs.outside import Outside, complete
+from dialtone.dialogs.participants import ParticipantChange
 from dialtone.dialogs.secret import Veil
 from dialtone.protocol import (
     CALL_STATE_CHANGE,
@@ -116,7 +117,8 @@ async def dial(
 
     `caller` rings, under `name`, speaking `language`. With `others` (identities) it is a group call, of the thread
     `thread_id`. With `placed` (one of `World.placed`) it is instead the call that the bot placed, whose target has just
-    answered. `at` is when it begins, in seconds since 1970, UTC; `seed` feeds `call.random`.
+    answered; where that is the link of a meeting, those who are in it are the `others`. `at` is when it begins, in
+    seconds since 1970, UTC; `seed` feeds `call.random`.
 
     Raises what the dialog failed with, `WrongStep` and `NotTheSame`.
     """
@@ -126,16 +128,16 @@ async def dial(
     members = [{"identity": caller, "displayName": name, "languageId": language, "originator": True}]
     members += [{"identity": other, "originator": False} for other in (*others, "28:bot")]
     if placed is not None:
-        members = [
-            {"identity": "28:bot", "originator": True},
-            {"identity": placed.target, "displayName": name, "languageId": language, "originator": False},
-        ]
+        target = {"identity": placed.target, "displayName": name, "languageId": language, "originator": False}
+        met: list[Json] = [{"identity": other, "originator": False} for other in others]
+        members = [{"identity": "28:bot", "originator": True}, *(met if placed.is_meeting else [target])]
+    is_group = bool(others) or (placed is not None and placed.is_meeting)
     conversation = Conversation.from_wire(
         {
             "id": call_id,
             "participants": [{key: value for key, value in member.items() if value is not None} for member in members],
-            "isMultiparty": bool(others),
-            "threadId": thread_id or (f"19:{call_id}@thread.test" if others else None),
+            "isMultiparty": is_group,
+            "threadId": thread_id or (f"19:{call_id}@thread.test" if is_group else None),
             "subject": subject,
             "presentedModalityTypes": ["audio"],
             "callState": "incoming" if placed is None else "established",
@@ -355,8 +357,8 @@ class Line:
     async def _tell_roster(self, history: History, identities: tuple[str, ...]) -> None:
         if not history.facts.is_multiparty and self._roster is None:
             raise WrongStep("only a group call has a roster: give dial() others")
-        if self._bot.notified is None and self._roster is None:
-            raise WrongStep("the platform tells the roster only to a bot with @bot.on_notification")
+        if not self._bot.follows_roster and self._roster is None:
+            raise WrongStep("the roster is told only to a bot with @bot.on_participant or @bot.on_notification")
         members = [
             {"identity": identity, "mediaType": "audio", "mediaStreamDirection": "sendReceive"}
             for identity in identities
@@ -366,6 +368,9 @@ class Line:
         self._note("platform", f"tells who is there: {', '.join(identities) or 'nobody'}")
         if self._bot.notified is not None:
             await self._bot.notified(update)
+        change = ParticipantChange.between(update.id, self._there(), update.identities)
+        if self._bot.came_and_went is not None and change:
+            await self._bot.came_and_went(change)
         self._roster = update.identities
 
     async def _repeat(self, turn: Turn) -> None:

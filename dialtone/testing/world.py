@@ -12,6 +12,8 @@ from dialtone.dialogs import (
 from dialtone.dialogs.data import Bag, BagKey
 from dialtone.dialogs.outside import signals_at
 from dialtone.dialogs.requests import Invoke
+from dialtone.errors import WorkflowError
+from dialtone.protocol import Meeting
 from dialtone.testing.steps import NotTheSame
 
 
@@ -21,7 +23,8 @@ class World:
 
     `fakes` maps a function that a dialog gives to `call.run`, or `CallBot.lookup_user`'s, to another one that is called
     instead, `async` or not, or to the value that is its result; an exception as the value is raised. `ran` lists the
-    calls of such functions, as (name, arguments); `placed` the calls that were placed.
+    calls of such functions, as (name, arguments); `placed` the calls that were placed. `meeting` is what the platform
+    tells of the meeting that a call is of (`Call.meeting`); without one it is of none.
     """
 
     fakes: Mapping[Callable[..., Any], Any] = field(default_factory=dict)
@@ -29,6 +32,7 @@ class World:
     ran: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     placed: list[Place] = field(default_factory=list)
     signals: dict[str, list[tuple[str, str, Any]]] = field(default_factory=dict)
+    meeting: Meeting | None = None
     calls: int = 0
 
     def user_data(self, identity: str = "8:nora") -> Bag:
@@ -76,6 +80,14 @@ class CallWorld:
         self.world.placed.append(place)
         return f"placed-{len(self.world.placed)}"
 
+    async def meeting(self) -> Meeting:
+        """The meeting of the world."""
+        if self.world.meeting is None:
+            raise WorkflowError(
+                "this call is of no meeting", field="meeting", fix="give the World a meeting", code="CHANNEL_CANNOT"
+            )
+        return self.world.meeting
+
     async def invoke(self, invoke: Invoke) -> Any:
         """Call the function, or what is there in its place."""
         function, args = invoke.function, tuple(invoke.args)
@@ -111,6 +123,11 @@ class TakenAgain:
     async def place(self, place: Place) -> str:
         """Note the call, and give it an id."""
         return str(await self._once(self.outside.place(place)))
+
+    async def meeting(self) -> Meeting:
+        """The meeting of the world."""
+        meeting: Meeting = await self._once(self.outside.meeting())
+        return meeting
 
     async def invoke(self, invoke: Invoke) -> Any:
         """Call the function, or what is there in its place."""

@@ -18,7 +18,7 @@ from simulator.phone import frames
 from simulator.phone.caller import Ears, PhoneCaller
 from simulator.phone.loudspeaker import Loudspeaker
 from simulator.platform import PlacedCall, PlacesCalls, Ringing
-from simulator.script import Identity
+from simulator.script import Identity, MeetingPart
 
 TEXT_MAX: Final = 500
 KEYS: Final = frozenset("0123456789*#ABCD")
@@ -38,6 +38,7 @@ class Person:
     name: str = "phone"
     caller: Identity = YOU
     others: tuple[str, ...] = ()
+    meeting: MeetingPart | None = None
     transfer_fails: bool = False
     faults: tuple[AnyFault, ...] = ()
 

@@ -193,6 +193,7 @@ class SkypeCall:
             ],
             is_multiparty=bool(others),
             thread_id=f"19:{self._ids.call}@thread.skype" if others else None,
+            subject=(self._setup.meeting.subject or None) if self._setup.meeting is not None and others else None,
             presented_modality_types=[ModalityType.AUDIO],
             call_state=CallState.INCOMING,
             links=self._links(),

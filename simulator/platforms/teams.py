@@ -42,6 +42,7 @@ METADATA: Final = "/v1/.well-known/OpenIdConfiguration"
 ISSUER: Final = "https://graph.microsoft.com"
 TOKEN_S: Final = 3600
 REDIRECT_S: Final = (15, 90)
+MEETINGS: Final = 100
 REJECTS: Final = frozenset({"none", "busy", "forbidden"})
 _LISTS: Final = ("listAttendanceReports", "listAttendance", "listTranscripts", "listRecordings")
 
@@ -234,7 +235,7 @@ class GraphService(RestService[TeamsCall]):
         call = self.new_call(line, bot_url=callback, is_meeting=meeting is not None)
         if meeting is not None:
             self._start(clock, self._attend(call, meeting))
-            more = {"subject": meeting.subject, "chatInfo": {"threadId": meeting.thread_id, "messageId": "0"}}
+            more = {"subject": meeting.subject, **meeting.coordinates}
         else:
             target = identity_in(member(data, "targets", list)[0])
             if target.startswith("4:") and not (data.get("source") or {}).get("identity"):
@@ -263,7 +264,7 @@ class GraphService(RestService[TeamsCall]):
 
     async def _attend(self, call: TeamsCall, meeting: Meeting) -> None:
         """A meeting that the bot has joined."""
-        clock, line = call.line.clock, call.line
+        clock = call.line.clock
         seconds: dict[str, float] = {}
         people = [clock.start(self._come_and_go(call, each, seconds)) for each in meeting.attendees]
         try:
@@ -272,9 +273,21 @@ class GraphService(RestService[TeamsCall]):
         finally:
             for person in people:
                 person.cancel()
+        self.attended(call, meeting, seconds)
+
+    def schedule(self, meeting: Meeting) -> None:
+        """Have a meeting, unless there is one with its link. Of those that there were, the last MEETINGS are kept."""
+        if all(each.join_link != meeting.join_link for each in self.meetings):
+            self.meetings.append(meeting)
+            del self.meetings[:-MEETINGS]
+
+    @staticmethod
+    def attended(call: TeamsCall, meeting: Meeting, seconds: dict[str, float]) -> None:
+        """A meeting's call is over; `seconds` says how long each user was in it."""
         names = {each.user: each.name for each in meeting.attendees}
-        spoke = [each for each in line.ledger.events if each["kind"] == "spoke"]
-        said = [(names.get(str(each.get("by")), ""), str(each["text"])) for each in spoke]
+        spoke = [each for each in call.line.ledger.events if each["kind"] == "spoke"]
+        users = [str(each.get("participant", "")).removeprefix("8:orgid:") for each in spoke]
+        said = [(names.get(user, ""), str(each["text"])) for user, each in zip(users, spoke, strict=True)]
         sound = b"".join(recording.data for recording in call.media.recordings)
         meeting.attended(seconds, said, sound)
 
@@ -360,7 +373,7 @@ def incoming(call: TeamsCall, caller: Person, settings: TeamsSettings) -> Json:
     """The call that rings, as Graph has it."""
     bot = {"identity": {"application": {"id": settings.app}}}
     return call.described(
-        direction="incoming",
+        **call.about,
         tenantId=settings.tenant,
         callbackUri=call.callback,
         requestedModalities=["audio"],
@@ -369,7 +382,8 @@ def incoming(call: TeamsCall, caller: Person, settings: TeamsSettings) -> Json:
     )
 
 
-def legacy(call: TeamsCall, caller: Person) -> Json:
-    """The call that rings, in the shape of the Skype Calling API."""
-    members = [{"identity": caller.identity, "originator": True}, {"identity": "28:bot", "originator": False}]
+def legacy(call: TeamsCall, people: list[Person]) -> Json:
+    """The call that rings, in the shape of the Skype Calling API. The first of the people calls."""
+    members = [{"identity": each.identity, "originator": each is people[0]} for each in people]
+    members.append({"identity": "28:bot", "originator": False})
     return {"id": call.id, "participants": members, "presentedModalityTypes": ["audio"], "callState": "incoming"}

@@ -1,7 +1,9 @@
 """The Teams platform as the simulator opens it: calls of scripts' callers to a bot's calling webhook.
 
-1. The caller is who the script says where Teams knows such identities, else a user.
-2. `call.ended` has the number of commands that the bot sent for the call: Graph knows of no workflows.
+1. The caller is who the script says where Teams knows such identities, else a user; the others likewise.
+2. With others it is a meeting's call: somebody in the meeting calls the bot in. Without, a meeting of the script is one
+   that the bot may join.
+3. `call.ended` has the number of commands that the bot sent for the call: Graph knows of no workflows.
 """
 
 from random import Random
@@ -13,7 +15,8 @@ from simulator.platform import Recording, Ringing
 from simulator.platforms.rest import new_id
 from simulator.platforms.teams import GraphService, incoming, legacy
 from simulator.platforms.teams_call import Person
-from simulator.script import CallSetup, Send
+from simulator.platforms.teams_meetings import Meeting
+from simulator.script import CallSetup, MeetingPart, Send
 from simulator.wire import Response
 
 CALLER: Final = "8:orgid:user-1"
@@ -47,13 +50,16 @@ class TeamsIncoming:
     """One call."""
 
     def __init__(self, setup: CallSetup, line: Line, ringing: Ringing, service: GraphService) -> None:
-        identity = setup.caller.identity
         random = Random(f"teams {ringing.seed} {setup.name}")  # noqa: S311
-        identity = identity if identity.startswith(_KINDS) else CALLER
-        self._caller = Person(new_id(random), identity, setup.caller.name)
+        caller = setup.caller.identity
+        caller = caller if caller.startswith(_KINDS) else CALLER
+        self._caller = Person(new_id(random), caller, setup.caller.name)
+        others = [Person(new_id(random), _known(each)) for each in setup.others]
+        self._people = [self._caller, *others]
         self.call = service.new_call(
             line,
-            people=[self._caller],
+            people=list(self._people),
+            is_meeting=bool(others),
             bot_url=ringing.bot_url,
             random=random,
             plan=Plan(setup.faults),
@@ -61,7 +67,26 @@ class TeamsIncoming:
         )
         self.call.transfer_fails = setup.transfer_fails
         self.delivery = self.call.delivery
+        self._meeting = self._scheduled(setup.meeting, service)
+        self.call.about = {"direction": "incoming"}
+        if self._meeting is not None and others:
+            subject = self._meeting.subject or None
+            self.call.about |= {"subject": subject, "tenantId": service.settings.tenant, **self._meeting.coordinates}
         self._setup, self._ringing, self._service = setup, ringing, service
+
+    def _scheduled(self, part: MeetingPart | None, service: GraphService) -> Meeting | None:
+        """Rule 2. Raises ValueError for a link that is none."""
+        is_meeting = len(self._people) > 1
+        if part is None and not is_meeting:
+            return None
+        part = part or MeetingPart()
+        organizer = _known(part.organizer or self._caller.identity)
+        people = [(each.identity, each.name) for each in self._people]
+        if not is_meeting:
+            people = [(_known(each), "") for each in part.people]
+        meeting = Meeting.of(part, organizer, people, service.settings.tenant, self.call.id)
+        service.schedule(meeting)
+        return meeting
 
     @property
     def recordings(self) -> list[Recording]:
@@ -82,7 +107,13 @@ class TeamsIncoming:
         ):
             await self._ring()
             if call.state in ("establishing", "established"):
+                began = line.clock.now()
                 await call.run()
+                if self._meeting is not None and call.is_meeting:
+                    seconds = line.clock.now() - began
+                    self._service.attended(
+                        call, self._meeting, {each.identity.removeprefix("8:orgid:"): seconds for each in self._people}
+                    )
             elif call.state in ("rejected", "redirected"):
                 line.hang_up("bot")
             else:
@@ -100,7 +131,7 @@ class TeamsIncoming:
         watch = clock.start(call.watch())
         try:
             if settings.legacy_first:
-                await call.post(url, legacy(call, self._caller))
+                await call.post(url, legacy(call, self._people))
             call.tell("created", "", incoming(call, self._caller, settings))
             call.postbox.post_all()
             while call.state == "incoming" and clock.now() < until and call.line.over_by is None:
@@ -113,3 +144,8 @@ class TeamsIncoming:
         content, noted = step.content(self.call.id)
         url = self._ringing.bot_url if step.to == "bot" else self.call.callback
         return await self.delivery.once(self.call.message(url, content, noted, step.content_type))
+
+
+def _known(identity: str) -> str:
+    """Rule 1, for one of the others."""
+    return identity if identity.startswith(_KINDS) else f"8:orgid:{identity.partition(':')[2]}"

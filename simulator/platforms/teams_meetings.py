@@ -1,21 +1,25 @@
 """Meetings of the simulated Teams tenant: who is in them, and what Graph tells of them.
 
-1. A meeting is found by its organizer and its join link, and is joined by the coordinates in that link.
+1. A meeting is found by its organizer and its join link, and is joined by the coordinates in that link, which is
+   percent-encoded in lower case.
 2. Its people come and go at their times. The meeting's call is over when nobody but the bot is left.
 3. When it is over there is an attendance report, and a transcript of what the people said. The sound of the meeting is
    what they said, as long as a recording was on.
 """
 
 import json
+import re
 from dataclasses import dataclass, field
-from typing import Final
-from urllib.parse import parse_qs, quote
+from typing import Final, Self
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from simulator.platforms.rest import Json, Refused
 from simulator.platforms.teams_wire import identity_set
-from simulator.script import Script
+from simulator.script import MeetingPart, Script
 
 _WEB: Final = "https://teams.microsoft.com/l/meetup-join"
+_LINK: Final = re.compile(r"/l/meetup-join/19:meeting_([^/@]+)@thread\.v2/0$")
+_USER: Final = "8:orgid:"
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,49 @@ class Meeting:
     starts: str = "2027-01-04T09:00:00Z"
     ends: str = "2027-01-04T09:30:00Z"
     attendees: list[Attendee] = field(default_factory=list)
+    link: str = ""
+    """What it is joined by, where that is not made of the rest."""
     reports: list[Json] = field(default_factory=list)
     transcripts: dict[str, str] = field(default_factory=dict)
     recordings: dict[str, bytes] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, part: MeetingPart, organizer: str, people: list[tuple[str, str]], tenant: str, number: str) -> Self:
+        """The meeting of a script, with people by identity and name; `number` is its id where its link has none.
+
+        Raises ValueError for a link that is none of a meeting of this tenant.
+        """
+        owner = organizer
+        if part.link:
+            found = _LINK.search(unquote(urlsplit(part.link).path))
+            try:
+                context = json.loads(parse_qs(urlsplit(part.link).query)["context"][0])
+                owner, own = str(context["Oid"]), context["Tid"] == tenant
+            except (ValueError, KeyError, TypeError):
+                own = False
+            if found is None or not own:
+                raise ValueError(f"{part.link} is no link to a meeting of the tenant {tenant}")
+            number = found[1]
+        attendees = [Attendee(identity.removeprefix(_USER), name) for identity, name in people]
+        return cls(
+            number,
+            part.subject,
+            owner.removeprefix(_USER),
+            tenant,
+            part.starts,
+            part.ends,
+            attendees,
+            link=part.link or "",
+        )
+
+    @property
+    def coordinates(self) -> Json:
+        """Where it is, as a call has it."""
+        organizer = {"user": {"id": self.organizer, "tenantId": self.tenant}}
+        return {
+            "chatInfo": {"threadId": self.thread_id, "messageId": "0"},
+            "meetingInfo": {"@odata.type": "#microsoft.graph.organizerMeetingInfo", "organizer": organizer},
+        }
 
     @property
     def thread_id(self) -> str:
@@ -52,8 +96,13 @@ class Meeting:
     @property
     def join_link(self) -> str:
         """The link of its invitation."""
-        context = quote(json.dumps({"Tid": self.tenant, "Oid": self.organizer}, separators=(",", ":")))
-        return f"{_WEB}/{quote(self.thread_id, safe='')}/0?context={context}"
+        if self.link:
+            return self.link
+        context = json.dumps({"Tid": self.tenant, "Oid": self.organizer}, separators=(",", ":"))
+        thread, about = (
+            re.sub("%..", lambda found: found[0].lower(), quote(each, safe="")) for each in (self.thread_id, context)
+        )
+        return f"{_WEB}/{thread}/0?context={about}"
 
     def described(self) -> Json:
         """The onlineMeeting."""

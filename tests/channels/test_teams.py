@@ -1,6 +1,6 @@
 import json
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -9,8 +9,18 @@ from hypothesis import strategies as st
 from dialtone.channels import teams
 from dialtone.channels.teams import Member, Notice
 from dialtone.channels.teams_commands import Setup
-from dialtone.channels.teams_meetings import Meeting, MeetingId, filter_of, join, read_link, read_target
+from dialtone.channels.teams_meetings import (
+    Coordinates,
+    MeetingId,
+    coordinates_of,
+    filter_of,
+    join,
+    link_of,
+    meeting_in,
+    read_link,
+)
 from dialtone.errors import BadMessage, BotError
+from dialtone.protocol import Meeting
 from tests.channels.teams_rig import SETUP, notice
 
 LINK = (
@@ -167,16 +177,33 @@ def test_what_is_no_link_to_a_meeting_says_so(link: str) -> None:
         read_link(link)
 
 
-def test_a_meeting_is_called_by_the_end_of_its_link() -> None:
-    target = unquote(LINK.partition("/l/meetup-join/")[2])
-    assert read_target(target) == read_link(LINK)
-    for other in ("8:orgid:u", "19:x", "19:x/0?context=1", "18:x/0?context={}", ""):
-        assert read_target(other) is None
+def test_a_link_is_made_of_where_a_meeting_is_as_teams_writes_one() -> None:
+    where = read_link(LINK)
+    assert isinstance(where, Coordinates)
+    assert read_link(link_of(where)) == where
+    assert link_of(where) == (
+        "https://teams.microsoft.com/l/meetup-join/19%3ameeting_A%40thread.v2/0"
+        "?context=%7b%22Tid%22%3a%22t%22%2c%22Oid%22%3a%22o%22%7d"
+    )
+
+
+def test_a_call_says_which_meeting_it_is_of() -> None:
+    user = {"id": "o", "tenantId": "t"}
+    call = {"chatInfo": {"threadId": "19:a"}, "meetingInfo": {"organizer": {"user": user}}}
+    assert coordinates_of(call) == Coordinates("19:a", "0", "t", "o")
+    for other in ({}, {"chatInfo": {}, "meetingInfo": {"organizer": {"user": user}}}, {**call, "meetingInfo": None}):
+        assert coordinates_of(other) is None
 
 
 def test_a_meeting_is_found_by_its_link_and_read() -> None:
     assert filter_of("https://x/'y'") == "JoinWebUrl eq 'https://x/''y'''"
     organizer = {"identity": {"user": {"id": "o"}}}
     data = {"id": "m", "subject": None, "joinWebUrl": LINK, "participants": {"organizer": organizer}}
-    assert Meeting.of(data) == Meeting("m", "", "8:orgid:o", LINK)
-    assert Meeting.of({}).organizer == ""
+    assert meeting_in(data) == Meeting("m", "", "8:orgid:o", LINK)
+    assert meeting_in({}).organizer == ""
+    times = {"startDateTime": "2027-01-04T09:00:00.1234567Z", "endDateTime": "2027-13-04T09:00:00Z"}
+    people = {"attendees": [{"identity": {"user": {"id": "u", "displayName": "Uma"}}}]}
+    read = meeting_in({**times, "participants": people, "isBroadcast": True, "chatInfo": {}, "@odata.type": "x"})
+    assert (read.starts, read.ends) == (datetime(2027, 1, 4, 9, 0, 0, 123456, UTC), None)
+    assert [(each.identity, each.display_name) for each in read.invited] == [("8:orgid:u", "Uma")]
+    assert read.metadata == {"isBroadcast": True}

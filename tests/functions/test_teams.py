@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote
 
 import azure.functions as func
 import pytest
@@ -299,6 +298,11 @@ async def reminder(call: Call) -> None:
 @MEETS.outgoing
 async def greeting(call: Call, topic: str) -> None:
     call.say(f"It is time for {call.subject or topic}.")
+    try:
+        meeting = await call.meeting()
+        call.say(f"{meeting.organizer} invited {len(meeting.invited)}.")
+    except ActionFailed as error:
+        call.say(error.reason.partition(":")[0])
     if await call.choose("Press 1 to hear more.", {"more": "1"}, retries=0) == "more":
         call.say(f"{len(call.participants)} people are here.")
 
@@ -339,7 +343,7 @@ async def test_a_bot_calls_a_user_and_joins_a_meeting_of_five(overtaken: bool, m
         rig.service.callees["8:orgid:friend"] = press
         if overtaken:
             reply_late(monkeypatch)
-        TARGETS[:] = ["8:orgid:friend", unquote(meeting.join_link.partition("/l/meetup-join/")[2]), "29:nobody"]
+        TARGETS[:] = ["8:orgid:friend", meeting.join_link, "29:nobody"]
         await rig.ring("  - hear: Done\n")
         async with asyncio.timeout(20):
             while rig.service._tasks:
@@ -356,4 +360,5 @@ async def test_a_bot_calls_a_user_and_joins_a_meeting_of_five(overtaken: bool, m
     assert {"It is time for Standup.", "It is time for Planning.", "2 people are here.", "5 people are here."} <= set(
         heard
     )
+    assert {"8:orgid:user-1 invited 5.", "WorkflowError"} <= set(heard)
     assert len(meeting.reports) == 1

@@ -10,7 +10,7 @@ from dialtone.channels import teams
 from dialtone.channels.teams import Notice
 from dialtone.channels.teams_commands import Setup, invitation, media_prompt
 from dialtone.channels.teams_meetings import join, read_link
-from dialtone.errors import BotError, DependencyError
+from dialtone.errors import ActionFailed, BotError
 from functions.teams_client import GraphClient
 from functions.teams_meetings import attendance_of, meeting_of, recording_of, recordings_of, transcripts_of
 from simulator.clock import RealClock
@@ -131,5 +131,5 @@ async def test_a_meeting_that_is_not_there(joined: Joined) -> None:
         await meeting_of(joined.client, link.replace("meeting_m1", "meeting_m2"))
     with pytest.raises(BotError, match="names no organizer"):
         await meeting_of(joined.client, "https://teams.microsoft.com/meet/123?p=x")
-    with pytest.raises(DependencyError, match=r"OnlineMeetingTranscript\.Read\.All"):
+    with pytest.raises(ActionFailed, match=r"OnlineMeetingTranscript\.Read\.All"):
         await transcripts_of(joined.client, "user-1", "m2")

@@ -36,8 +36,8 @@ def test_a_script_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "where", "what"),
     [
-        ("", "line 1: script:", "name, caller, others, steps"),
-        ("[]", "line 1: script:", "name, caller, others, steps"),
+        ("", "line 1: script:", "name, caller, others, meeting, steps"),
+        ("[]", "line 1: script:", "name, caller, others, meeting, steps"),
         ("a: [", "line 1:", "not YAML"),
         ("name: 2020-13-45", "", "not YAML"),
         ("!!python/object:os.system x", "line 1:", "not YAML"),

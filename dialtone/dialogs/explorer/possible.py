@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from dialtone import protocol
-from dialtone.dialogs.requests import Invoke, Load, Look, Place, StoredRecording, Work
+from dialtone.dialogs.requests import AskMeeting, Invoke, Load, Look, Place, StoredRecording, Work
 from dialtone.protocol import RecognitionCompletionReason, RecordingCompletionReason
 
 Kind = Literal["answer", "caller", "other", "failure", "platform", "hang-up"]
@@ -27,6 +27,7 @@ Examples = Mapping[str, Sequence[Any]]
 """
 
 PATH: Final = "explored.wav"
+_MEETING: Final = protocol.Meeting("explored", "Explored", "8:organizer", "https://meeting.test/explored")
 _DIGITS: Final = "12345678901234567890"
 _BYTES_A_SECOND: Final = 32_000
 PROMPT_FAILS: Final = "prompt fails"
@@ -100,6 +101,9 @@ def of_work(work: Work, examples: Examples) -> Iterator[Possible]:
     elif isinstance(work, Place):
         yield Possible("placed", "other", result="explored-call")
         yield Possible("cannot be placed", "failure", error="it cannot be placed")
+    elif isinstance(work, AskMeeting):
+        yield Possible("a meeting", "other", result=_MEETING.document())
+        yield Possible("no meeting", "failure", error="it is of no meeting")
     else:
         for result, assumed in _given(examples, name_of(work)):
             yield Possible(_shown("done", result, assumed), "other", result=result, assumed=assumed)
@@ -112,6 +116,8 @@ def name_of(work: Work) -> str:
         return str(getattr(work.function, "__name__", repr(work.function)))
     if isinstance(work, Load):
         return f"{work.key.bag}_data"
+    if isinstance(work, AskMeeting):
+        return "meeting"
     return work.name if isinstance(work, Look) else "place"
 
 

@@ -123,7 +123,7 @@ class _Walk:
         for language in self._languages or (LANGUAGE,):
             if INCOMING in self._registered.names():
                 self._begin("an incoming call", language)
-                if self._registered.notified is not None:
+                if self._registered.follows_roster:
                     self._begin("an incoming group call", language, multiparty=True)
         stopped = ""
         while self._waiting and not stopped:
@@ -142,7 +142,9 @@ class _Walk:
 
     def _begin(self, what: str, language: str, *, multiparty: bool = False, placed: Place | None = None) -> None:
         members = [("8:caller", placed is None), ("28:bot", placed is not None)]
-        if multiparty:
+        if placed is not None and placed.is_meeting:
+            members[0] = ("8:other", False)
+        elif multiparty:
             members.append(("8:other", False))
         conversation = Conversation.from_wire(
             {
@@ -269,7 +271,8 @@ class _Walk:
             self._placed.append(args)
             shown = ", ".join(f"{name}={value!r}" for name, value in place.args.items())
             for language in self._languages or (LANGUAGE,):
-                self._begin(f"a placed call ({shown})", language, placed=place)
+                is_meeting = place.is_meeting
+                self._begin(f"a placed call ({shown})", language, multiparty=is_meeting, placed=place)
 
     def _new(self, kind: Any, what: str, line: Line = NOWHERE) -> State:
         state = State(len(self.found.states), kind, what, line)
