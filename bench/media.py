@@ -3,16 +3,22 @@
 Echo both ways, 640 bytes of PCM in JSON, closed loop, so that the server is saturated: microseconds are CPU time of the
 server (as the kernel counts it, so what other programs take is not in) for each frame that was received, decoded,
 encoded and sent. Calls are what a core holds at 50 frames a second. A ratio is of the same round.
+
+With a C compiler there is a row of the least that it can cost, and the load of closed loops is C too. With
+PIPECAT_PYTHON, a Python that has `pipecat-ai[websocket]` and `uvicorn`, pipecat is measured beside it.
 """
 
 import json
+import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
+from bench import media_native
 from bench.table import Figure, ratio, show
 
 ROOT = Path(__file__).parents[1]
@@ -20,17 +26,23 @@ ROUNDS = 3
 SECONDS = 3.0
 CALLS = 300
 PACED_CALLS = 300
+PACED_SECONDS = 2.0
+PIPECAT_CALLS = 80
 SOURCES = 500
+PICTURE_STREAMS = 40
 
 SERVERS = {
+    "c": "C, no library: the lower bound",
     "callback": "Dialtone, callback",
     "iterator": "Dialtone, async iterator",
     "voice": "Dialtone, async iterator, voice activity and barge-in",
     "plain": "websockets, recv, json, base64",
     "fastapi": "FastAPI and uvicorn, json, base64",
+    "pipecat": "pipecat, FastAPI transport, echo",
 }
 
 Measured = dict[str, float]
+Runs = dict[str, list[Measured]]
 
 
 def free_port() -> int:
@@ -39,12 +51,33 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@cache
+def pipecat() -> str | None:
+    """A Python that has pipecat."""
+    python = os.environ.get("PIPECAT_PYTHON") or sys.executable
+    found = subprocess.run([python, "-c", "import pipecat, fastapi, uvicorn"], capture_output=True, check=False)
+    return None if found.returncode else python
+
+
+def command_of(name: str, port: int) -> list[str] | None:
+    """What starts a server on the first core; None where this machine cannot."""
+    at = [str(port), "0"]
+    if name == "c":
+        program = media_native.program()
+        return [program, "serve", *at] if program else None
+    if name == "pipecat":
+        python = pipecat()
+        return [python, "-m", "bench.media_pipecat", *at] if python else None
+    return [sys.executable, "-m", "bench.media_servers", name, *at]
+
+
 @contextmanager
 def server(name: str) -> Iterator[tuple[int, int]]:
-    """The port and the process id of a server on the first core."""
+    """The port and the process id of a server."""
     port = free_port()
-    command = [sys.executable, "-m", "bench.media_servers", name, str(port), "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    command = command_of(name, port)
+    assert command is not None
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
@@ -54,68 +87,139 @@ def server(name: str) -> Iterator[tuple[int, int]]:
 
 
 def measure(name: str, shape: str, calls: int, seconds: float = SECONDS) -> Measured:
-    """One run, its generator on the second core."""
+    """One run, its load on the second core."""
+    native = media_native.program() if shape in ("closed", "pictures") else None
     with server(name) as (port, pid):
-        command = [sys.executable, "-m", "bench.media_load", str(port), str(calls), str(seconds), shape, str(pid), "1"]
-        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, timeout=60)
-    found: Measured = json.loads(done.stdout)
+        if native:
+            found = media_native.load(native, port, calls, seconds, shape, pid, 1)
+        else:
+            words = [str(port), str(calls), str(seconds), shape, str(pid), "1"]
+            command = [sys.executable, "-m", "bench.media_load", *words]
+            done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True, timeout=120)
+            found = json.loads(done.stdout)
     assert not found["lost"], f"{name} closed {found['lost']} connections"
     return found
 
 
-def saturated() -> None:
-    runs: dict[str, list[Measured]] = {name: [] for name in SERVERS}
+def rounds(names: Sequence[str], shape: str, calls: int, seconds: float) -> Runs:
+    """ROUNDS of each that can be measured here, by turns."""
+    runs: Runs = {name: [] for name in names if command_of(name, 0)}
     for _ in range(ROUNDS):
         for name, measured in runs.items():
-            measured.append(measure(name, "closed", CALLS))
-    cost = {name: Figure([each["us"] for each in measured]) for name, measured in runs.items()}
-    rows = []
-    for name, title in SERVERS.items():
-        busy = Figure([100 * each["server"] for each in runs[name]])
-        generator = Figure([100 * each["generator"] for each in runs[name]])
-        times = ratio(cost[name], cost["callback"]).median, ratio(cost[name], cost["voice"]).median
-        calls = f"{20_000 / cost[name].median:,.0f}"
-        rows.append(
-            [title, f"{cost[name].median:.1f}", calls, *(f"{each:.1f}" for each in times), f"{busy}", f"{generator}"]
-        )
+            measured.append(measure(name, shape, calls, seconds))
+    return runs
+
+
+def figure(runs: list[Measured], key: str, factor: float = 1.0) -> Figure:
+    return Figure([factor * each[key] for each in runs])
+
+
+def missing(names: Sequence[str]) -> str:
+    """Why rows are not there."""
+    reasons = {
+        "c": "There is no C compiler here: no lower bound, and the load is Python's, which may be the limit. ",
+        "pipecat": "No pipecat here: name a Python that has it in PIPECAT_PYTHON. ",
+    }
+    return "".join(text for name, text in reasons.items() if name in names and not command_of(name, 0))
+
+
+def saturated() -> None:
+    names = [name for name in SERVERS if name != "pipecat"]
+    runs = rounds(names, "closed", CALLS, SECONDS)
+    cost = {name: figure(measured, "us") for name, measured in runs.items()}
+    rows = [
+        [
+            SERVERS[name],
+            cost[name].spread(1),
+            f"{20_000 / cost[name].median:,.0f}",
+            *(f"{ratio(cost[name], cost[each]).median:.1f}" for each in ("callback", "voice")),
+            *(f"{figure(measured, key, 100).median:.0f}" for key in ("server", "generator")),
+        ]
+        for name, measured in runs.items()
+    ]
     show(
         f"Media: echo of {CALLS} calls in a closed loop, {ROUNDS} rounds of {SECONDS:g} s",
         ["server", "us/frame", "calls/core", "x callback", "x voice", "server %", "load %"],
         rows,
-        "Medians. server % and load % are shares of a core. A server below 90 % was not saturated: something else took "
-        "the cores, idle wake-ups are in its figures, and they are no measure of capacity.",
+        f"{missing(names)}Medians, and the range. server % and load % are shares of a core: where the load has less, "
+        "it is not the limit. A server below 90 % was not saturated: something else took the cores.",
     )
 
 
 def paced() -> None:
-    rows = []
-    for name in ("iterator", "voice", "plain", "fastapi"):
-        found = measure(name, "paced", PACED_CALLS)
-        rows.append(
-            [
-                SERVERS[name],
-                f"{100 * found['server']:.0f}",
-                *(f"{found[key]:.1f}" for key in ("p50", "p99", "send_p99")),
-            ]
-        )
+    runs = rounds(["iterator", "voice", "plain", "fastapi"], "paced", PACED_CALLS, PACED_SECONDS)
     show(
         f"Media: echo of {PACED_CALLS} calls at 50 frames a second, ms from the moment that a frame was due",
-        ["server", "server %", "p50", "p99", "load late p99"],
-        rows,
-        "A latency cannot be better than the load is punctual: where that is late, the cores were taken.",
+        ["server", "server %", "p50", "p99", "load late p99", "KiB a call"],
+        [
+            [
+                SERVERS[name],
+                f"{figure(measured, 'server', 100)}",
+                *(figure(measured, key).spread(1) for key in ("p50", "p99", "send_p99", "kib")),
+            ]
+            for name, measured in runs.items()
+        ],
+        "A latency cannot be better than the load is punctual: where that is late, the cores were taken. KiB is what "
+        "the process grew by from no call to all of them talking; sockets, which are the kernel's, are not in it.",
     )
-    found = measure("source", "silent", SOURCES, 4.0)
+
+
+def beside_pipecat() -> None:
+    names = ["callback", "voice", "pipecat"]
+    runs = rounds(names, "paced", PIPECAT_CALLS, PACED_SECONDS)
+    if "pipecat" not in runs:
+        print(missing(names))
+        return
+    cost = {name: figure(measured, "us") for name, measured in runs.items()}
     show(
-        f"Media: {SOURCES} streams that play, 4 s",
+        f"Media: echo of {PIPECAT_CALLS} calls at 50 frames a second, which is near what pipecat holds on a core",
+        ["server", "us/frame", "x pipecat", "server %", "p99 ms", "KiB a call"],
+        [
+            [
+                SERVERS[name],
+                cost[name].spread(0),
+                f"{ratio(cost['pipecat'], cost[name]).median:.1f}",
+                f"{figure(measured, 'server', 100)}",
+                figure(measured, "p99").spread(1),
+                figure(measured, "kib").spread(0),
+            ]
+            for name, measured in runs.items()
+        ],
+        "Waking up costs more than the work where there is little to do: ours are cheaper by far when a core is full, "
+        f"pipecat is near that here ({20_000 / cost['pipecat'].median:,.0f} calls a core).",
+    )
+
+
+def pictures() -> None:
+    runs = rounds(["pictures"], "pictures", PICTURE_STREAMS, SECONDS)["pictures"]
+    cost = figure(runs, "us")
+    show(
+        f"Media: {PICTURE_STREAMS} streams of H.264 passed through, access units of 20 kB, closed loop",
+        ["", "us/frame", "streams of 30 fps on a core", "server %", "load %"],
+        [
+            [
+                "Dialtone, async iterator",
+                cost.spread(1),
+                f"{1e6 / 30 / cost.median:,.0f}",
+                *(f"{figure(runs, key, 100).median:.0f}" for key in ("server", "generator")),
+            ]
+        ],
+        missing(["c"]),
+    )
+
+
+def playing() -> None:
+    runs = rounds(["source"], "silent", SOURCES, PACED_SECONDS + 1)["source"]
+    show(
+        f"Media: {SOURCES} streams that play",
         ["", "frames/s", "us/frame", "server %", "off the pace p50 ms", "p99 ms"],
         [
             [
                 "Dialtone, wheel",
-                f"{found['rate']:,.0f}",
-                f"{found['us']:.1f}",
-                f"{100 * found['server']:.0f}",
-                f"{found['p50']:.1f}",
-                f"{found['p99']:.1f}",
+                f"{figure(runs, 'rate')}",
+                figure(runs, "us").spread(1),
+                f"{figure(runs, 'server', 100)}",
+                *(figure(runs, key).spread(1) for key in ("p50", "p99")),
             ]
         ],
         "How far frames are from an even 20 ms, each stream by its own median; the reader's delays are in it.",
@@ -124,4 +228,7 @@ def paced() -> None:
 
 def run() -> None:
     saturated()
+    pictures()
     paced()
+    playing()
+    beside_pipecat()

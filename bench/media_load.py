@@ -4,6 +4,7 @@ their length. `python -m bench.media_load PORT CALLS SECONDS SHAPE SERVER_PID [C
 | shape | what each call does |
 |---|---|
 | closed | sends a frame, waits for its echo, sends the next: as fast as the server is |
+| pictures | the same, with pictures of 20 kB in place of sound |
 | paced | sends a frame every 20 ms; a latency counts from the moment that the frame was due |
 | silent | sends the metadata and counts what comes: how late each frame is against the pace of the first |
 """
@@ -13,8 +14,10 @@ import base64
 import json
 import os
 import sys
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from resource import getpagesize
 from time import perf_counter
 from typing import cast
 
@@ -39,7 +42,21 @@ AUDIO = (
     '{"kind":"AudioData","audioData":{"timestamp":"2026-01-07T10:20:31.123Z","participantRawID":"8:acs:'
     f'3d20e1de-0f28-41c5-84a0-4960fde5f411_0000000b-faeb-c708-99bf-a43a0d0036b0","data":"{DATA}","silent":false}}}}'
 )
-REPLY_BYTES = 4 + len(f'{{"Kind":"AudioData","AudioData":{{"Data":"{DATA}"}},"StopAudio":null}}')
+REPLY = f'{{"Kind":"AudioData","AudioData":{{"Data":"{DATA}"}},"StopAudio":null}}'
+CAMERA = (
+    '{"kind":"VideoMetadata","videoMetadata":{"participantRawID":"8:acs:1","mediaType":"video","encoding":"H264",'
+    '"width":1280,"height":720,"fps":30}}'
+)
+PICTURE = b"\0\0\0\1\x65" + bytes(range(1, 241)) * 83 + bytes(75)
+PICTURES = base64.b64encode(PICTURE).decode()
+VIDEO = (
+    '{"kind":"VideoData","videoData":{"participantRawID":"8:acs:1","mediaType":"video","timestamp":12345678,'
+    f'"keyFrame":true,"data":"{PICTURES}"}}}}'
+)
+VIDEO_REPLY = (
+    '{"Kind":"VideoData","VideoData":{"Timestamp":12345678,"ParticipantRawID":"8:acs:1","MediaType":"video",'
+    f'"KeyFrame":true,"Data":"{PICTURES}"}}}}'
+)
 FRAME_S = 0.02
 
 
@@ -50,19 +67,32 @@ def masked(text: str) -> bytes:
     return b"\x81" + size + MASK + bytes(byte ^ MASK[at % 4] for at, byte in enumerate(data))
 
 
-FIRST, FRAME = masked(METADATA), masked(AUDIO)
+@dataclass(frozen=True)
+class Traffic:
+    """What a call sends first, what it sends again and again, and how long an answer to that is, in bytes."""
+
+    first: bytes
+    frame: bytes
+    reply: int
+
+    @classmethod
+    def of(cls, shape: str) -> "Traffic":
+        """Of a shape."""
+        if shape == "pictures":
+            return cls(masked(METADATA) + masked(CAMERA), masked(VIDEO), 4 + len(VIDEO_REPLY))
+        return cls(masked(METADATA), masked(AUDIO), 4 + len(REPLY))
 
 
 class Call(asyncio.Protocol):
     """One stream."""
 
-    def __init__(self, number: int, shape: str) -> None:
+    def __init__(self, number: int, shape: str, traffic: Traffic) -> None:
         self.opened = asyncio.get_running_loop().create_future()
         self.replies = 0
         self.sent = 0
         self.lost = False
         self.times: list[float] = []
-        self._number, self._closed, self._silent = number, shape == "closed", shape == "silent"
+        self._number, self._closed, self._traffic = number, shape in ("closed", "pictures"), traffic
         self._bytes = 0
         self._head = b""
         self._start = 0.0
@@ -81,9 +111,9 @@ class Call(asyncio.Protocol):
             assert b" 101 " in head.split(b"\r\n")[0], head
             self.opened.set_result(None)
         self._bytes += len(data)
-        if self._bytes < REPLY_BYTES:
+        if self._bytes < self._traffic.reply:
             return
-        count, self._bytes = divmod(self._bytes, REPLY_BYTES)
+        count, self._bytes = divmod(self._bytes, self._traffic.reply)
         self.replies += count
         if self._closed:
             self.send()
@@ -91,16 +121,19 @@ class Call(asyncio.Protocol):
             now = perf_counter()
             self.times += [now] * count
 
+    def greet(self) -> None:
+        """Say the format."""
+        self.transport.write(self._traffic.first)
+
     def begin(self, at: float) -> None:
-        """Say the format; the first frame of a paced call is due at this second."""
-        self.transport.write(FIRST)
+        """The first frame of a paced call is due at this second."""
         self._start = at
         if self._closed:
             self.send()
 
     def send(self) -> None:
         self.sent += 1
-        self.transport.write(FRAME)
+        self.transport.write(self._traffic.frame)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
@@ -111,13 +144,27 @@ def cpu(pid: int) -> float:
     return sum(int(path.read_text().split()[0]) for path in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
+def resident(pid: int) -> int:
+    """Bytes of memory that a process has."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * getpagesize()
+
+
 async def connect(port: int, count: int, shape: str) -> list[Call]:
-    loop = asyncio.get_running_loop()
+    """Open the calls. Of those that are paced, each has had an echo already: a server may take its time to begin."""
+    loop, traffic = asyncio.get_running_loop(), Traffic.of(shape)
     calls: list[Call] = []
     for number in range(count):
-        _, call = await loop.create_connection(partial(Call, number, shape), "127.0.0.1", port)
+        _, call = await loop.create_connection(partial(Call, number, shape, traffic), "127.0.0.1", port)
         calls.append(call)
     await asyncio.gather(*(call.opened for call in calls))
+    for call in calls:
+        call.greet()
+    if shape == "paced":
+        for call in calls:
+            call.send()
+        async with asyncio.timeout(60):
+            while not all(call.replies for call in calls):
+                await asyncio.sleep(0.01)
     return calls
 
 
@@ -176,6 +223,7 @@ def percentile(values: list[float], part: float) -> float:
 
 
 async def load(port: int, count: int, seconds: float, shape: str, pid: int) -> dict[str, float]:
+    empty = resident(pid)
     calls = await connect(port, count, shape)
     late: list[float] = []
     if shape != "paced":
@@ -200,6 +248,7 @@ async def load(port: int, count: int, seconds: float, shape: str, pid: int) -> d
         "us": server / max(frames, 1) * 1e6,
         "server": server / took,
         "generator": (cpu(os.getpid()) - ours) / took,
+        "kib": (resident(pid) - empty) / count / 1024,
         "p50": percentile(found, 0.5) * 1000,
         "p99": percentile(found, 0.99) * 1000,
         "send_p99": percentile(late, 0.99) * 1000,

@@ -38,7 +38,12 @@ async def source(stream: Stream) -> None:
         await stream.send(second)
 
 
-HANDLERS = {"callback": callback, "iterator": iterator, "voice": voice, "source": source}
+async def pictures(stream: Stream) -> None:
+    async for picture in stream.video:
+        stream.send_video(picture)
+
+
+HANDLERS = {"callback": callback, "iterator": iterator, "voice": voice, "source": source, "pictures": pictures}
 
 
 async def worker(name: str, port: int) -> None:

@@ -1,116 +1,214 @@
-"""An hour of traffic, its time compressed by many calls at once: `python -m bench soak`.
+"""An hour of traffic, its time compressed by many calls at once: `python -m bench soak`, or with other numbers
+`python -m bench.soak --callers 30 --rounds 16 --round 7.5 --call 2.5`.
 
 Callers of the simulator call a media worker over real sockets, speak, hear themselves and hang up, and others take
-their place. What is counted must come out even: each frame of sound that a platform sent was received, each that was
-received was given to the handler or counted as dropped, each that the handler sent went out or was counted. At the end
-no task is left over, and memory has not grown.
+their place. The worker is a process of its own. Traffic comes in equal rounds, with nobody on the line between two:
+
+1. What is counted comes out even. Each frame of sound that a platform sent was received, each that was received was
+   given to the handler or counted as dropped, each that the handler sent went out or was counted, each that went out
+   was received by the platform.
+2. After each round the worker has the tasks that it began with.
+3. After each round it holds what it held after the one before. The first rounds warm it up: modules, the free lists of
+   Python, the arenas of malloc. Of the others, the growth from round to round is taken for each call: its median,
+   since a moment in which the machine is busy makes queues long and memory larger once and for good, where a leak
+   grows in each round. The interval is that of the sign test, 95 % or more; all of it over a limit is a leak.
 """
 
+import argparse
 import asyncio
-import gc
-import os
+import json
+import sys
 import time
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from math import comb
 from pathlib import Path
+from statistics import median
 from typing import Final
 
-import numpy as np
+import uvloop
 
+from bench.soak_worker import State
 from bench.table import show
-from dialtone.media.stream import Stream
-from media_worker.metrics import Metrics
-from media_worker.server import MediaWorker
-from media_worker.settings import Settings
 from simulator import audio
 from simulator.media.options import MediaFaults, StreamOptions
 from simulator.media.stream import MediaStream
 
-CALLS: Final = 30
-SECONDS: Final = 120.0
-CALL_S: Final = 5.0
-SAMPLE_S: Final = 2.0
+ROOT: Final = Path(__file__).parents[1]
+
+CALLERS: Final = 30
+ROUNDS: Final = 16
+ROUND_S: Final = 7.5
+CALL_S: Final = 2.5
+HANDLERS: Final = ("echo", "ears", "callback")
+
+MOST: Final = {"kib": 1.0, "held": 0.1, "blocks": 0.5}
+"""Growth for each call that is no leak yet: 8 bytes of resident memory for each of its frames, 100 bytes that malloc
+gave, an object that every other call leaves over."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A median, and where the true one is."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Growth":
+        """Of these. The interval is between the k-th smallest and the k-th largest, for the largest k that leaves out
+        the true median with 5 % at most; fewer than six values leave it out more often.
+        """
+        ordered, count = sorted(values), len(values)
+        outside, k = 2 / 2**count, 0
+        while (outside := outside + 2 * comb(count, k + 1) / 2**count) <= 0.05:
+            k += 1
+        return cls(median(ordered), ordered[k], ordered[-1 - k])
+
+    def times(self, factor: float) -> "Growth":
+        """In another unit."""
+        return Growth(self.median * factor, self.least * factor, self.most * factor)
+
+    def __str__(self) -> str:
+        return f"{self.median:+.2f} ({self.least:+.2f} to {self.most:+.2f})"
 
 
 @dataclass
 class Soaked:
-    """What came of a soak. `call_seconds` is the traffic; the rest are frames, but for `left` (tasks) and memory."""
+    """What came of a soak. `call_seconds` is the traffic; `sent`, `heard` and `lost` are frames of the callers."""
 
     calls: int = 0
     call_seconds: float = 0.0
+    seconds: float = 0.0
     sent: int = 0
-    received: int = 0
-    dropped_in: int = 0
-    handled: int = 0
-    answered: int = 0
-    out: int = 0
-    dropped_out: int = 0
-    unsent: int = 0
     heard: int = 0
-    left: int = 0
+    lost: int = 0
     problems: list[str] = field(default_factory=list)
-    memory: list[tuple[float, float]] = field(default_factory=list)
-    """Seconds, and MiB of this process, which is worker and callers, without garbage."""
+    before: State = field(default_factory=State)
+    after: list[State] = field(default_factory=list)
+    """The worker after each round."""
+
+    @property
+    def end(self) -> State:
+        return self.after[-1]
 
     @property
     def uncounted(self) -> dict[str, int]:
         """Frames that were lost between two stations and counted by none."""
+        end = self.end
         return {
-            "on the way in": self.sent - self.received,
-            "to the handler": self.received - self.dropped_in - self.handled,
-            "on the way out": self.answered - self.dropped_out - self.unsent - self.out,
+            "on the way in": self.sent - end.frames_in,
+            "to the handler": end.frames_in - end.dropped_in - end.handled,
+            "on the way out": end.answered - end.dropped_out - end.unsent - end.frames_out,
+            "to the caller": end.frames_out - self.heard,
         }
 
     @property
-    def slope(self) -> float:
-        """How memory grew in the second half, in KiB a minute."""
-        half = [each for each in self.memory if each[0] >= self.memory[-1][0] / 2]
-        if len(half) < 3:
-            return 0.0
-        seconds, sizes = np.array(half).T
-        return float(np.polyfit(seconds, sizes, 1)[0]) * 60 * 1024
+    def left(self) -> int:
+        """Tasks that a round left, and its streams."""
+        return max(each.tasks - self.before.tasks + each.sessions for each in self.after)
+
+    @property
+    def warm(self) -> list[State]:
+        """The last two thirds of the rounds."""
+        return self.after[len(self.after) // 3 :]
+
+    def growth(self, what: str) -> Growth:
+        """Of a figure of State, for each call, from round to round."""
+        return Growth.of(
+            [
+                (getattr(each, what) - getattr(last, what)) / (each.streams - last.streams)
+                for last, each in pairwise(self.warm)
+            ]
+        )
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong; nothing, if all came out even."""
+        found = [f"{count} frames lost {where}" for where, count in self.uncounted.items() if count]
+        if self.left:
+            found.append(f"{self.left} tasks left over")
+        for what, most in MOST.items():
+            if (growth := self.growth(what)).least > most:
+                found.append(f"{what} grows by {growth} with each call")
+        if (garbage := sum(each.garbage for each in self.after[1:])) > self.end.streams * MOST["blocks"]:
+            found.append(f"{garbage} objects waited for the garbage collector")
+        return found + self.problems[:5]
 
 
-async def soak(calls: int = CALLS, seconds: float = SECONDS, call_s: float = CALL_S) -> Soaked:
-    """Keep `calls` callers busy for so many seconds, each call lasting about `call_s`."""
+class Worker:
+    """The worker's process, from `async with` to its end."""
+
+    async def __aenter__(self) -> "Worker":
+        self._process: Process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bench.soak_worker", cwd=ROOT, stdin=PIPE, stdout=PIPE
+        )
+        self.url = await self._line()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        await self._process.wait()
+
+    async def state(self) -> State:
+        """What it counts and holds."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"\n")
+        return State(**json.loads(await self._line()))
+
+    async def idle(self) -> State:
+        """The same, once its streams have ended."""
+        for _ in range(200):
+            state = await self.state()
+            if not state.sessions:
+                break
+            await asyncio.sleep(0.05)
+        return state
+
+    async def _line(self) -> str:
+        assert self._process.stdout is not None
+        return (await self._process.stdout.readline()).decode().strip()
+
+
+async def soak(
+    callers: int = CALLERS,
+    rounds: int = ROUNDS,
+    round_s: float = ROUND_S,
+    call_s: float = CALL_S,
+    handlers: Sequence[str] = HANDLERS,
+) -> Soaked:
+    """Keep so many callers busy for each round, each call lasting about `call_s` seconds."""
     found = Soaked()
-    before = len(asyncio.all_tasks())
-
-    async def echo(stream: Stream) -> None:
-        async for frame in stream.audio:
-            found.handled += 1
-            found.answered += 1
-            stream.send(frame)
-
     voice = audio.tone(1.0, 440.0)
     began = time.monotonic()
-    async with MediaWorker(Settings(port=0, max_sessions=2 * calls), {"echo": echo}) as worker:
-        sampler = asyncio.create_task(_watch(found, began))
-        until = began + seconds
-        await asyncio.gather(*(_caller(found, worker, number, until, call_s, voice) for number in range(calls)))
-        while len(worker.sessions):
-            await asyncio.sleep(0.05)
-        sampler.cancel()
-        await asyncio.gather(sampler, return_exceptions=True)
-        _count(found, worker.metrics)
-    for _ in range(40):
-        if len(asyncio.all_tasks()) <= before:
-            break
-        await asyncio.sleep(0.05)
-    found.left = len(asyncio.all_tasks()) - before
+    async with Worker() as worker:
+        found.before = await worker.state()
+        for _ in range(rounds):
+            until = time.monotonic() + round_s
+            await asyncio.gather(
+                *(
+                    _caller(found, worker.url, number, handlers[number % len(handlers)], until, call_s, voice)
+                    for number in range(callers)
+                )
+            )
+            found.after.append(await worker.idle())
+    found.seconds = time.monotonic() - began
     return found
 
 
-async def _caller(found: Soaked, worker: MediaWorker, number: int, until: float, call_s: float, voice: bytes) -> None:
-    """Call again and again. The first calls are shorter, so that not all end at once."""
-    url = worker.url.replace("http", "ws", 1)
+async def _caller(
+    found: Soaked, url: str, number: int, handler: str, until: float, call_s: float, voice: bytes
+) -> None:
+    """Call again and again. Some calls are shorter, so that not all end at once."""
+    address = url.replace("http", "ws", 1)
     lasts = call_s * (0.5 + (number % 10) / 10)
-    for again in range(1_000_000):
-        left = until - time.monotonic()
-        if left <= 0.2:
-            return
-        call_id = f"call-{number}-{again}"
-        options = StreamOptions(f"{url}/media/{call_id}?handler=echo", mixed=number % 2 == 0)
+    while (left := until - time.monotonic()) > 0.2:
+        call_id = f"call-{number}-{found.calls}"
+        options = StreamOptions(f"{address}/media/{call_id}?handler={handler}", mixed=number % 2 == 0)
         stream = MediaStream(options, call_id=call_id, faults=MediaFaults(jitter=0.02, seed=number))
         running = asyncio.create_task(stream.run())
         began = time.monotonic()
@@ -122,48 +220,56 @@ async def _caller(found: Soaked, worker: MediaWorker, number: int, until: float,
         found.calls += 1
         found.call_seconds += time.monotonic() - began
         found.sent += stream.sent
-        found.heard += stream.playout.played
+        found.lost += stream.lost
+        found.heard += stream.playout.played + len(stream.playout) + stream.playout.lost + stream.playout.cleared
         found.problems += stream.problems
         if stream.reason != "closed":
             found.problems.append(f"{stream.reason} {stream.code}: {stream.detail}")
 
 
-def _count(found: Soaked, metrics: Metrics) -> None:
-    found.received, found.dropped_in = metrics.frames_in, metrics.dropped_in
-    found.out, found.dropped_out, found.unsent = metrics.frames_out, metrics.dropped_out, metrics.unsent
-
-
-async def _watch(found: Soaked, began: float) -> None:
-    page = os.sysconf("SC_PAGE_SIZE")
-    while True:
-        # Streams hold each other in circles: what is held, not what nobody has picked up yet, is to be flat.
-        gc.collect()
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
-        found.memory.append((time.monotonic() - began, pages * page / 2**20))
-        await asyncio.sleep(SAMPLE_S)
-
-
 def rows(found: Soaked) -> list[Sequence[str]]:
     """The table."""
+    end, resident = found.end, found.growth("kib")
+    rate = found.calls / found.seconds * 60
+    memory = ", ".join(f"{each.kib / 1024:.1f}" for each in found.after)
     return [
-        ["traffic", f"{found.calls} calls, {found.call_seconds / 60:.1f} minutes"],
-        ["frames sent, received, handled", f"{found.sent:,}, {found.received:,}, {found.handled:,}"],
-        ["frames answered, out, heard", f"{found.answered:,}, {found.out:,}, {found.heard:,}"],
-        ["dropped and counted, in and out", f"{found.dropped_in:,}, {found.dropped_out:,}"],
-        ["not sent when a call ended", f"{found.unsent:,}"],
+        ["traffic", f"{found.calls} calls, {found.call_seconds / 60:.1f} minutes, in {found.seconds:.0f} s"],
+        ["frames sent, received, handled", f"{found.sent:,}, {end.frames_in:,}, {end.handled:,}"],
+        ["frames answered, out, heard", f"{end.answered:,}, {end.frames_out:,}, {found.heard:,}"],
+        ["dropped and counted, in and out", f"{end.dropped_in:,}, {end.dropped_out:,}"],
+        ["not sent when a call ended; by the callers", f"{end.unsent:,}; {found.lost:,}"],
         ["lost and not counted", ", ".join(f"{count} {where}" for where, count in found.uncounted.items())],
-        ["memory", f"{found.memory[-1][1]:.0f} MiB, {found.slope:+.0f} KiB a minute in the second half"],
+        ["MiB of the worker after each round", memory],
+        [f"growth of the last {len(found.warm)}, KiB a minute", str(resident.times(rate))],
+        ["bytes a call", str(resident.times(1024))],
+        ["bytes held from malloc, a call", str(found.growth("held").times(1024))],
+        ["Python's blocks held, a call", str(found.growth("blocks"))],
+        ["objects that only the collector freed", f"{sum(each.garbage for each in found.after[1:])}"],
         ["tasks left over, problems", f"{found.left}, {len(found.problems)}"],
     ]
 
 
-def run() -> None:
-    """Print the table. Raises AssertionError when something does not come out even."""
-    found = asyncio.run(soak())
+def report(callers: int = CALLERS, rounds: int = ROUNDS, round_s: float = ROUND_S, call_s: float = CALL_S) -> None:
+    """Soak and print the table. Raises AssertionError when something does not come out even."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        found = runner.run(soak(callers, rounds, round_s, call_s))
     note = (
-        "Worker and callers are one process: its memory has both. Of what went out, the last of each call is not heard."
+        "Growth: the median from round to round and its 95 % interval. The worker is a process of its own, its memory "
+        "measured with nobody on the line."
     )
-    show(f"Media: a soak of {CALLS} callers for {SECONDS:g} s", ["", ""], rows(found), note)
-    assert not any(found.uncounted.values()), found.uncounted
-    assert not found.left
-    assert not found.problems, found.problems[:5]
+    show(f"Media: a soak of {callers} callers, {rounds} rounds of {round_s:g} s", ["", ""], rows(found), note)
+    assert not found.faults, "; ".join(found.faults)
+
+
+def run() -> None:
+    """The hour."""
+    report()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--callers", type=int, default=CALLERS, help="at the same time (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="(default: %(default)s)")
+    parser.add_argument("--round", type=float, default=ROUND_S, dest="round_s", help="seconds (default: %(default)g)")
+    parser.add_argument("--call", type=float, default=CALL_S, dest="call_s", help="seconds (default: %(default)g)")
+    report(**vars(parser.parse_args()))

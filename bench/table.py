@@ -20,8 +20,12 @@ class Figure:
     def median(self) -> float:
         return median(self.values)
 
+    def spread(self, digits: int) -> str:
+        """The median and the range, with so many digits."""
+        return f"{self.median:,.{digits}f} ({min(self.values):,.{digits}f}-{max(self.values):,.{digits}f})"
+
     def __str__(self) -> str:
-        return f"{self.median:,.0f} ({min(self.values):,.0f}-{max(self.values):,.0f})"
+        return self.spread(0)
 
 
 def ratio(ours: Figure, theirs: Figure) -> Figure:

@@ -144,6 +144,7 @@ class Connection:
             self._out.clear()
         if self.closing.is_set():
             await link.close()
+            await self._read(link)  # what was on its way
             return True
         if not done:
             link.transport.abort()
