@@ -1,7 +1,8 @@
 """The sound of recordings on ACS, which keeps it for a day: noted when Event Grid tells of it, fetched part by part.
 
-1. Whose a recording is is noted when it ends (`promised`), with the path that the dialog is told. One that came to
-   nothing, because the caller said nothing, is nobody's: it is deleted at the platform.
+1. Whose a recording is is noted when it ends, or when one of the whole call begins (`promised`), with the path that the
+   dialog is told. One that came to nothing, because the caller said nothing, is nobody's: it is deleted at the
+   platform.
 2. Event Grid tells where the sound is (`told`). That is noted before a byte is fetched: from then on the keeper's timer
    (`functions/recordings.py`) goes on with what broke off, until it is stored or the platform has deleted it.
 3. A long recording has several files. The dialog was told the path of the first; the others are recordings beside it.
@@ -24,6 +25,8 @@ from functions.http import about_call, log
 FOREIGN_S: Final = 600.0
 """After so many seconds a recording that no call of this bot has promised is somebody else's."""
 FETCH_S: Final = 20.0
+WHOLE_CALL: Final = "wholeCall"
+"""The reason of a recording that a dialog has started, and that ends when it says so or the call does."""
 _WHOSE: Final = "sent"
 _UNWANTED: Final = "unwanted"
 _PROMISED: Final = "recording"
@@ -38,7 +41,7 @@ class AcsRecordings:
     clock: Callable[[], float]
 
     async def promised(self, recording_id: str, recording: Recording) -> str:
-        """A recording has ended: the path where its sound will be. Rule 1."""
+        """A recording has ended, or one of the whole call has begun: the path where its sound will be. Rule 1."""
         await self._note(_whose(recording_id), _WHOSE, _PROMISED, _document(recording))
         return await self.storage.recordings.expect(recording)
 
@@ -61,6 +64,9 @@ class AcsRecordings:
                 await self.client.delete(chunk.delete)
             return
         first = Recording(**about)
+        if first.reason == WHOLE_CALL:
+            # How long it would be was not known when it was promised.
+            first = replace(first, seconds=file.seconds)
         others = (replace(first, operation_id=f"{first.operation_id}-{n}") for n in range(1, len(file.chunks)))
         parts = [first, *others]
         for recording, chunk in zip(parts, file.chunks, strict=True):

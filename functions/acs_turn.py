@@ -10,6 +10,10 @@
    ends, for the kit cancels nothing; unless the platform says that the call goes on, its end is waited for.
 5. A recording's sound comes later, by Event Grid, to the path that the dialog was told: `functions.acs_recordings`.
 6. The platform knows the command that places a call by its request id.
+7. Who is in the call is noted by the number of the update, and the highest number is who is there now: updates come in
+   any order, more than once. A key that is pressed after `start_tones` is a signal, once by its number.
+8. A call is not redirected to anybody for whom it has rung here before, which would never end. One that this bot has
+   redirected to an ACS user rings in the same subscription again, and is that user's.
 """
 
 import json
@@ -19,8 +23,9 @@ from typing import Any, ClassVar, Final
 from dialtone.channels import acs
 from dialtone.channels.acs import CallEvent, IncomingCall, identifier, kind_of
 from dialtone.channels.acs_commands import Setup, create_call
-from dialtone.channels.acs_results import Result
+from dialtone.channels.acs_results import LOOP, Result
 from dialtone.channels.acs_steps import (
+    RECORDING_FORMAT,
     RECORDING_FROM,
     RECORDING_ID,
     CallRefs,
@@ -32,10 +37,12 @@ from dialtone.channels.acs_steps import (
 )
 from dialtone.channels.stepper import Found, command_id, place_of
 from dialtone.dialogs import Event, History, Place, Placed, StoredRecording, Turn
+from dialtone.dialogs.commanding import TONE
 from dialtone.dialogs.streaming import MEDIA_ENDED
 from dialtone.errors import WorkflowError
 from dialtone.protocol import (
     CALL_STATE_CHANGE,
+    ROSTER_UPDATE,
     Action,
     AnswerAppHostedMedia,
     CallState,
@@ -45,12 +52,16 @@ from dialtone.protocol import (
     ModalityType,
     Participant,
     RecordOutcome,
+    Redirect,
+    RosterParticipant,
+    RosterUpdate,
+    StartRecordingOutcome,
     Workflow,
     read_action,
 )
 from dialtone.storage import NoteRow, Recording, SignalRow, TurnRow
 from functions.acs_client import AcsClient
-from functions.acs_recordings import AcsRecordings
+from functions.acs_recordings import WHOLE_CALL, AcsRecordings
 from functions.acs_settings import AcsSettings
 from functions.http import about_call, log
 from functions.outside import CallOutside
@@ -61,6 +72,10 @@ from functions.turn import marks_of
 STREAM_OVER: Final = {"MediaStreamingStopped": "closed", "MediaStreamingFailed": "lost"}
 """Events that say that a media stream is over, and the reason that a dialog is told."""
 _BEGUN: Final = "begun"
+_ROSTER: Final = "roster"
+_RINGS: Final = "rings"
+_FROM: Final = "from"
+_TO: Final = "to"
 CALLED: Final = frozenset({"phoneNumber", "communicationUser", "microsoftTeamsUser", "teamsExtensionUser"})
 """The kinds of identities that ACS calls."""
 
@@ -77,7 +92,8 @@ class AcsTurns(SteppedTurns):
         """Take a call that rings; each delivery of its event, once. Raises the errors of `dialtone.errors`."""
         conversation = call.conversation()
         about_call(conversation.id)
-        if self.resource.answers and call.to not in self.resource.answers:
+        answers = self.resource.answers
+        if (answers and call.to not in answers) or (not answers and await self._sent_on(call)):
             log.info("a call rings for somebody whom this bot does not answer for")
             return
         at = self.clock()
@@ -137,6 +153,12 @@ class AcsTurns(SteppedTurns):
         if event.type in STREAM_OVER:
             await self._stream_over(call_id, event)
             return
+        if event.type == "ParticipantsUpdated":
+            await self._gathered(call_id, event)
+            return
+        if event.tone:
+            await self._pressed(call_id, event)
+            return
         # Until a call that the bot placed is answered, PLACED is its operationContext.
         if event.context == PLACED:
             if event.type == "CallConnected":
@@ -178,6 +200,8 @@ class AcsTurns(SteppedTurns):
         found = of_event(where.steps[position], event, kept)
         if found is not None:
             await self._on(where, found)
+        elif event.type.endswith("Failed"):
+            log.warning("%s, after its command was taken: %s", event.type, (event.result or Result()).told())
 
     async def signalled(self, call_id: str, name: str) -> TurnRow | None:
         """See `Turns`; then the commands of the turn are sent."""
@@ -201,6 +225,57 @@ class AcsTurns(SteppedTurns):
         await self.storage.calls.signal(SignalRow(call_id, event.id, MEDIA_ENDED, told, self.clock()))
         await self.signalled(call_id, MEDIA_ENDED)
 
+    async def _gathered(self, call_id: str, event: CallEvent) -> None:
+        """Rule 7. The bot is told of what is news."""
+        mark, there = f"{_ROSTER}-{event.number:09d}", event.roster
+        known = await self.storage.calls.notes(call_id, f"{_ROSTER}-")
+        if not there or any(note.message_id == mark for note in known):
+            return
+        news = all(note.message_id < mark for note in known)
+        if news and self.bot.follows_roster and await self.storage.calls.latest(call_id) is not None:
+            members = [
+                RosterParticipant(identity=each, media_type=ModalityType.AUDIO, media_stream_direction="sendReceive")
+                for each in there
+            ]
+            update = RosterUpdate(id=call_id, type=ROSTER_UPDATE, participants=members)
+            await self._tell(self.bot.notified, update)
+            await self._tell_participants(update)
+        await self.storage.calls.note(NoteRow(call_id, mark, event.type, json.dumps(there).encode(), self.clock()))
+
+    async def _roster(self, before: History | None) -> tuple[str, ...] | None:
+        """Rule 7: in any call, for its dialog may add somebody."""
+        return None if before is None else await self._roster_of(before.facts.call_id)
+
+    async def _roster_of(self, call_id: str) -> tuple[str, ...] | None:
+        """Rule 7."""
+        known = await self.storage.calls.notes(call_id, f"{_ROSTER}-")
+        latest = max(known, key=lambda note: note.message_id, default=None)
+        return None if latest is None else tuple(json.loads(latest.body))
+
+    async def _pressed(self, call_id: str, event: CallEvent) -> None:
+        """Rule 7."""
+        number = f"{TONE}-{event.context}-{event.number:09d}"
+        row = SignalRow(call_id, number, TONE, json.dumps(event.tone), event.at or self.clock())
+        await self.storage.calls.signal(row)
+        await self.signalled(call_id, TONE)
+
+    async def _sent_on(self, call: IncomingCall) -> bool:
+        """Whether this bot has redirected the call to whom it rings for now. Rule 8."""
+        return await self.storage.calls.noted(_chain(call.call_id), f"{_TO}-{call.to}")
+
+    async def _comes_back(self, where: At) -> bool:
+        """Whether a redirect would come back; if not, note where the call goes. Rule 8."""
+        action = where.steps[where.position].action
+        assert isinstance(action, Redirect), "only a redirect has this command"
+        calls, target = self.storage.calls, action.target.identity
+        _, called = json.loads(where.row.reply)["call"]
+        chain = _chain(where.row.call_id)
+        if target.casefold() == called.casefold() or await calls.noted(chain, f"{_FROM}-{target}"):
+            return True
+        for mark in (f"{_FROM}-{called}", f"{_TO}-{target}"):
+            await calls.note(NoteRow(chain, mark, action.kind, b"", self.clock()))
+        return False
+
     async def _goes_on(self, connection: str) -> bool:
         """Whether the platform says that a call is connected."""
         taken = await self.client.send("get_call_properties", None, connection=connection)
@@ -219,6 +294,8 @@ class AcsTurns(SteppedTurns):
     async def _command(self, where: At) -> Taken:
         """Send a command, with its id."""
         step, row = where.steps[where.position], where.row
+        if step.operation == "redirect_call" and await self._comes_back(where):
+            return Taken(refused=Result(LOOP))
         return await self.client.send(
             step.operation,
             step.body,
@@ -234,8 +311,8 @@ class AcsTurns(SteppedTurns):
         return of_refusal(where.steps[where.position], refused, where.kept)
 
     def _first(self, row: TurnRow, before: At) -> At:
-        server = str(before.kept.get("server", ""))
-        return self._at(row, 0, {}, before.cause, before.moment, before.connection, server)
+        server, context = (str(before.kept.get(name, "")) for name in ("server", _RINGS))
+        return self._at(row, 0, {}, before.cause, before.moment, before.connection, server, context)
 
     def _at(
         self,
@@ -254,9 +331,13 @@ class AcsTurns(SteppedTurns):
         stored = json.loads(row.reply)
         actions: list[Action] = [read_action(action) for action in stored["actions"]]
         caller, to = stored["call"]
-        refs = CallRefs(caller, server, context, is_teams_phone=kind_of(to) == "microsoftTeamsApp")
+        refs = CallRefs(caller, server, context, is_teams_phone=kind_of(to) == "microsoftTeamsApp", called=to)
         steps = steps_of(actions, row.sequence, refs, self._setup(row.call_id))
-        return At(row, steps, position, {**kept, "server": server}, cause, moment, connection)
+        kept = {**kept, "server": server}
+        if isinstance(actions[0], Redirect):
+            # The call rings on when it cannot be redirected.
+            kept[_RINGS] = context
+        return At(row, steps, position, kept, cause, moment, connection)
 
     def _setup(self, call_id: str) -> Setup:
         base = f"{self.settings.public_url}/api/acs"
@@ -282,7 +363,7 @@ class AcsTurns(SteppedTurns):
     async def _sound(self, before: History, result: ConversationResult, kept: dict[str, Any]) -> StoredRecording | None:
         """Rule 5: where the sound of a recording will be, noted for when it comes."""
         outcome = result.operation_outcome
-        if not isinstance(outcome, RecordOutcome) or RECORDING_ID not in kept:
+        if not isinstance(outcome, RecordOutcome | StartRecordingOutcome) or RECORDING_ID not in kept:
             return None
         if not outcome.succeeded:
             await self.recordings.unwanted(str(kept[RECORDING_ID]), result.id)
@@ -293,11 +374,16 @@ class AcsTurns(SteppedTurns):
             call_id=result.id,
             operation_id=outcome.id,
             caller=caller.identity if caller else "",
-            seconds=outcome.length_of_recording_in_secs,
-            format=str(outcome.format),
-            reason=str(outcome.completion_reason),
+            seconds=outcome.length_of_recording_in_secs if isinstance(outcome, RecordOutcome) else 0.0,
+            format=str(outcome.format if isinstance(outcome, RecordOutcome) else kept[RECORDING_FORMAT]),
+            reason=str(outcome.completion_reason) if isinstance(outcome, RecordOutcome) else WHOLE_CALL,
             started=before.facts.started,
             consent=consent,
             keep=keep,
         )
         return StoredRecording(await self.recordings.promised(str(kept[RECORDING_ID]), recording), 0)
+
+
+def _chain(call_id: str) -> str:
+    """The partition that says whither a call was redirected: one for all calls with its correlation id."""
+    return f"acs-chain-{call_id.rpartition('-')[0]}"

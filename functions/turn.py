@@ -199,7 +199,7 @@ class Turns:
         """Tell the bot, if it asks, who came and went since the roster before, or since the call began."""
         if self.bot.came_and_went is None:
             return
-        before: Sequence[str] | None = await self.storage.calls.roster(update.id)
+        before: Sequence[str] | None = await self._roster_of(update.id)
         if before is None:
             began = (await self._history_at(update.id, 0)).facts
             before = [member.identity for member in began.participants]
@@ -232,7 +232,11 @@ class Turns:
         """Rule 5."""
         if before is None or not before.facts.is_multiparty or not self.bot.follows_roster:
             return None
-        return await self.storage.calls.roster(before.facts.call_id)
+        return await self._roster_of(before.facts.call_id)
+
+    async def _roster_of(self, call_id: str) -> tuple[str, ...] | None:
+        """Who is in a call now; None while nothing was said."""
+        return await self.storage.calls.roster(call_id)
 
     async def _history(self, message: Conversation | ConversationResult) -> History | None:
         if isinstance(message, Conversation):

@@ -46,7 +46,7 @@ MEANINGS: Final[Mapping[int, Meaning]] = {
     8516: Meaning("throttled", "too many calls at once", "the quota of the resource", retryable=True),
     8519: Meaning("conflict", "another operation changes the same thing", retryable=True),
     8520: Meaning("not_supported", "this kind of call cannot do it", "docs/reference/channels.md"),
-    8522: Meaning("not_found", "the call is gone, or something that the command needs is not set up", _RACE),
+    8522: Meaning("not_found", "the call, or what in it the command is about, is not there", "whether it has ended"),
     8523: Meaning("invalid_argument", "an argument is not valid", "the message of the platform"),
     8528: Meaning("terminated", "the call is over", _RACE),
     8529: Meaning("monthly_limit", "the calls of this month are used up", "the quota of the resource"),
@@ -93,6 +93,7 @@ MEANINGS: Final[Mapping[int, Meaning]] = {
 }
 """By sub-code. 8522 with the code 405 means a missing set-up, such as no address of AI services."""
 
+NOT_FOUND: Final = 8522
 LOOP: Final = 508
 """The code of a refusal of the kit's own: a redirect that would come back. HTTP's "Loop Detected"."""
 _LOOP: Final = Meaning("loop", "the call has rung there before, and would come back", "the redirects of all bots")
@@ -126,7 +127,7 @@ class Result:
     @property
     def meaning(self) -> Meaning:
         """What it means, by its sub-code; a refusal without one means nothing that is known."""
-        if (self.code, self.sub_code) == (405, 8522):
+        if (self.code, self.sub_code) == (405, NOT_FOUND):
             return _NOT_SET_UP
         if self.code == LOOP:
             return _LOOP
@@ -137,7 +138,7 @@ class Result:
     @property
     def gone(self) -> bool:
         """Whether a command was refused because its call had ended: no fault of anybody."""
-        return self.sub_code in GONE and (self.sub_code != 8522 or self.code == 404)
+        return self.sub_code in GONE and (self.sub_code != NOT_FOUND or self.code == 404)
 
     def told(self) -> str:
         """One line for an outcome or a log: the numbers, the cause, what to check."""

@@ -27,7 +27,7 @@ from typing import Any, Final
 
 from dialtone.channels.acs import CallEvent, identifier, kind_of
 from dialtone.channels.acs_commands import Setup, compact, file_source, sources_of, tone_names
-from dialtone.channels.acs_results import Result, failure
+from dialtone.channels.acs_results import NOT_FOUND, Result, failure
 from dialtone.channels.capabilities import refusal_of
 from dialtone.channels.stepper import Found, Kept, Step, context_of, plain
 from dialtone.protocol import (
@@ -81,8 +81,23 @@ _ADDED: Final = frozenset({"AddParticipantSucceeded", "AddParticipantFailed"})
 _REMOVED: Final = frozenset({"RemoveParticipantSucceeded", "RemoveParticipantFailed"})
 _KEYS_SENT: Final = frozenset({"SendDtmfTonesCompleted", "SendDtmfTonesFailed"})
 
+_OF_A_PART: Final = (
+    RemoveParticipant,
+    Mute,
+    Hold,
+    Unhold,
+    SendDtmf,
+    StartTones,
+    StopTones,
+    PauseRecording,
+    ResumeRecording,
+    StopRecording,
+)
+"""Actions about somebody in the call, or a recording of it."""
+
 RECORDING_ID: Final = "recording"
 RECORDING_FROM: Final = "from"
+RECORDING_FORMAT: Final = "format"
 _REASON: Final = "reason"
 _SECONDS: Final = "seconds"
 
@@ -351,10 +366,11 @@ def of_reply(step: Step, body: object, kept: Kept, at: float) -> Found | None:
             recording = body.get("recordingId") if isinstance(body, dict) else None
             if not isinstance(recording, str) or not recording:
                 return Found(failed_outcome(step.action, "the platform records and gives the recording no id"))
-            begun = plain(step.action)
-            if isinstance(begun, StartRecordingOutcome):
+            begun, of_it = plain(step.action), {RECORDING_ID: recording, RECORDING_FROM: at}
+            if isinstance(step.action, StartRecording) and isinstance(begun, StartRecordingOutcome):
                 begun.recording_id = recording
-            return Found(begun, kept={RECORDING_ID: recording, RECORDING_FROM: at})
+                of_it[RECORDING_FORMAT] = str(step.action.recording_format)
+            return Found(begun, kept=of_it)
         case "stop_recording" if isinstance(step.action, Record):
             return Found(_recorded(step.action, kept))
     return Found(plain(step.action), over=isinstance(step.action, Reject | Redirect))
@@ -368,8 +384,11 @@ def of_refusal(step: Step, result: Result, kept: Kept) -> Found:
         return Found(_recorded(step.action, kept))
     if isinstance(step.action, Hangup) and result.gone:
         return Found(plain(step.action), over=True)
-    cause = "callTerminated" if result.gone else "temporarySystemFailure"
-    return Found(failure(step.action, result, cause), over=result.gone)
+    if isinstance(step.action, StopRecording) and result.gone:
+        return Found(plain(step.action))
+    # What is not found may be a participant or a recording, and not the call.
+    over = result.gone and not (result.sub_code == NOT_FOUND and isinstance(step.action, _OF_A_PART))
+    return Found(failure(step.action, result, "callTerminated" if over else "temporarySystemFailure"), over=over)
 
 
 def path_of_recording(step: Step, kept: Kept) -> str:

@@ -166,8 +166,9 @@ def test_a_refusal_has_its_numbers() -> None:
     outcome = refused.outcome
     assert isinstance(outcome, CommandOutcome)
     assert (outcome.code, outcome.sub_code, outcome.check) == (412, 8583, "what else runs in the call")
-    gone = of_refusal(step_of("hold", AGENT), Result(404, 8522), {})
-    assert gone.over
+    assert not of_refusal(step_of("hold", AGENT), Result(404, 8522), {}).over, "the participant is not there"
+    assert of_refusal(step_of("hold", AGENT), Result(400, 8501), {}).over
+    assert of_refusal(step_of("addParticipant", AGENT), Result(404, 8522), {}).over
 
 
 def test_a_redirected_call_is_over_and_one_that_could_not_be_rings_on() -> None:
@@ -187,7 +188,7 @@ def test_a_recording_of_the_call_has_an_id() -> None:
     found = of_reply(step, {"recordingId": "r1"}, {}, 12.0)
     assert found is not None
     assert found.outcome.to_wire()["recordingId"] == "r1"
-    assert found.kept == {"recording": "r1", "from": 12.0}
+    assert found.kept == {"recording": "r1", "from": 12.0, "format": "wav"}
     for body in (None, {}, {"recordingId": ""}):
         nothing = of_reply(step, body, {}, 0.0)
         assert nothing is not None
@@ -196,7 +197,8 @@ def test_a_recording_of_the_call_has_an_id() -> None:
     assert stopped is not None
     assert stopped.outcome.succeeded
     unknown = of_refusal(step_of("stopRecording", recordingId="r1"), Result(404, 8522), {})
-    assert not unknown.outcome.succeeded, "the dialog is told that there is no such recording"
+    assert (unknown.outcome.succeeded, unknown.over) == (True, False), "it has stopped, by itself or by this command"
+    assert not of_refusal(step_of("pauseRecording", recordingId="r1"), Result(404, 8522), {}).outcome.succeeded
 
 
 MEMBERS = {
