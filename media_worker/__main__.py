@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from dialtone import telemetry
 from dialtone.privacy import IdentityFilter
-from media_worker.handlers import HANDLERS, Handler, handlers_of
+from media_worker.handlers import HANDLERS, Handler, bot_of, handlers_of
 from media_worker.processes import CHILD, Processes, cores
 from media_worker.server import MediaWorker, freeze
 from media_worker.settings import Settings, SettingsError
@@ -35,6 +35,7 @@ def main() -> int:
     try:
         settings = Settings.load(sys.argv[1:], os.environ)
         handlers = handlers_of(settings.bot) if settings.bot else HANDLERS
+        consent = bool(settings.bot) and bot_of(settings.bot).require_consent
     except SettingsError as error:
         print(f"media_worker: {error}", file=sys.stderr)
         return 2
@@ -49,14 +50,16 @@ def main() -> int:
             with Processes(replace(settings, processes=count), sys.argv[1:]) as processes:
                 return processes.run()
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(run(settings, handlers, shared=child))
+            runner.run(run(settings, handlers, shared=child, requires_consent=consent))
     except OSError as error:
         print(f"media_worker: cannot listen on {settings.host}:{settings.port}: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-async def run(settings: Settings, handlers: Mapping[str, Handler], *, shared: bool) -> None:
+async def run(
+    settings: Settings, handlers: Mapping[str, Handler], *, shared: bool, requires_consent: bool = False
+) -> None:
     """Serve until a signal, then drain. Raises OSError if the address cannot be bound."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -73,7 +76,7 @@ async def run(settings: Settings, handlers: Mapping[str, Handler], *, shared: bo
         )
     signal.signal(signal.SIGTERM, on_signal)
     signal.signal(signal.SIGINT, on_signal)
-    async with MediaWorker(settings, handlers, share_port=shared) as worker:
+    async with MediaWorker(settings, handlers, share_port=shared, requires_consent=requires_consent) as worker:
         freeze()
         print(f"media_worker: ready {worker.url}", flush=True)
         await stop.wait()

@@ -23,6 +23,11 @@ HANDLERS: Mapping[str, Handler] = {"echo": echo}
 
 def handlers_of(name: str) -> Mapping[str, Handler]:
     """HANDLERS and those of the bot `module:attribute`. Raises SettingsError if it cannot be loaded."""
+    return {**HANDLERS, **bot_of(name).streams}
+
+
+def bot_of(name: str) -> CallBot:
+    """The bot `module:attribute`. Raises SettingsError if it cannot be loaded."""
     module, _, attribute = name.partition(":")
     try:
         bot = getattr(import_module(module), attribute or "bot")
@@ -30,4 +35,4 @@ def handlers_of(name: str) -> Mapping[str, Handler]:
         raise SettingsError(f"DIALTONE_BOT: {name!r} cannot be loaded: {error}; name it as module:attribute") from error
     if not isinstance(bot, CallBot):
         raise SettingsError(f"DIALTONE_BOT: {name!r} is not a CallBot; name the CallBot itself")
-    return {**HANDLERS, **bot.streams}
+    return bot

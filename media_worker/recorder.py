@@ -1,20 +1,23 @@
-"""Recordings of streams: WAV files in the container `recordings`, stored while they are made.
+"""Recordings of streams: WAV or MP3 files in the container `recordings`, stored while they are made.
 
 1. A recording runs by the clock: each 20 ms it takes a frame of each participant and a frame of what was sent, or
    silence where there is none. A voice that begins waits until two frames of it are there (40 ms), so that jitter makes
    no holes.
-2. Every STORE_S seconds what is new becomes a block, block 0 is sent again with the length so far in its header, and
-   both are committed: at any moment the blob is a WAV file that plays, and lacks STORE_S seconds and one request.
-3. What storage does not take is kept and sent with the next block, for KEPT_S seconds at most; then it is silence in
-   the file, and the blob's metadata name the fault.
+2. Every STORE_S seconds what is new becomes a block, of a WAV file block 0 is sent again with the length so far in its
+   header, and all are committed: at any moment the blob is a file that plays, and lacks STORE_S seconds and one
+   request.
+3. What storage does not take is kept and sent with the next block, for KEPT_S seconds at most; then the oldest of it is
+   missing from the file, and the blob's metadata name the fault.
 4. The ledger has an entry of it before the first block. While it runs the blob's metadata say `live`; the commit that
-   ends it does not, and the keeper in the functions (dialtone.storage.keeper) goes on from there.
+   ends it does not, and the keeper in the functions (dialtone.storage.keeper) goes on from there. That commit says the
+   SHA-256 of what was sent: of an MP3 file as a whole, of a WAV file without its header, for that is known last. The
+   keeper writes that of the whole into the ledger, and compares.
 5. With `dual`, the left channel is what is heard and the right one what is sent. Without it they are mixed.
 """
 
 import asyncio
+import hashlib
 import logging
-import struct
 import time
 from array import array
 from collections.abc import Callable
@@ -24,12 +27,14 @@ from urllib.parse import quote
 
 from dialtone.errors import StorageUnavailable
 from dialtone.media.messages import AudioFrame
-from dialtone.media.stream import MediaError
+from dialtone.media.stream import MediaError, RecordingFormat
 from dialtone.storage import RECORDINGS_CONTAINER, call_key
 from dialtone.storage.backend import Backend, Staged
 from dialtone.storage.fetching import LIVE
 from dialtone.storage.keys import day_of
 from dialtone.storage.ledger import LEDGER_TABLE, STANDARD, Entry, Ledger, State
+from dialtone.storage.recordings import SOUND_SHA256, content_type_of
+from media_worker.encoding import ENCODINGS, Encoding
 from media_worker.lane import Lane
 from media_worker.metrics import Metrics
 from media_worker.sound import mix
@@ -40,7 +45,6 @@ if TYPE_CHECKING:
 
 STORE_S: Final = 2.0
 KEPT_S: Final = 60.0
-HEADER_BYTES: Final = 44
 
 log = logging.getLogger("media_worker")
 
@@ -68,26 +72,34 @@ class Recorders:
         *,
         dual: bool,
         ended: Callable[["Recorder"], object],
+        format: RecordingFormat = "wav",
         consent: str = "",
         keep: str = "",
     ) -> "Recorder":
-        """Begin a recording of a stream: blob `yyyy/mm/dd/<call>/<name>-<milliseconds>.wav`."""
+        """Begin a recording of a stream: blob `yyyy/mm/dd/<call>/<name>-<milliseconds>.<format>`.
+
+        Raises MediaError for a format that cannot be made here.
+        """
+        if format not in ENCODINGS:
+            raise MediaError(f"{format!r} is no format of recordings here; use {' or '.join(ENCODINGS)}")
+        rate = stream.metadata.sample_rate
+        encoding = ENCODINGS[format](rate, 1 + dual)
         began = self.now()
-        day = day_of(began)
-        path = f"{day[:4]}/{day[4:6]}/{day[6:]}/{call_key(stream.call_id)}/{call_key(name)}-{int(began * 1000)}.wav"
+        day, file = day_of(began), f"{call_key(name)}-{int(began * 1000)}.{format}"
+        path = f"{day[:4]}/{day[4:6]}/{day[6:]}/{call_key(stream.call_id)}/{file}"
         entry = Entry(
             path,
             State.EXPECTED,
             stream.call_id,
             operation_id=name,
-            format="wav",
+            format=format,
             started=began,
             consent=consent,
             keep=keep or STANDARD,
             expected_at=began,
         )
-        blob = self._container.staged(path, "audio/wav")
-        return Recorder(self, stream.metadata.sample_rate, entry, blob, dual=dual, ended=ended)
+        blob = self._container.staged(path, content_type_of(format))
+        return Recorder(self, rate, entry, blob, encoding, dual=dual, ended=ended)
 
 
 class Recorder:
@@ -99,17 +111,18 @@ class Recorder:
         rate: int,
         entry: Entry,
         blob: Staged,
+        encoding: Encoding,
         *,
         dual: bool,
         ended: Callable[["Recorder"], object],
     ) -> None:
         self.path = entry.path
-        self._recorders, self._rate, self._blob, self._dual = recorders, rate, blob, dual
+        self._recorders, self._blob, self._encoding, self._dual = recorders, blob, encoding, dual
         self._entry: Entry | None = entry
         self._about = {
             "call": quote(entry.call_id, safe=":@+"),
             "operation": quote(entry.operation_id, safe=":@+"),
-            "format": "wav",
+            "format": entry.format,
             "started": repr(entry.started),
             "keep": quote(entry.keep, safe=":@+"),
             LIVE: "1",
@@ -123,8 +136,13 @@ class Recorder:
         self._heard: dict[str | None, Lane] = {}
         self._sent = Lane()
         self._new = bytearray()
+        """PCM that is not in the file's form yet."""
+        self._made = bytearray()
+        """What follows in the file and is not stored yet."""
         self._stored = 0
-        self._blocks = 1
+        self._digest = hashlib.sha256()
+        self._has_header = bool(encoding.header(0))
+        self._blocks = int(self._has_header)
         self._frames = 0
         self._start = recorders.wheel.tick()
         self._finishing: asyncio.Task[None] | None = None
@@ -160,10 +178,9 @@ class Recorder:
     async def stop(self) -> float:
         """See `dialtone.media.stream.Recorder`."""
         await self.finish()
-        if self._new:
-            raise MediaError(
-                f"{len(self._new) // self._frame_bytes // 50} seconds of the recording could not be stored"
-            )
+        if self._made:
+            lost = len(self._made) // self._encoding.bytes_a_second
+            raise MediaError(f"{lost} seconds of the recording could not be stored")
         return self.seconds
 
     async def finish(self) -> None:
@@ -180,7 +197,7 @@ class Recorder:
         self._about.pop(LIVE)
         # A store that is under way ends as it will; then the rest goes.
         for _ in range(3):
-            if await self._store():
+            if await self._store(last=True):
                 break
             await asyncio.sleep(0.5)
         else:
@@ -214,26 +231,38 @@ class Recorder:
             await asyncio.sleep(self._recorders.store_s)
             await asyncio.shield(self._store())
 
-    async def _store(self) -> bool:
+    async def _store(self, *, last: bool = False) -> bool:
         async with self._storing:
-            block = bytes(self._new)
-            if not block and self._stored and LIVE in self._about:
+            pcm = bytes(self._new)
+            del self._new[: len(pcm)]
+            if self._encoding.is_slow:
+                # Other streams go on meanwhile.
+                self._made += await asyncio.to_thread(self._encoding.encode, pcm, last=last)
+            else:
+                self._made += self._encoding.encode(pcm, last=last)
+            block = bytes(self._made)
+            if not block and not last and (self._stored or not self._has_header):
                 return True
+            digest, size = self._digest.copy(), self._stored + len(block)
+            digest.update(block)
+            about = {**self._about, "seconds": repr(size / self._encoding.bytes_a_second)}
+            if last:
+                about[SOUND_SHA256 if self._has_header else "sha256"] = digest.hexdigest()
             try:
                 await self._expect()
                 if block:
                     await self._blob.stage(self._blocks, block)
-                await self._blob.stage(0, self._header(self._stored + len(block)))
-                seconds = (self._stored + len(block)) / (self._rate * 2 * (1 + self._dual))
-                await self._blob.commit(self._blocks + bool(block), {**self._about, "seconds": repr(seconds)})
+                if self._has_header:
+                    await self._blob.stage(0, self._encoding.header(size))
+                await self._blob.commit(self._blocks + bool(block), about)
             except StorageUnavailable as error:
                 self._recorders.metrics.recordings_failed += 1
                 log.warning("a part of a recording waits: %s", error)
                 self._keep_less()
                 return False
             self._blocks += bool(block)
-            self._stored += len(block)
-            del self._new[: len(block)]
+            self._stored, self._digest = size, digest
+            self._made.clear()
             return True
 
     async def _expect(self) -> None:
@@ -243,17 +272,8 @@ class Recorder:
             self._entry = None
 
     def _keep_less(self) -> None:
-        most = int(KEPT_S * 50) * self._frame_bytes * (1 + self._dual)
-        if len(self._new) > most:
+        most = int(KEPT_S) * self._encoding.bytes_a_second
+        if len(self._made) > most:
             # In place, so that what comes later keeps its moment.
-            self._new[:] = self._new[-most:]
+            self._made[:] = self._made[-most:]
             self._about["fault"] = "wrongLength"
-
-    def _header(self, data: int) -> bytes:
-        channels = 1 + self._dual
-        return struct.pack(
-            "<4sI4s4sIHHIIHH4sI",
-            b"RIFF", HEADER_BYTES - 8 + data, b"WAVE",
-            b"fmt ", 16, 1, channels, self._rate, self._rate * 2 * channels, 2 * channels, 16,
-            b"data", data,
-        )  # fmt: skip

@@ -34,6 +34,7 @@ from media_worker.connection import WRITE_LIMIT, Link, MediaConnection, PlainLin
 from media_worker.handlers import HANDLERS, Handler
 from media_worker.metrics import Metrics, render
 from media_worker.opening import Opening
+from media_worker.prompts import Prompts
 from media_worker.recorder import Recorders
 from media_worker.rooms import Rooms
 from media_worker.sessions import Sessions
@@ -61,7 +62,8 @@ class MediaWorker:
 
     `now` gives Unix seconds, which tickets and tokens are measured in, and `clock` the seconds of the limits. Without
     `fast`, or if the library has changed, connections are the library's (media_worker/connection.py). With
-    `share_port`, other processes may listen on the same port.
+    `share_port`, other processes may listen on the same port; with `requires_consent` nobody is recorded who has not
+    agreed.
     """
 
     sessions: Sessions
@@ -75,14 +77,20 @@ class MediaWorker:
         *,
         fast: bool = True,
         share_port: bool = False,
+        requires_consent: bool = False,
     ) -> None:
         self.metrics = Metrics()
         self._settings, self._handlers, self._now, self._clock, self._fast = settings, handlers, now, clock, fast
         self._share_port = share_port
+        self._requires_consent = requires_consent
         self._storage: Storage | None = None
         if settings.storage or settings.storage_account:
             self._storage = open_storage(
-                settings.storage, account=settings.storage_account, client_id=settings.client_id
+                settings.storage,
+                account=settings.storage_account,
+                client_id=settings.client_id,
+                prompt_refresh=settings.prompt_refresh,
+                prompt_channels=settings.prompt_channels,
             )
 
     async def __aenter__(self) -> "MediaWorker":
@@ -93,7 +101,10 @@ class MediaWorker:
         if self._storage is not None:
             await _load_storage()
         recorders = Recorders(self._storage.backend, wheel, self.metrics) if self._storage else None
-        services = Services(wheel, self.metrics, Rooms(wheel), self._signals, recorders)
+        prompts = Prompts(self._storage.prompts) if self._storage else None
+        services = Services(
+            wheel, self.metrics, Rooms(wheel), self._signals, recorders, prompts, self._requires_consent
+        )
         self.sessions = Sessions(self._handlers, services, settings.limits, self._clock, self._now)
         self._admission = Admission(settings, self._handlers, self.sessions, self._now, self._clock)
         fast = self._fast and usable()

@@ -21,6 +21,9 @@
 | connection string, or `memory`, for recordings  | `DIALTONE_STORAGE`         | none: no recordings        |
 | name of the account, reached by managed identity| `DIALTONE_STORAGE_ACCOUNT` | none                       |
 | client id of the user-assigned identity         | `AZURE_CLIENT_ID`          | system-assigned            |
+| seconds for which a listing of the prompts is   | `DIALTONE_PROMPT_REFRESH`  | 0; the functions' too      |
+| trusted                                         |                            |                            |
+| channels that a prompt has to fit               | `DIALTONE_PROMPT_CHANNELS` | all; the functions' too    |
 
 There is no way to accept streams without a ticket or token on an address that another machine can reach.
 """
@@ -32,6 +35,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from dialtone.gate import CHANNELS
 from dialtone.media import ticket
 from media_worker.limits import Limits
 from media_worker.tokens import KEYS
@@ -66,6 +70,8 @@ class Settings:
     storage: str | None = field(default=None, repr=False)
     storage_account: str | None = None
     client_id: str | None = None
+    prompt_refresh: float = 0.0
+    prompt_channels: tuple[str, ...] = tuple(CHANNELS)
 
     def __post_init__(self) -> None:
         if self.ticket_key is None and not self.audience and not _is_loopback(self.host):
@@ -84,6 +90,10 @@ class Settings:
         for name, value in (("--idle", self.limits.idle), ("--longest", self.limits.longest)):
             if not 0 < value < math.inf:
                 raise SettingsError(f"{name} {value:g} is not a length of time; use seconds above 0")
+        if not 0 <= self.prompt_refresh < math.inf:
+            raise SettingsError("DIALTONE_PROMPT_REFRESH is not a length of time; use seconds, as the functions do")
+        if unknown := [name for name in self.prompt_channels if name not in CHANNELS]:
+            raise SettingsError(f"DIALTONE_PROMPT_CHANNELS: {unknown[0]!r} is no channel; use {', '.join(CHANNELS)}")
         for name, address in (("DIALTONE_PUBLIC_URL", self.public_url), ("DIALTONE_ACS_KEYS", self.token_keys)):
             if address and not _is_address(address):
                 raise SettingsError(f"{name} is not an absolute address; write it as https://host")
@@ -127,6 +137,8 @@ class Settings:
             storage=environment.get("DIALTONE_STORAGE") or None,
             storage_account=environment.get("DIALTONE_STORAGE_ACCOUNT") or None,
             client_id=environment.get("AZURE_CLIENT_ID") or None,
+            prompt_refresh=_seconds(environment.get("DIALTONE_PROMPT_REFRESH") or "0"),
+            prompt_channels=_names(environment.get("DIALTONE_PROMPT_CHANNELS", "")) or tuple(CHANNELS),
             **values,
         )
 
@@ -146,6 +158,18 @@ def _key(name: str, text: str) -> bytes | None:
         return ticket.load_key(text) if text else None
     except ValueError as error:
         raise SettingsError(f"{name}: {error}; make one with: openssl rand -base64 32") from None
+
+
+def _seconds(text: str) -> float:
+    """A number; what is none is not finite, and refused with the rest."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for part in text.split(",") if (name := part.strip()))
 
 
 def _is_loopback(host: str) -> bool:

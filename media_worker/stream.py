@@ -41,6 +41,7 @@ from media_worker.feed import Feed
 from media_worker.metrics import Metrics
 from media_worker.outbox import Outbox
 from media_worker.pictures import Pictures
+from media_worker.prompts import Prompts
 from media_worker.recorder import Recorder, Recorders
 from media_worker.rooms import Room, Rooms
 from media_worker.signals import Signals
@@ -70,6 +71,9 @@ class Services:
     rooms: Rooms
     signals: Signals | None = None
     recorders: Recorders | None = None
+    prompts: Prompts | None = None
+    requires_consent: bool = False
+    """Whether the bot records nobody who has not agreed."""
 
 
 class LiveStream(contract.Stream):
@@ -90,6 +94,7 @@ class LiveStream(contract.Stream):
         """Messages that came, good or bad: an idle stream is one where this stands still."""
         self._services = services
         self._metrics = services.metrics
+        self._began = services.prompts.now() if services.prompts is not None else 0.0
         self._link: Link | None = None
         self._size = metadata.frame_bytes
         self._read = wire.AudioReader().read
@@ -311,9 +316,15 @@ class LiveStream(contract.Stream):
         """See `Stream`."""
         return self._outbox.send(sound if type(sound) is bytes else bytes(sound[0]))
 
-    async def play(self, sound: bytes) -> bool:
+    async def play(self, sound: bytes | contract.Uploaded, *, language: str = "") -> bool:
         """See `Stream`."""
-        pcm = pcm_of(sound, self.metadata.sample_rate)
+        if isinstance(sound, bytes):
+            pcm = pcm_of(sound, self.metadata.sample_rate)
+        elif self._services.prompts is None:
+            raise MediaError("the worker has no storage for prompts; set DIALTONE_STORAGE")
+        else:
+            pcm = await self._services.prompts.sound(sound, language, self.metadata.sample_rate, self._began)
+            self._must_be_open()
         generation = self._outbox.generation
         second = 50 * self._size
         for at in range(0, len(pcm), second):
@@ -408,16 +419,27 @@ class LiveStream(contract.Stream):
             self._link.write(wire.encode_key_frame_needed(KeyFrameNeeded(participant, media_type)).encode())
 
     def record(
-        self, name: str = "stream", *, dual: bool = False, consent: contract.Consent = "", keep: str = ""
+        self,
+        name: str = "stream",
+        *,
+        dual: bool = False,
+        format: contract.RecordingFormat = "wav",
+        consent: contract.Consent = "",
+        keep: str = "",
     ) -> Recorder:
         """See `Stream`."""
         self._must_be_open()
         if consent not in get_args(contract.Consent):
             raise MediaError(f"{consent!r} is no consent; write given, refused, or nothing where nobody asked")
+        if self._services.requires_consent and consent != "given":
+            asked = "has refused" if consent else "has not been asked"
+            raise MediaError(
+                f'the bot records only who agreed, and the caller {asked}; ask, then write consent="given"'
+            )
         if self._services.recorders is None:
             raise MediaError("the worker has no storage for recordings; set DIALTONE_STORAGE")
         recording = self._services.recorders.start(
-            self, name, dual=dual, consent=consent, keep=keep, ended=self._recordings.remove
+            self, name, dual=dual, format=format, consent=consent, keep=keep, ended=self._recordings.remove
         )
         self._recordings.append(recording)
         self._listens = True

@@ -32,6 +32,20 @@ from dialtone.media.messages import (
 Consent = Literal["", "given", "refused"]
 """What a caller said to being recorded; empty where nobody asked."""
 
+RecordingFormat = Literal["wav", "mp3"]
+
+
+class Uploaded(Protocol):
+    """A prompt that operators may have uploaded: `dialtone.Prompt` is one. Its text is not spoken here."""
+
+    @property
+    def name(self) -> str:
+        """Under which it is uploaded."""
+
+    @property
+    def silence_ms(self) -> int | None:
+        """Silence that comes before it."""
+
 
 class StreamClosed(Exception):
     """The stream is over, so nothing can be sent. A handler may let it pass; it is not counted as a failure."""
@@ -136,10 +150,13 @@ class Stream(Protocol):
         when nothing follows. Raises StreamClosed.
         """
 
-    async def play(self, sound: bytes) -> bool:
-        """Play a WAV file (PCM of 16 bits, 8 to 48 kHz, one or two channels), and return when all of it was sent.
+    async def play(self, sound: bytes | Uploaded, *, language: str = "") -> bool:
+        """Play a WAV file (PCM of 16 bits, 8 to 48 kHz, one or two channels), or a prompt that operators uploaded, as
+        they did for this language (`en-US`) or for none; return when all of it was sent.
 
-        False if `clear` cut it off. Raises MediaError for another file, StreamClosed.
+        False if `clear` cut it off. What is played for a prompt is what was there when the stream began, as in a
+        dialog. Raises MediaError for another file, for a prompt of which there is no sound, and where the worker
+        has no storage; StreamClosed.
         """
 
     def clear(self) -> int:
@@ -186,15 +203,26 @@ class Stream(Protocol):
     def request_key_frame(self, participant: str | None = None, media_type: MediaType = MediaType.VIDEO) -> None:
         """Ask for a picture that stands alone. Raises StreamClosed."""
 
-    def record(self, name: str = "stream", *, dual: bool = False, consent: Consent = "", keep: str = "") -> Recorder:
-        """Record what is heard and what is sent from here on, mixed, into a WAV file of the container `recordings`.
+    def record(
+        self,
+        name: str = "stream",
+        *,
+        dual: bool = False,
+        format: RecordingFormat = "wav",
+        consent: Consent = "",
+        keep: str = "",
+    ) -> Recorder:
+        """Record what is heard and what is sent from here on, mixed, into a file of the container `recordings`.
 
         With `dual` the left channel has what is heard and the right one what is sent. It is stored every 2 seconds, so
-        a worker that dies loses no more than that, and ends with the stream.
+        a worker that dies loses no more than that, and ends with the stream. The `format` is WAV, 32 or 48 kB a second
+        for each channel, or MP3, 6 kB, for which the worker needs the extra `mp3` of the kit.
 
         `consent` is what the caller said when the handler asked whether they may be recorded, for a call that was
         answered with media has nobody else to ask them; it is kept with the recording. `keep` is the class of its
-        retention, as in `Call.record`. Raises MediaError without storage, and for a consent that is none of the three.
+        retention, as in `Call.record`. Raises MediaError without storage, for MP3 without the extra, for a consent that
+        is none of the three, and, where the bot requires consent (`CallBot(require_consent=True)`), for any but
+        `given`.
         """
 
     async def signal(self, name: str, data: Any = None) -> None:

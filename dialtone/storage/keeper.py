@@ -40,8 +40,10 @@ from dialtone.storage.backend import Blob, Container
 from dialtone.storage.fetching import LIVE, PART_BYTES
 from dialtone.storage.keys import day_of
 from dialtone.storage.ledger import NOT_FETCHED, Entry, Ledger, Receipt, State, is_path, receipt_id
-from dialtone.storage.recordings import Recording, recording_of
+from dialtone.storage.recordings import SOUND_SHA256, WAV_HEADER_BYTES, Recording, recording_of
 
+CHANGED: Final = "changed"
+"""The fault of a recording that is not what was sent to be stored."""
 DAY_S: Final = 86_400.0
 PATIENCE_S: Final = DAY_S
 """Seconds that sound may take to come: Event Grid delivers for a day."""
@@ -205,6 +207,8 @@ class Keeper:
             }
             await self._ledger.change(entry.path, **values)
             report.completed += 1
+            if stored.fault == CHANGED:
+                report.find(CHANGED, entry.path)
             return replace(entry, **values)
         if not is_late and self._fetch is not None and await self._fetch(entry):
             report.completed += 1
@@ -306,15 +310,21 @@ class Keeper:
         report.adopted += 1
 
     async def _measured(self, blob: Blob) -> Recording:
-        """What is stored, with the hash of its sound if whoever stored it did not say one."""
+        """What is stored, with the hash of its sound if whoever stored it did not say one.
+
+        Where that of what is behind its header was said, the two are compared.
+        """
         told = recording_of(blob)
         if told.sha256:
             return told
-        digest, size = hashlib.sha256(), 0
+        digest, sound, size = hashlib.sha256(), hashlib.sha256(), 0
         while piece := await self._container.piece(blob.name, size, PART_BYTES):
             await asyncio.to_thread(digest.update, piece)
+            await asyncio.to_thread(sound.update, piece[max(0, WAV_HEADER_BYTES - size) :])
             size += len(piece)
-        return replace(told, size=size, sha256=digest.hexdigest())
+        expected = blob.metadata.get(SOUND_SHA256, "")
+        fault = told.fault if expected in ("", sound.hexdigest()) else CHANGED
+        return replace(told, size=size, sha256=digest.hexdigest(), fault=fault)
 
     # What is deleted.
 

@@ -145,6 +145,21 @@ class PromptStore:
 
         `as_of` is when the call began, in Unix seconds (rule 3); None asks for what a call that begins now hears.
         """
+        found = await self._playing(names, culture, as_of)
+        return {
+            name: self._rendered(version, channel) or await self._linked(version, channel)
+            for name, version in found.items()
+        }
+
+    async def playing(
+        self, name: str, culture: str | None = None, *, as_of: float | None = None
+    ) -> PromptVersion | None:
+        """The version that is played for a name, as for `resolve`; None where nobody uploaded a good one."""
+        return (await self._playing([name], culture, as_of)).get(name)
+
+    async def _playing(
+        self, names: Iterable[str], culture: str | None, as_of: float | None
+    ) -> dict[str, PromptVersion]:
         wanted = dict.fromkeys(names)
         listing = self._listing
         if listing is None or listing.error is not None or not self._serves(listing, self._clock()):
@@ -161,7 +176,7 @@ class PromptStore:
                 state = self._states.get(slot.key)
                 version = state.playing(as_of, self._refresh) if state is not None else None
                 if version is not None:
-                    answer[name] = self._rendered(version, channel) or await self._linked(version, channel)
+                    answer[name] = version
                     break
         return answer
 

@@ -27,6 +27,12 @@ from dialtone.storage.ledger import NOT_FETCHED, STANDARD, Entry, Ledger, State
 
 RECORDINGS_CONTAINER: Final = "recordings"
 
+SOUND_SHA256: Final = "soundsha256"
+"""In the metadata of a WAV blob that was written while it was made: the hash of what is behind its header."""
+
+WAV_HEADER_BYTES: Final = 44
+"""Of such a blob."""
+
 _CONTENT_TYPES: Final = {str(form): kind for form, kind in AUDIO_TYPES.items()}
 _VALUE_MAX: Final = 1000
 

@@ -63,6 +63,8 @@ WORKER_LEFT_ALONE = {
     "DIALTONE_ACS_KEYS": "the default is the platform's",
     "DIALTONE_AUTH": "its only value, loopback, is for a developer's machine",
     "DIALTONE_MEDIA_CHILD": "the worker tells it to the processes that it starts",
+    "DIALTONE_PROMPT_CHANNELS": "the default fits every channel, and is the functions' too",
+    "DIALTONE_PROMPT_REFRESH": "the default lets an upload be heard at once, and is the functions' too",
     "DIALTONE_STORAGE": "a connection string is a key",
 }
 

@@ -23,9 +23,12 @@ class Workplace:
         handlers: Mapping[str, Handler] = HANDLERS,
         now: float | Callable[[], float] = 0.0,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        requires_consent: bool = False,
     ) -> MediaWorker:
         said = now if callable(now) else lambda: now
-        worker = MediaWorker(settings or Settings(port=0), handlers, said, clock, fast=self.fast)
+        chosen = settings or Settings(port=0)
+        worker = MediaWorker(chosen, handlers, said, clock, fast=self.fast, requires_consent=requires_consent)
         await worker.__aenter__()
         self._workers.append(worker)
         return worker

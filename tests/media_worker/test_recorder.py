@@ -1,6 +1,7 @@
 """Recordings: what is heard and sent, at its moment, stored while it is made."""
 
 import asyncio
+import hashlib
 import os
 import signal
 import wave
@@ -12,19 +13,23 @@ import pytest
 import websockets
 
 from dialtone.errors import StorageUnavailable
+from dialtone.gate.decoding import PyAv
 from dialtone.media import ticket
 from dialtone.media.messages import AudioFrame, AudioMetadata
 from dialtone.media.sound import Fault, fault_of
 from dialtone.media.stream import MediaError, Stream
-from dialtone.storage import RECORDINGS_CONTAINER, Storage, open_storage
+from dialtone.storage import RECORDINGS_CONTAINER, State, Storage, open_storage
+from dialtone.storage.keeper import Keeper
 from dialtone.storage.memory import MemoryBackend, MemoryContainer, MemoryStaged
 from dialtone.storage.recordings import recording_of
+from media_worker.encoding import Mp3
 from media_worker.metrics import Metrics
 from media_worker.recorder import Recorder, Recorders
 from media_worker.rooms import Rooms
 from media_worker.settings import Settings
 from media_worker.stream import LiveStream, Services
 from media_worker.wheel import FRAME_TICKS, Wheel
+from tests import sounds
 from tests.media_worker.conftest import Workplace
 from tests.media_worker.peer import METADATA, audio, pcm
 from tests.media_worker.test_main import KEY, WITH_KEY, program, ready
@@ -42,6 +47,7 @@ class Booth:
         self.metrics = Metrics()
         self.wheel = Wheel(asyncio.get_running_loop(), lambda: self.now)
         recorders = Recorders(self.backend, self.wheel, self.metrics, now=lambda: BEGAN, store_s=3600)
+        self.recorders = recorders
         self.stream = LiveStream(
             "call/1", "it", AudioMetadata("s", 16_000, 640), Services(self.wheel, self.metrics, Rooms(self.wheel))
         )
@@ -188,7 +194,7 @@ async def test_storage_that_stays_away_is_told_and_costs_no_memory(monkeypatch: 
     booth = Booth(dual=False, backend=Failing())
     booth.turn(500)
     assert not await booth.recorder._store()
-    assert len(booth.recorder._new) == 50 * 640
+    assert len(booth.recorder._made) == 50 * 640
     with pytest.raises(MediaError, match="1 seconds"):
         await booth.recorder.stop()
     assert booth.ended == [booth.recorder]
@@ -215,14 +221,15 @@ async def stored(storage: Storage) -> dict[str, tuple[int, int, bytes]]:
 async def test_a_recording_of_a_call_is_in_the_account(
     workplace: Workplace, azurite_connection: str, storage: Storage
 ) -> None:
-    done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    done: asyncio.Future[tuple[str, str, float]] = asyncio.get_running_loop().create_future()
 
     async def handler(stream: Stream) -> None:
         recording = stream.record("talk", dual=True, consent="given", keep="complaint")
+        small = stream.record("small", format="mp3")
         async for frame in stream.audio:
             await stream.send(frame)
         await recording.stop()
-        done.set_result(recording.path)
+        done.set_result((recording.path, small.path, await small.stop()))
 
     worker = await workplace.worker(Settings(port=0, storage=azurite_connection), {"it": handler})
     peer = await workplace.stream(worker, "/media/call-1?handler=it")
@@ -233,18 +240,83 @@ async def test_a_recording_of_a_call_is_in_the_account(
         await asyncio.sleep(0.02)
     await peer.close()
     async with asyncio.timeout(20):
-        path = await done
-    entry, blob = await storage.ledger.get(path), await storage.backend.container(RECORDINGS_CONTAINER).head(path)
+        path, small, seconds = await done
+    container = storage.backend.container(RECORDINGS_CONTAINER)
+    entry, blob = await storage.ledger.get(path), await container.head(path)
     assert entry is not None
     assert blob is not None
     assert (entry.consent, entry.keep) == ("given", "complaint")
     # The same, where the ledger has to be made anew from what is stored.
     assert (recording_of(blob).consent, recording_of(blob).keep) == ("given", "complaint")
-    channels, rate, sound = (await stored(storage))["call-1"]
+    content, compressed = await container.read(path), await container.read(small)
+    assert content is not None
+    assert compressed is not None
+    channels, rate, sound = read(content[0])
     left, right = array("h", sound)[0::2].tobytes(), array("h", sound)[1::2].tobytes()
     assert (channels, rate) == (2, 16_000)
     missing = [number for number in range(1, 26) if pcm(number) not in left or pcm(number) not in right]
     assert missing == []
+    assert fault_of(compressed[0], "mp3", 0.5) is Fault.NONE
+    played = PyAv().pcm(compressed[0], 16_000, 60.0)
+    assert len(played) / 32_000 == pytest.approx(seconds, abs=0.2)
+    assert max(array("h", played)) > 1000
+    # The keeper puts the hash of the whole into the ledger, and knows a blob that is not what the worker sent.
+    await Keeper(container, storage.ledger).work()
+    for each, file in ((path, content[0]), (small, compressed[0])):
+        found = await storage.ledger.get(each)
+        assert found is not None
+        assert (found.state, found.sha256, found.fault) == (State.STORED, hashlib.sha256(file).hexdigest(), "")
+    changed = bytearray(content[0])
+    changed[-1] ^= 1
+    await storage.ledger.change(path, state=State.EXPECTED)
+    await storage.ledger.again(path)
+    await container.put(path, bytes(changed), "audio/wav", blob.metadata, overwrite=True)
+    report = await Keeper(container, storage.ledger).work()
+    assert report.findings == [("changed", path)]
+
+
+async def test_mp3_is_an_extra_that_is_named_where_it_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    booth = Booth(dual=False)
+    with pytest.raises(MediaError, match=r"dialtone\[mp3\]"):
+        booth.recorders.start(booth.stream, "talk", dual=False, format="mp3", ended=booth.ended.append)
+    with pytest.raises(MediaError, match="use wav or mp3"):
+        booth.recorders.start(booth.stream, "talk", dual=False, format="ogg", ended=booth.ended.append)  # type: ignore[arg-type]
+    await booth.recorder.stop()
+
+
+def test_mp3_has_the_same_sound_however_it_is_cut() -> None:
+    tone = sounds.pcm(1.0)
+    for channels, rate in ((1, 16_000), (2, 24_000)):
+        encoder = Mp3(rate, channels)
+        made = b"".join(encoder.encode(tone[at : at + 1234], last=False) for at in range(0, len(tone), 1234))
+        made += encoder.encode(b"", last=True)
+        assert encoder.encode(b"", last=True) == b""
+        assert made == Mp3(rate, channels).encode(tone, last=True)
+        seconds = len(tone) / (2 * channels * rate)
+        assert len(made) / encoder.bytes_a_second == pytest.approx(seconds, abs=0.2)
+
+
+async def test_nobody_is_recorded_without_the_consent_that_the_bot_requires(workplace: Workplace) -> None:
+    done: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
+
+    async def handler(stream: Stream) -> None:
+        refused = []
+        for consent in ("", "refused"):
+            with pytest.raises(MediaError) as caught:
+                stream.record(consent=consent)
+            refused.append(str(caught.value))
+        await stream.record(consent="given").stop()
+        done.set_result(refused)
+
+    settings = Settings(port=0, storage="memory")
+    worker = await workplace.worker(settings, {"it": handler}, requires_consent=True)
+    peer = await workplace.stream(worker, "/media/call-1?handler=it")
+    await peer.send(METADATA)
+    async with asyncio.timeout(20):
+        asked, said_no = await done
+    assert "has not been asked" in asked
+    assert "has refused" in said_no
 
 
 BOT = """
