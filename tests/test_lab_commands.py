@@ -55,14 +55,13 @@ def test_many_calls_of_a_real_bot_the_same_each_time(real_app: Path) -> None:
 
 @pytest.mark.stack
 @pytest.mark.azurite
-@pytest.mark.parametrize("platform", ["acs", "teams"])
-def test_a_call_and_a_fault_on_a_platform_of_commands(platform: str, real_app: Path) -> None:
-    """Tokens both ways, secrets, a real host that is killed; then the same without any of it."""
+@pytest.mark.parametrize(("platform", "more"), [("acs", ()), ("teams", ("--times", "3"))])
+def test_calls_and_faults_on_a_platform_of_commands(platform: str, more: tuple[str, ...], real_app: Path) -> None:
+    """Tokens both ways, secrets, a real host that is killed: in one call, and in a row of them."""
     arguments = ("call", "hello.yaml", "--platform", platform, "--bot-module", "bots.hello:bot", "--json")
-    azurite = {"AZURITE_BIN": str(find_azurite())}
-    for more in (("--fault", "kill=before@2", "--fault", "bad_token=missing@0"), ("--times", "3")):
-        done = dialtone(real_app, *arguments, *more, **azurite)
-        assert done.returncode == 0, done.stdout + done.stderr
+    faults = ("--fault", "kill=before@2", "--fault", "bad_token=missing@0")
+    done = dialtone(real_app, *arguments, *faults, *more, AZURITE_BIN=str(find_azurite()))
+    assert done.returncode == 0, done.stdout + done.stderr
     refused = dialtone(real_app, *arguments, "--bot", "http://127.0.0.1:1/api/acs/events")
     assert refused.returncode == 2
     assert f"dialtone run --platform {platform}" in refused.stderr
