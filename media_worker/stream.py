@@ -97,7 +97,7 @@ class LiveStream(contract.Stream):
         self._began = services.prompts.now() if services.prompts is not None else 0.0
         self._link: Link | None = None
         self._size = metadata.frame_bytes
-        self._read = wire.AudioReader().read
+        self._read = wire.Reader().read
         self._bad = 0
         self._closed = Closed()
         self._outbox = Outbox(services.wheel, metadata.frame_bytes, self._write_audio, services.metrics)
@@ -387,7 +387,7 @@ class LiveStream(contract.Stream):
         elif timestamp is not None:
             picture = replace(picture, timestamp=timestamp)
         try:
-            text = wire.encode_video(picture)
+            payload = wire.encode_video(picture)
         except wire.WireError as error:
             raise MediaError(f"{error}; send it at a lower bit rate") from None
         if self._link is None or self._outbox.congested:
@@ -397,7 +397,7 @@ class LiveStream(contract.Stream):
             self._link.make_room()
             self._roomy = True
         self._metrics.pictures_out += 1
-        self._link.write(text.encode())
+        self._link.write(payload)
         return True
 
     def subscribe(

@@ -71,7 +71,7 @@ def given(number: str) -> Json:
 def read(number: str) -> Any:
     """What the parser and the fast reader make of a vector, which is the same."""
     text = json.dumps(given(number), separators=(",", ":"))
-    reader = wire.AudioReader()
+    reader = wire.Reader()
     found = wire.parse(text)
     assert reader.read(text.encode()) == reader.read(text.encode()) == found
     return found

@@ -135,7 +135,7 @@ def media(data: bytes) -> None:
     The first messages are valid, so that the fast way has learned what there is to learn.
     """
     orders = Orders(data)
-    reader = wire.AudioReader()
+    reader = wire.Reader()
     original = MESSAGES[orders.number(len(MESSAGES))].encode()
     for _ in range(orders.number(3)):
         reader.read(original)

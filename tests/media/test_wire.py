@@ -24,7 +24,7 @@ from dialtone.media.messages import (
 from dialtone.media.wire import (
     MAX_VIDEO_BYTES,
     STOP_AUDIO,
-    AudioReader,
+    Reader,
     UnsupportedFormat,
     WireError,
     encode,
@@ -265,7 +265,7 @@ def test_no_json_of_any_kind_does_more_than_break_the_wire(kind: str, member: An
 def test_a_picture_is_read_back(data: bytes, timestamp: int, key: bool, participant: str | None) -> None:
     for kind in MediaType:
         frame = VideoFrame(data, timestamp, key, participant, kind)
-        assert parse(encode_video(frame)) == frame
+        assert parse(encode_video(frame).decode()) == frame
 
 
 def test_a_picture_has_a_limit() -> None:
@@ -306,12 +306,12 @@ def plain(
     ).encode("utf-8", "surrogatepass")
 
 
-def agree(reader: AudioReader, message: bytes) -> None:
+def agree(reader: Reader, message: bytes) -> None:
     assert outcome(reader.read, message) == outcome(lambda raw: parse(raw.decode()), message)
 
 
 def test_the_plain_form_does_not_reach_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = AudioReader()
+    reader = Reader()
     for message in (plain(), plain(who=None), plain(silent="true"), plain(who=None, silent="true")):
         reader.read(message)
     monkeypatch.setattr("dialtone.media.wire.parse", None)
@@ -324,27 +324,88 @@ def test_the_plain_form_does_not_reach_the_parser(monkeypatch: pytest.MonkeyPatc
     )
 
 
+def picture(data: str = DATA, **members: Any) -> bytes:
+    """VideoData in the form that the platform sends."""
+    body = {"participantRawID": "4:+1", "mediaType": "video", "timestamp": 12, "keyFrame": True, **members, "data": "~"}
+    text = json.dumps({"kind": "VideoData", "videoData": body}, separators=(",", ":"), ensure_ascii=False)
+    return text.replace("~", data).encode("utf-8", "surrogatepass")
+
+
+def test_a_picture_does_not_reach_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dialtone.media.wire.parse", None)
+    assert Reader().read(picture()) == VideoFrame(PCM, 12, True, "4:+1", MediaType.VIDEO)
+    shared = picture("AAAA", mediaType="vbss", timestamp=-1, keyFrame=False)
+    assert Reader().read(shared) == VideoFrame(bytes(3), -1, False, "4:+1", MediaType.SCREEN)
+    unnamed = picture("").replace(b'"participantRawID":"4:+1",', b"")
+    assert Reader().read(unnamed) == VideoFrame(b"", 12, True, None, MediaType.VIDEO)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        picture(data="AA=A"),
+        picture(data='AAAA","Data":"AAA='),
+        picture(data='AAAA","more":"AAAA'),
+        picture(data='AAAA"},"VIDEODATA":{"data":"'),
+        picture(data="AAAA\n"),
+        picture(participantRawID=""),
+        picture(participantRawID="\n"),
+        picture(participantRawID="\u2028"),
+        picture(timestamp=10**17),
+        picture(timestamp=10**18),
+        picture(timestamp=1.0),
+        picture().replace(b":12,", b":012,"),
+        picture().replace(b":12,", b":-0,"),
+        picture().replace(b"4:", b"\xff"),
+        picture().replace(b"4:", b"\\n"),
+        picture(timestamp=-1),
+        picture(timestamp=None),
+        picture(keyFrame="true"),
+        picture(more={"data": "AAAA"}),
+        picture()[:-1],
+        b'{"kind":"VideoData",',
+        b'{"kind":"VideoData","kind":"AudioData","videoData":{"data":"AAAA"}}',
+        b'{"kind":"VideoData","videoData":["data:"]}',
+        b'{"kind":"VideoData","videoData":' + b"[" * 100_000,
+        b'{"kind":"VideoData","videoData":{"data":"AA\xff\xff"}}',
+    ],
+)
+def test_a_picture_that_parse_has_to_judge(message: bytes) -> None:
+    agree(Reader(), message)
+
+
 def test_who_invents_names_costs_no_memory() -> None:
-    reader = AudioReader()
+    reader = Reader()
     for number in range(1000):
         message = plain(who=f"{number}" * (number % 50 + 1))
         agree(reader, message)
-    assert len(reader._participants) == len(reader._layouts) == AudioReader.MAX_LEARNED
+    assert len(reader._participants) == len(reader._layouts) == Reader.MAX_LEARNED
 
 
-pieces = st.sampled_from(['"', "\\", ",", "}", "{", "A", "=", " ", "\n", "\x7f", "é", "\ud800", '","data":"', "silent"])
+pieces = st.sampled_from(
+    ['"', "\\", ",", "}", "{", "A", "=", " ", "\n", "\x7f", "é", "\ud800", '","data":"', "silent", "~"]
+)
 
 
 @settings(deadline=None)
 @given(
     st.sampled_from(
-        [plain(), plain(who=None), plain(silent="true"), plain(data="AAAA"), plain(who="é"), plain(time="")]
+        [
+            plain(),
+            plain(who=None),
+            plain(silent="true"),
+            plain(data="AAAA"),
+            plain(who="é"),
+            plain(time=""),
+            picture(),
+            picture("AAAA", participantRawID="é"),
+        ]
     ),
     st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 3), pieces), max_size=3),
 )
 def test_the_fast_reader_says_what_the_parser_says(message: bytes, changes: list[tuple[int, int, str]]) -> None:
     """Of plain messages and of those that are nearly plain, learned or not."""
-    reader = AudioReader()
+    reader = Reader()
     for learned in (plain(), plain(who=None), plain(silent="true"), plain(data="AAAA"), plain(time="")):
         reader.read(learned)
     for at, cut, new in changes:
@@ -357,7 +418,7 @@ def test_the_fast_reader_says_what_the_parser_says(message: bytes, changes: list
 @settings(deadline=None)
 @given(st.text(max_size=30), st.none() | st.text(max_size=20), st.text(alphabet="AB+/=\n é", max_size=8))
 def test_the_fast_reader_in_messages_of_any_text(time: str, who: str | None, data: str) -> None:
-    reader = AudioReader()
+    reader = Reader()
     for message in (plain(data, time, who), plain(data, json.dumps(time)[1:-1], who and json.dumps(who)[1:-1])):
         agree(reader, message)
         agree(reader, message)
