@@ -20,6 +20,7 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
+from functools import lru_cache
 from typing import Final, Protocol, cast
 
 from websockets.asyncio.server import ServerConnection
@@ -305,6 +306,7 @@ class PlainLink:
                 self._receiver.congested(False)
 
 
+@lru_cache(maxsize=64)
 def text_header(length: int) -> bytes:
     """The header of a whole text message from a server (RFC 6455, section 5.2)."""
     if length < 126:

@@ -111,15 +111,14 @@ class Reader:
             participant = self._participants.get(payload[start:data], self)
             silent = _ENDS.get(payload[end:])
             if participant is not self and silent is not None and payload.startswith(_PLAIN):
-                time = payload[_TIME:start].decode()
-                # These are the texts that JSON writes as they are.
-                if time.isascii() and time.isprintable() and '"' not in time and "\\" not in time:
+                time = payload[_TIME:start]
+                if not time.translate(None, _AS_IT_IS):
                     try:
                         pcm = decode(payload[data:end])
                     except ValueError:
                         pass  # `parse` says what is wrong
                     else:
-                        return tuple.__new__(AudioFrame, (pcm, time, participant, silent))
+                        return tuple.__new__(AudioFrame, (pcm, time.decode(), participant, silent))
         if (picture := _read_picture(payload)) is not None:
             return picture
         message = parse(payload.decode())
@@ -146,6 +145,8 @@ class Reader:
 _PLAIN: Final = b'{"kind":"AudioData","audioData":{"timestamp":"'
 _TIME: Final = len(_PLAIN)
 _ENDS: Final = {b'","silent":false}}': False, b'","silent":true}}': True}
+_AS_IT_IS: Final = bytes(character for character in range(0x20, 0x7F) if character not in b'"\\')
+"""What JSON writes as it is."""
 _PICTURE: Final = re.compile(
     rb'\{"kind":"VideoData","videoData":\{(?:"participantRawID":"([^"\\\x00-\x1f]+)",)?"mediaType":"(video|vbss)",'
     rb'"timestamp":(0|-?[1-9][0-9]{0,17}),"keyFrame":(true|false),"data":"'
@@ -161,7 +162,9 @@ def _read_picture(payload: bytes) -> VideoFrame | None:
     try:
         # What is base64 has no end of a text in it.
         data = decode(payload[head.end() : -3])
-        return VideoFrame(data, int(timestamp), key == b"true", who and who.decode(), _MEDIA_TYPES[kind])
+        return VideoFrame(
+            data, int(timestamp), key == b"true", None if who is None else who.decode(), _MEDIA_TYPES[kind]
+        )
     except ValueError:
         return None
 
