@@ -108,7 +108,7 @@ def call(
     host: HostChoice = "auto",
 ) -> None:
     """Place one scripted call, show it, and say what was stored. Exit 1: it did not end as its script expects."""
-    script = scripts_for(bot_module, [script] if script else None, option="SCRIPT")[0]
+    script = scripts_for(bot_module, [script] if script else None, option="SCRIPT", platform=platform)[0]
     if html is not None and times is not None:
         raise ConfigurationError(
             "a page shows one call", field="--html", fix="leave out --times; make the call again by its --seed"
@@ -195,7 +195,7 @@ def run(
             Stack(_APP_DIR, bot=bot_module, host=host, platform=arranged, keep=True) as stack,
             running.published(stack),
         ):
-            if demo and (scripts := scripts_of(bot_module)):
+            if demo and (scripts := scripts_of(bot_module, platform)):
                 events = ring_through(stack.simulator_url, scripts[0], time="real", seed=None)
                 report(_out, _follow(events, stack.connection, platform))
             _out.print(_addresses(stack), soft_wrap=True)

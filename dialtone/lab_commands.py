@@ -77,7 +77,7 @@ def storm(
     if samples and bots:
         raise ConfigurationError("--samples names all bots by itself", field="BOTS", fix="leave out one of both")
     chosen = sample_bots() if samples else bots or [DEFAULT_BOT]
-    scripts = {bot: scripts_for(bot, script, option="--script") for bot in chosen}
+    scripts = {bot: scripts_for(bot, script, option="--script", platform=platform) for bot in chosen}
     table = Table(seed=secrets.randbits(32) if seed is None else seed)
     for bot in chosen:
         _blow(table, bot, scripts[bot], every, platform, as_json)
@@ -120,7 +120,7 @@ def load(
     bot_module: Annotated[str, typer.Option(help="The bot, as module:name.", envvar="DIALTONE_BOT")] = DEFAULT_BOT,
 ) -> None:
     """Let a crowd of callers ring a bot in real time, and report. Exit 1: a call did not end as its script expects."""
-    script = scripts_for(bot_module, [script] if script else None, option="SCRIPT")[0]
+    script = scripts_for(bot_module, [script] if script else None, option="SCRIPT", platform=platform)[0]
     logs = HOME / "logs" / "load"
     options = [str(script.resolve()), "--callers", str(callers), "--arrivals", arrivals, "--over", str(over)]
     options += ["--remote"] if remote else []

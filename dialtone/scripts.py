@@ -1,5 +1,8 @@
 """The callers' scripts that come with bots: `simulator/scripts/NAME/*.yaml` for the bot `….NAME:attribute`.
 
+Those in a folder `NAME/PLATFORM` are for that platform only; one of them stands in place of the script of the same file
+name, where a call is another on that platform.
+
 One rule for all verbs: a script that is named is a file; without one `call`, `load` and `run` follow the first of the
 bot's scripts, by name, and `storm` follows all of them.
 """
@@ -14,18 +17,19 @@ BOTS: Final = "bots"
 """The package of the sample bots."""
 
 
-def scripts_of(bot: str) -> list[Path]:
+def scripts_of(bot: str, platform: str = "skype") -> list[Path]:
     """The scripts that come with `bot`, given as `module:attribute`, in the order of their names; there may be none."""
-    module = bot.partition(":")[0]
-    return sorted((_folder() / module.rpartition(".")[2]).glob("*.yaml"))
+    folder = _folder() / bot.partition(":")[0].rpartition(".")[2]
+    found = {path.name: path for place in (folder, folder / platform) for path in place.glob("*.yaml")}
+    return [found[name] for name in sorted(found)]
 
 
-def scripts_for(bot: str, named: list[Path] | None, *, option: str) -> list[Path]:
-    """The scripts that are named, or else those that come with the bot.
+def scripts_for(bot: str, named: list[Path] | None, *, option: str, platform: str = "skype") -> list[Path]:
+    """The scripts that are named, or else those that come with the bot, on that platform.
 
     Raises ConfigurationError when there is none; `option` is what names one on the command line.
     """
-    scripts = named or scripts_of(bot)
+    scripts = named or scripts_of(bot, platform)
     for path in scripts:
         if not path.is_file():
             raise ConfigurationError(f"there is no script {path}", field=option, fix="name a YAML file")

@@ -8,7 +8,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import quote, urlencode
 
 from dialtone.channels import skype
@@ -76,15 +76,24 @@ def answer_of(actions: Sequence[Action]) -> AnswerAppHostedMedia | None:
     return next((action for action in actions if isinstance(action, AnswerAppHostedMedia)), None)
 
 
-async def possible(bot: CallBot, turn: Turn, event: Event, outside: Outside) -> Turn:
-    """A turn of a call on the Skype channel without what the platform would not take of it.
+class RefusedOf(Protocol):
+    """What a platform would not take."""
+
+    def __call__(self, actions: Sequence[Action], *, hosted: bool) -> tuple[Action, str] | None:
+        """The first action that it would not take, and why, in a call that is `hosted` by a media handler or not."""
+
+
+async def possible(
+    bot: CallBot, turn: Turn, event: Event, outside: Outside, refused_of: RefusedOf = skype.refused_of
+) -> Turn:
+    """A turn of a call, by default on the Skype channel, without what the platform would not take of it.
 
     The dialog is told of an action that is refused, as if the platform had refused it, and goes on. What it wants to
     say last is only logged, for nobody is there to be told.
     """
     for _ in range(_REFUSALS):
         history = turn.history
-        refused = skype.refused_of(turn.actions, hosted=bool(history.media))
+        refused = refused_of(turn.actions, hosted=bool(history.media))
         if refused is None:
             break
         action, why = refused

@@ -29,7 +29,7 @@ from dialtone.channels.acs_results import Result
 from dialtone.channels.skype import prompts_of
 from dialtone.channels.speech import ssml_of
 from dialtone.channels.stepper import Found, context_of, place_of
-from dialtone.channels.teams import Notice
+from dialtone.channels.teams import Notice, identity_of
 from dialtone.channels.teams_commands import Setup, create
 from dialtone.channels.teams_meetings import Coordinates, coordinates_of, join, link_of, read_link
 from dialtone.channels.teams_steps import (
@@ -40,9 +40,10 @@ from dialtone.channels.teams_steps import (
     of_notice,
     of_refusal,
     of_reply,
+    refused_of,
     steps_of,
 )
-from dialtone.dialogs import Event, History, Place, Placed, StoredRecording
+from dialtone.dialogs import Event, History, Place, Placed, StoredRecording, Turn
 from dialtone.errors import BadMessage, DependencyError, WorkflowError
 from dialtone.media.sound import fault_of
 from dialtone.protocol import (
@@ -64,6 +65,7 @@ from dialtone.protocol import (
     read_action,
 )
 from dialtone.storage import CallRecord, NoteRow, Recording, TurnRow
+from functions import media
 from functions.http import about_call, log
 from functions.outside import CallOutside
 from functions.platform_client import Taken
@@ -169,7 +171,8 @@ class TeamsTurns(SteppedTurns):
         created = await self._created(call_id, notice.call_id)
         bot = Participant(identity=f"28:{self.resource.app}", originator=True)
         is_meeting = Place(about["target"]).is_meeting
-        others = [] if is_meeting else [Participant(identity=about["target"], originator=False)]
+        there = await self._there(notice.call_id) if is_meeting else [about["target"]]
+        others = [Participant(identity=identity, originator=False) for identity in there]
         conversation = Conversation(
             id=call_id,
             participants=[bot, *others],
@@ -183,6 +186,13 @@ class TeamsTurns(SteppedTurns):
         begins = Event(Placed(conversation, about["args"]), at, seed_of(call_id))
         row, mine = await self._begin(call_id, begins, kind=PLACED, message_id=f"{PLACED}-{call_id}")
         await self._run(self._at(row, 0, {}, notice.id, at, notice.call_id), mine)
+
+    async def _there(self, graph_id: str) -> list[str]:
+        """Who is in a meeting that was joined, as Graph tells; nobody when it does not: rosters follow."""
+        told = await self.client.send("listParticipants", call=graph_id)
+        members = teams.participants_of(told.body.get("value") if isinstance(told.body, dict) else None)
+        own = identity_of({"application": {"id": self.resource.app}})
+        return [each.identity for each in members if not each.in_lobby and each.identity != own]
 
     async def meeting(self, call_id: str) -> Meeting:
         """The meeting that a call is of: by the link that it was joined by, else by what Graph tells of the call.
@@ -271,13 +281,26 @@ class TeamsTurns(SteppedTurns):
 
     async def _command(self, where: At) -> Taken:
         """Send a command. One that was sent before, and whose mark was lost, is refused by the state that it made."""
-        step = where.steps[where.position]
-        taken = await self.client.send(step.operation, step.body, call=where.connection)
+        step, ids = _teams(where).step, {"call": where.connection}
+        if step.member:
+            there = await self.client.send("listParticipants", call=where.connection)
+            if there.refused is not None:
+                return there
+            members = teams.participants_of(there.body.get("value") if isinstance(there.body, dict) else None)
+            wanted = (each.id for each in members if each.identity.casefold() == step.member.casefold())
+            if (member := next(wanted, None)) is None:
+                return Taken(refused=Result(400, 0, "nobody in the call has this identity"))
+            ids["participant"] = member
+        taken = await self.client.send(step.operation, step.body, **ids)
         if taken.refused is not None and step.operation in _MADE:
             call = await self.client.send("get", call=where.connection)
             if isinstance(call.body, dict) and call.body.get("state") in _MADE[step.operation]:
                 return Taken()
         return taken
+
+    async def _possible(self, turn: Turn, event: Event, outside: CallOutside) -> Turn:
+        """Without a media answer; what else Teams does not do its steps refuse."""
+        return await media.possible(self.bot, turn, event, outside, refused_of)
 
     def _of_reply(self, where: At, body: object) -> Found | None:
         return of_reply(_teams(where).steps, where.position, body, where.kept)

@@ -17,6 +17,14 @@ def test_a_bot_has_the_scripts_of_its_folder() -> None:
     assert scripts_of("bots.absent:bot") == []
 
 
+def test_a_platform_has_scripts_of_its_own_and_in_place_of_others() -> None:
+    usual, teams = scripts_of("bots.recorder:bot"), scripts_of("bots.recorder:bot", "teams")
+    assert [path.name for path in teams] == ["a-meeting-of-five.yaml", "alone.yaml", "cannot-record.yaml"]
+    assert [path.parent.name for path in teams] == ["teams", "recorder", "teams"]
+    assert [path.name for path in usual] == ["alone.yaml", "cannot-record.yaml"]
+    assert usual == scripts_of("bots.recorder:bot", "acs")
+
+
 def test_every_sample_bot_can_be_loaded() -> None:
     assert len(sample_bots()) > 5
     for bot in sample_bots():

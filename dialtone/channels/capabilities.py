@@ -24,6 +24,7 @@ from dialtone.protocol import (
     Recognize,
     Record,
     RecordingFormat,
+    RecordMeeting,
     Redirect,
     RemoveParticipant,
     ResumeRecording,
@@ -35,6 +36,7 @@ from dialtone.protocol import (
     Transfer,
     Unhold,
     Unmute,
+    UpdateRecordingStatus,
 )
 
 CHANNELS: Final = ("skype", "acs", "acs for Teams phones", "teams")
@@ -105,10 +107,10 @@ CUT: Final = Refused("a Teams phone call cannot hold or mute anybody")
 CUT_USER: Final = Refused("a Teams phone call takes no Teams users; use a 4: number or an 8:acs: user")
 TEAMS_MEMBER: Final = Refused("Teams knows 8:orgid: users and 4: numbers; use one of them")
 TEAMS_UNMUTE: Final = Refused("Teams unmutes nobody but the bot; who was muted can do so")
-TEAMS_OTHERS: Final = Refused("this is not done on Teams to somebody else in the call")
 TEAMS_HOLD: Final = Refused("Teams has no hold for bots; play something, or transfer the call")
 TEAMS_TONES: Final = Refused("on Teams keys are told to questions only; ask with choices or digits")
 TEAMS_RECORDING: Final = Refused("Teams does not record a whole call for a bot; use record, or a recording in Teams")
+MEETING: Final = Refused("recording a meeting is for Teams; record the whole call with start_recording")
 _SILENCE: Final = Emulated("a file of silence that the functions serve")
 _SSML: Final = Emulated("SSML, spoken by a multilingual voice of the same gender")
 _SPOKEN: Final = Emulated("a file that the speech service makes and the functions serve; refused without that service")
@@ -135,7 +137,7 @@ _NOT_ON_BEHALF: Final = Emulated("refused by the platform for a call that rings 
 _FIVE: Final = Emulated("up to five channels")
 _TWENTY: Final = Emulated("20 when only stop tones are given")
 
-TABLE: Final = (
+_ROWS: Final = (
     _same("answer", ""),
     _same("answer", "acceptModalityTypes=audio"),
     Capability("answer", "acceptModalityTypes=video", EXACT, VIDEO, VIDEO, TEAMS_VIDEO),
@@ -207,10 +209,10 @@ TABLE: Final = (
     _command("addParticipant", "callerId", EXACT, EXACT, Emulated("the number of the bot's Teams account is shown")),
     _command("addParticipant", "displayName", EXACT, EXACT, Emulated("the bot's own name is shown")),
     _command("addParticipant", "timeoutInSeconds", EXACT, EXACT, Emulated("it rings for as long as Teams lets it")),
-    _command("removeParticipant", "", EXACT, EXACT, TEAMS_OTHERS),
-    _command("removeParticipant", "target", EXACT, EXACT, TEAMS_OTHERS),
+    _command("removeParticipant", "", EXACT, EXACT, EXACT),
+    _command("removeParticipant", "target", EXACT, EXACT, EXACT),
     _command("mute", "", ACS_SELF, CUT, EXACT),
-    _command("mute", "target", EXACT, CUT, TEAMS_OTHERS),
+    _command("mute", "target", EXACT, CUT, EXACT),
     _command("unmute", "", ACS_UNMUTE, CUT, EXACT),
     _command("unmute", "target", ACS_UNMUTE, CUT, TEAMS_UNMUTE),
     _command("hold", "", EXACT, CUT, TEAMS_HOLD),
@@ -245,6 +247,12 @@ TABLE: Final = (
         for verb in ("pause", "resume", "stop")
         for option in ("", "recordingId")
     ),
+    _command("updateRecordingStatus", "", MEETING, MEETING, EXACT),
+    _command("updateRecordingStatus", "status", MEETING, MEETING, EXACT),
+)
+TABLE: Final = (
+    *_ROWS,
+    *(_command("recordMeeting", row.option, MEETING, MEETING, row.teams) for row in _ROWS if row.action == "record"),
 )
 """Sources: the Skype Calling API for the contract, facts of Call Automation as in `acs_commands`, and Microsoft's
 "Teams Phone extensibility: capabilities" for the third column; for the last one Microsoft Graph's "Create call",
@@ -305,6 +313,7 @@ _CHECKS: Final[dict[type[Action], Callable[..., Refused | None]]] = {
     SendDtmf: _keys,
     StartTones: lambda action, _: _member(action.target),
     StopTones: lambda action, _: _member(action.target),
+    **dict.fromkeys((UpdateRecordingStatus, RecordMeeting), lambda *_: MEETING),
 }
 
 
@@ -335,8 +344,6 @@ _TEAMS_CHECKS: Final[dict[type[Action], Callable[..., Refused | None]]] = {
     PlaceCall: lambda _: PLACING,
     AddParticipant: _teams_joins,
     Redirect: _teams_joins,
-    RemoveParticipant: lambda _: TEAMS_OTHERS,
-    Mute: lambda action: None if action.target is None else TEAMS_OTHERS,
     Unmute: lambda action: None if action.target is None else TEAMS_UNMUTE,
     **dict.fromkeys((Hold, Unhold), lambda _: TEAMS_HOLD),
     **dict.fromkeys((StartTones, StopTones), lambda _: TEAMS_TONES),

@@ -18,6 +18,8 @@ Graph plays files, records up to two minutes, and tells which keys are pressed. 
     transfer is over with the call: sub-code 7015 says that it went well.
  7. What the channel cannot do is a step without a command, which fails with the text of the table in `capabilities`.
  8. An operation whose reply says that it is completed or failed has no notice.
+ 9. A piece of a meeting's recording is the recording, and that it goes on said once more: the status was set before the
+    first piece, and is taken back after the last.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,12 +47,14 @@ from dialtone.protocol import (
     Action,
     AddParticipant,
     Answer,
+    AnswerAppHostedMedia,
     ChoiceOutcome,
     CollectDigitsOutcome,
     DigitCollectionCompletionReason,
     Hangup,
     Mute,
     OutcomeValue,
+    Participant,
     PlayPrompt,
     Prompt,
     RecognitionCompletionReason,
@@ -59,12 +63,15 @@ from dialtone.protocol import (
     Record,
     RecordingCompletionReason,
     RecordingFormat,
+    RecordMeeting,
     RecordOutcome,
     Redirect,
     Reject,
+    RemoveParticipant,
     SendDtmf,
     Transfer,
     Unmute,
+    UpdateRecordingStatus,
     failed_outcome,
     rules,
 )
@@ -77,13 +84,19 @@ _REASON: Final = "reason"
 
 TONE_NAMES: Final = {key: name for name, key in teams.TONES.items()}
 
+STREAM: Final = "Teams hosts the media of a call itself here; answer without media, or on acs"
+_STATUS: Final = "updateRecordingStatusOperation"
+_NO_CONTEXT: Final = frozenset({"answer", "reject", "redirect", "hangUp", "removeParticipant"})
+
 Role = Literal["", "prompt", "wait", "cut", "end", "status", "record", "off"]
 """What a step is to a question (rules 2 and 3) or to a recording (rule 5)."""
 
 
 @dataclass(frozen=True, slots=True)
 class TeamsStep(Step):
-    """A command. Of a question: `count` keys have come when it is sent, `first` is the position of its first wait,
+    """A command; `member` is the identity of whose participant's id is in its path.
+
+    Of a question: `count` keys have come when it is sent, `first` is the position of its first wait,
     `listens` that from which on its keys count, and `most` how many it takes.
     """
 
@@ -92,6 +105,7 @@ class TeamsStep(Step):
     first: int = 0
     listens: int = 0
     most: int = 0
+    member: str = ""
 
     @property
     def is_listening(self) -> bool:
@@ -123,7 +137,7 @@ class _Maker:
     ) -> None:
         """Add a command with its context; those of a call that is not established, and its end, take none."""
         whole = {**(body or {}), "clientContext": context_of(self.sequence, len(self.made))}
-        content = whole if operation not in ("answer", "reject", "redirect", "hangUp") else body
+        content = whole if operation not in _NO_CONTEXT else body
         events = frozenset({ends_with}) if ends_with else frozenset()
         self.made.append(TeamsStep(action, operation, content, events, **question))
 
@@ -136,6 +150,11 @@ class _Maker:
         for start in range(0, len(files), PROMPTS_MAX):
             body = {"prompts": list(files[start : start + PROMPTS_MAX])}
             self.add(action, "playPrompt", "playPromptOperation", body, **question)
+
+
+def refused_of(actions: Sequence[Action], *, hosted: bool) -> tuple[Action, str] | None:
+    """A media answer: it would be of a platform for media on Windows. All else is refused by its step, if it is."""
+    return next(((action, STREAM) for action in actions if isinstance(action, AnswerAppHostedMedia)), None)
 
 
 def steps_of(actions: Sequence[Action], sequence: int, setup: Setup) -> list[TeamsStep]:
@@ -176,8 +195,16 @@ def _add(maker: _Maker, action: Action) -> None:
             maker.play(action, maker.files(action.prompts))
         case Recognize():
             _recognize(maker, action)
+        case RecordMeeting():
+            _record_meeting(maker, action)
         case Record():
             _record(maker, action)
+        case UpdateRecordingStatus():
+            maker.add(action, "updateRecordingStatus", _STATUS, {"status": action.status})
+        case RemoveParticipant():
+            maker.add(action, "removeParticipant", member=action.target.identity)
+        case Mute(target=Participant(identity=identity)):
+            maker.add(action, "muteParticipant", "muteParticipantOperation", member=identity)
         case Transfer():
             target = invitation(action.target.identity, action.replaces_context)
             maker.add(action, "transfer", "terminated", {"transferTarget": target})
@@ -222,8 +249,19 @@ def _recognize(maker: _Maker, action: Recognize) -> None:
 def _record(maker: _Maker, action: Record) -> None:
     """Rule 5."""
     maker.play(action, maker.files(prompts_of_action(action)))
-    status = "updateRecordingStatusOperation"
-    maker.add(action, "updateRecordingStatus", status, {"status": "recording"}, role="status")
+    maker.add(action, "updateRecordingStatus", _STATUS, {"status": "recording"}, role="status")
+    _record_response(maker, action)
+    maker.add(action, "updateRecordingStatus", _STATUS, {"status": "notRecording"}, role="off")
+
+
+def _record_meeting(maker: _Maker, action: RecordMeeting) -> None:
+    """Rule 9."""
+    maker.play(action, maker.files(prompts_of_action(action)))
+    _record_response(maker, action)
+    maker.add(action, "updateRecordingStatus", _STATUS, {"status": "recording"}, role="off")
+
+
+def _record_response(maker: _Maker, action: Record) -> None:
     body = compact(
         bargeInAllowed=False,
         initialSilenceTimeoutInSeconds=_whole(
@@ -235,7 +273,6 @@ def _record(maker: _Maker, action: Record) -> None:
         stopTones=action.stop_tones or None,
     )
     maker.add(action, "recordResponse", "recordOperation", body, role="record")
-    maker.add(action, "updateRecordingStatus", status, {"status": "notRecording"}, role="off")
 
 
 def of_notice(steps: Sequence[TeamsStep], position: int, notice: Notice, kept: Kept, keys: str) -> Found | None:
@@ -255,6 +292,8 @@ def of_reply(steps: Sequence[TeamsStep], position: int, body: object, kept: Kept
     step = steps[position]
     if step.operation in ("reject", "redirect"):
         return Found(plain(step.action), over=True)
+    if step.operation == "removeParticipant":
+        return Found(plain(step.action))
     if step.operation in ("answer", "hangUp", "transfer"):
         return None
     data = body if isinstance(body, dict) else {}
@@ -410,7 +449,7 @@ def _recorded(action: Action, kept: Kept) -> RecordOutcome:
     assert isinstance(action, Record), "only a record action has the steps of a recording"
     ok = SOUND in kept
     return RecordOutcome(
-        type="recordOutcome",
+        type=f"{action.kind}Outcome",
         id=action.operation_id,
         outcome=OutcomeValue.SUCCESS if ok else OutcomeValue.FAILURE,
         completion_reason=RecordingCompletionReason(kept.get(_REASON, "unknown")),

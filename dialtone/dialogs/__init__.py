@@ -1,6 +1,7 @@
 """The programming model: bots, calls, and the replay engine that runs them. Pure: no network, clock or disk."""
 
 from dialtone.dialogs.asking import Recognition, Recording
+from dialtone.dialogs.attending import MeetingRecording
 from dialtone.dialogs.bot import CallBot
 from dialtone.dialogs.call import Call, Signal
 from dialtone.dialogs.commanding import CallRecording, Joined
@@ -43,6 +44,7 @@ __all__ = [
     "Lost",
     "MediaEnd",
     "Meeting",
+    "MeetingRecording",
     "Notices",
     "Participant",
     "ParticipantChange",

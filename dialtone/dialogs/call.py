@@ -21,14 +21,14 @@ from dialtone.dialogs.data import Bag, BagKey, BagName
 from dialtone.dialogs.history import CallFacts, dumps
 from dialtone.dialogs.library import INCOMING
 from dialtone.dialogs.prompts import Prompt
-from dialtone.dialogs.requests import AskMeeting, Invoke, Look, Place, Request
+from dialtone.dialogs.requests import Invoke, Look, Place, Request
 from dialtone.dialogs.results import ConversationEnded, DialogResult, Ended, NextStep, Reset, ResumeReason
 from dialtone.dialogs.secret import kept, without_secrets
 from dialtone.dialogs.streaming import MEDIA_ENDED, Streaming
 from dialtone.dialogs.user import User
 from dialtone.dialogs.words import word
 from dialtone.errors import ActionFailed, ActivityFailed, DialogError
-from dialtone.protocol import Meeting, Participant
+from dialtone.protocol import Participant
 
 if TYPE_CHECKING:
     from dialtone.dialogs.run import Run
@@ -274,19 +274,6 @@ class Call(Streaming):
         if not answer.ok:
             raise ActionFailed("placeCall", answer.reason)
         return str(answer.value)
-
-    @word
-    async def meeting(self) -> Meeting:
-        """The meeting that this call is of, as the platform has it now: its subject, organizer, join link, times, who
-        is invited. It is asked once; asked again, later, it may be another.
-
-        Raises `ActionFailed` for a call that is no meeting's, on a channel without meetings, and when the platform
-        does not tell (a permission that is missing, for instance).
-        """
-        answer = await Request("meeting", "", work=AskMeeting())
-        if not answer.ok:
-            raise ActionFailed("meeting", answer.reason)
-        return Meeting.of(answer.value)
 
     @word
     async def user_data(self) -> Bag:

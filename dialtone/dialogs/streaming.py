@@ -10,7 +10,7 @@ from math import inf
 from typing import Any, Final, Literal
 
 from dialtone import protocol
-from dialtone.dialogs.commanding import Commanding
+from dialtone.dialogs.attending import Attending
 from dialtone.dialogs.requests import Look, Request
 from dialtone.dialogs.words import word
 from dialtone.errors import DialogError
@@ -35,7 +35,7 @@ class MediaEnd:
     handler: str = ""
 
 
-class Streaming(Commanding):
+class Streaming(Attending):
     """Answers a call with media, and waits for their end."""
 
     def answer(

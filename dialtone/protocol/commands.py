@@ -1,13 +1,14 @@
-"""Actions of the kit's own: who is in a call, keys in both directions, recordings of the whole call, redirecting it.
+"""Actions of the kit's own: who is in a call, keys in both directions, recordings of the whole call and of meetings,
+redirecting a call.
 
 The Skype contract has none of them, so they are never on its wire. Platforms that take commands do them, each as far as
 `dialtone.channels.capabilities` says. Rules are in `dialtone.protocol.rules`. Where hold, unhold and the keys have no
 `target`, it is whom the call is with.
 """
 
-from typing import Final
+from typing import Final, Literal
 
-from dialtone.protocol.actions import ACTIONS, Action, Hangup, PlayPrompt, Seconds, reader
+from dialtone.protocol.actions import ACTIONS, Action, Hangup, PlayPrompt, Record, Seconds, reader
 from dialtone.protocol.conversation import Participant
 from dialtone.protocol.enums import RecordingFormat
 from dialtone.protocol.media import MEDIA_ACTIONS
@@ -148,6 +149,24 @@ class StopRecording(_OfRecording):
     action: str = "stopRecording"
 
 
+RecordingStatus = Literal["recording", "notRecording", "failed"]
+
+
+class UpdateRecordingStatus(Action):
+    """Have everybody in the call shown whether it is recorded."""
+
+    kind = "updateRecordingStatus"
+    action: str = "updateRecordingStatus"
+    status: RecordingStatus
+
+
+class RecordMeeting(Record):
+    """Record a piece of a meeting, in which everybody is shown that it is recorded."""
+
+    kind = "recordMeeting"
+    action: str = "recordMeeting"
+
+
 COMMANDS: Final[dict[str, type[Action]]] = {
     model.kind: model
     for model in (
@@ -166,6 +185,8 @@ COMMANDS: Final[dict[str, type[Action]]] = {
         PauseRecording,
         ResumeRecording,
         StopRecording,
+        UpdateRecordingStatus,
+        RecordMeeting,
     )
 }
 

@@ -153,6 +153,8 @@ OUTCOMES: Final[dict[str, type[Outcome]]] = {
     "pauseRecordingOutcome": CommandOutcome,
     "resumeRecordingOutcome": CommandOutcome,
     "stopRecordingOutcome": CommandOutcome,
+    "updateRecordingStatusOutcome": CommandOutcome,
+    "recordMeetingOutcome": RecordOutcome,
 }
 """By type. Those of `dialtone.protocol.commands` are the kit's own, and on no platform's wire."""
 

@@ -17,16 +17,17 @@ from pydantic.json_schema import models_json_schema
 
 from dialtone.protocol import rules
 from dialtone.protocol.actions import ACTIONS, Action
+from dialtone.protocol.commands import COMMANDS
 from dialtone.protocol.conversation import Conversation, ConversationResult
 from dialtone.protocol.enums import ContractEnum
 from dialtone.protocol.media import MEDIA_ACTIONS, MediaWorkflow, VideoSubscription
 from dialtone.protocol.notifications import NOTIFICATIONS
-from dialtone.protocol.outcomes import OUTCOMES, CommandOutcome, Outcome
+from dialtone.protocol.outcomes import OUTCOMES, Outcome
 from dialtone.protocol.workflow import Workflow
 
 Schema = dict[str, Any]
 
-_OUTCOMES: Final = {kind: model for kind, model in OUTCOMES.items() if not issubclass(model, CommandOutcome)}
+_OUTCOMES: Final = {kind: model for kind, model in OUTCOMES.items() if kind.removesuffix("Outcome") not in COMMANDS}
 """Those on the wire."""
 
 DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"

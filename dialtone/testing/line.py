@@ -387,11 +387,11 @@ class Line:
             return True
         if isinstance(action, Elsewhere):
             return step.kind in ("connect", "decline")
-        if action.action in COMMANDS:
-            return step.kind == "decline"
         if isinstance(action, Record):
             tones = action.stop_tones or ()
             return step.kind in ("speak", "silence") or (step.kind == "press" and step.value in tones)
+        if action.action in COMMANDS:
+            return step.kind == "decline"
         if not isinstance(action, Recognize) or step.kind not in ("press", "speak", "silence"):
             return False
         return action.choices is None or step.kind != "press" or len(step.value) == 1

@@ -50,6 +50,7 @@ _DONE: Final = {
     "pauseRecording": "pauses the recording",
     "resumeRecording": "resumes the recording",
     "stopRecording": "stops the recording",
+    "updateRecordingStatus": "has shown whether it is recorded",
 }
 
 

@@ -377,7 +377,11 @@ def incoming(call: TeamsCall, caller: Person, settings: TeamsSettings) -> Json:
         tenantId=settings.tenant,
         callbackUri=call.callback,
         requestedModalities=["audio"],
-        source=typed("participantInfo", identity=identity_set(caller.identity, caller.name, settings.tenant)),
+        source=typed(
+            "participantInfo",
+            identity=identity_set(caller.identity, caller.name, settings.tenant),
+            languageId=caller.language or None,
+        ),
         targets=[bot],
     )
 

@@ -41,6 +41,7 @@ class Person:
     identity: str
     name: str = ""
     is_muted: bool = False
+    language: str = ""
 
     def described(self, number: int) -> Json:
         """A participant, in a roster of this number."""

@@ -1,6 +1,6 @@
 """The Teams platform as the simulator opens it: calls of scripts' callers to a bot's calling webhook.
 
-1. The caller is who the script says where Teams knows such identities, else a user; the others likewise.
+1. The caller and the others are who the script says where Teams knows such identities, else users of that name.
 2. With others it is a meeting's call: somebody in the meeting calls the bot in. Without, a meeting of the script is one
    that the bot may join.
 3. `call.ended` has the number of commands that the bot sent for the call: Graph knows of no workflows.
@@ -19,8 +19,6 @@ from simulator.platforms.teams_meetings import Meeting
 from simulator.script import CallSetup, MeetingPart, Send
 from simulator.wire import Response
 
-CALLER: Final = "8:orgid:user-1"
-"""Rule 1: the user."""
 _KINDS: Final = ("4:", "8:orgid:")
 
 
@@ -51,9 +49,9 @@ class TeamsIncoming:
 
     def __init__(self, setup: CallSetup, line: Line, ringing: Ringing, service: GraphService) -> None:
         random = Random(f"teams {ringing.seed} {setup.name}")  # noqa: S311
-        caller = setup.caller.identity
-        caller = caller if caller.startswith(_KINDS) else CALLER
-        self._caller = Person(new_id(random), caller, setup.caller.name)
+        self._caller = Person(
+            new_id(random), _known(setup.caller.identity), setup.caller.name, language=setup.caller.language
+        )
         others = [Person(new_id(random), _known(each)) for each in setup.others]
         self._people = [self._caller, *others]
         self.call = service.new_call(
@@ -70,8 +68,7 @@ class TeamsIncoming:
         self._meeting = self._scheduled(setup.meeting, service)
         self.call.about = {"direction": "incoming"}
         if self._meeting is not None and others:
-            subject = self._meeting.subject or None
-            self.call.about |= {"subject": subject, "tenantId": service.settings.tenant, **self._meeting.coordinates}
+            self.call.about |= {"subject": self._meeting.subject or None, **self._meeting.coordinates}
         self._setup, self._ringing, self._service = setup, ringing, service
 
     def _scheduled(self, part: MeetingPart | None, service: GraphService) -> Meeting | None:
@@ -147,5 +144,5 @@ class TeamsIncoming:
 
 
 def _known(identity: str) -> str:
-    """Rule 1, for one of the others."""
+    """Rule 1."""
     return identity if identity.startswith(_KINDS) else f"8:orgid:{identity.partition(':')[2]}"

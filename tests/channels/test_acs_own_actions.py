@@ -203,6 +203,7 @@ def test_a_recording_of_the_call_has_an_id() -> None:
 
 MEMBERS = {
     "sendDtmf": {"tones": "1"},
+    "updateRecordingStatus": {"status": "recording"},
     **{kind: {"recordingId": "r"} for kind in ("pauseRecording", "resumeRecording", "stopRecording")},
 }
 

@@ -128,9 +128,12 @@ EXAMPLES: dict[tuple[str, str], Action] = {
         for kind in ("mute", "unmute", "hold", "unhold", "startTones", "stopTones", "removeParticipant")
     },
     **{
-        (row.action, row.option): command(row.action, "8:orgid:one", recordingId="r")
+        (row.action, row.option): command(row.action, "8:orgid:one", recordingId="r", status="recording")
         for row in TABLE
-        if row.action.endswith("Recording") or (row.action == "hold" and row.option.startswith("playPrompt"))
+        if row.action.endswith("Recording")
+        or row.action == "recordMeeting"
+        or (row.action == "updateRecordingStatus")
+        or (row.action == "hold" and row.option.startswith("playPrompt"))
     },
     **{
         (action, option): command(action, "4:+15550100")

@@ -58,7 +58,7 @@ redirect's that of reject, alone as it is, and leave's that of hangup.
  29. Who an action is about is named by a kind (4:, 8:, 28:, 29:) and a name. [K]      PARTICIPANT_KIND
  30. addParticipant: rings for 1 to 180 s; the number that is shown is E.164. [K]      INVITATION_RANGE, CALLER_ID
  31. sendDtmf: 1 to 18 keys, as in 18. [K]                                             DTMF_COUNT, DTMF_INVALID
- 32. startRecording: as wav or mp3; the others name a recording. [K]
+ 32. startRecording: as wav or mp3; the others name a recording. recordMeeting: as record, 13. [K]
                                                             CALL_RECORDING_FORMAT, RECORDING_ID_BLANK
 
 Every function raises `ContractViolation` for the first rule that is broken and returns nothing.

@@ -15,7 +15,7 @@ from dialtone.protocol.actions import (
     Record,
     Transfer,
 )
-from dialtone.protocol.commands import Hold
+from dialtone.protocol.commands import Hold, RecordMeeting
 from dialtone.protocol.enums import RecordingFormat
 from dialtone.protocol.media import AnswerAppHostedMedia, JoinCallAppHostedMedia, VideoSubscription
 from dialtone.protocol.rules import commands, media
@@ -266,6 +266,7 @@ _CHECKS: Final[dict[type[Action], Callable[..., None]]] = {
     Answer: _answer,
     PlayPrompt: _play_prompt,
     Record: _record,
+    RecordMeeting: _record,
     Recognize: _recognize,
     Transfer: _transfer,
     PlaceCall: _place_call,
