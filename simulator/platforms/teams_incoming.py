@@ -49,9 +49,8 @@ class TeamsIncoming:
 
     def __init__(self, setup: CallSetup, line: Line, ringing: Ringing, service: GraphService) -> None:
         random = Random(f"teams {ringing.seed} {setup.name}")  # noqa: S311
-        self._caller = Person(
-            new_id(random), _known(setup.caller.identity), setup.caller.name, language=setup.caller.language
-        )
+        caller = setup.caller
+        self._caller = Person(new_id(random), _known(caller.identity), caller.name, language=caller.language)
         others = [Person(new_id(random), _known(each)) for each in setup.others]
         self._people = [self._caller, *others]
         self.call = service.new_call(
