@@ -22,13 +22,12 @@ from typing import Any, ClassVar, Final
 
 from dialtone.channels import acs
 from dialtone.channels.acs import CallEvent, IncomingCall, identifier, kind_of
-from dialtone.channels.acs_commands import Setup, create_call
+from dialtone.channels.acs_commands import CallRefs, Setup, create_call
 from dialtone.channels.acs_results import LOOP, Result
 from dialtone.channels.acs_steps import (
     RECORDING_FORMAT,
     RECORDING_FROM,
     RECORDING_ID,
-    CallRefs,
     of_event,
     of_refusal,
     of_reply,
@@ -36,7 +35,7 @@ from dialtone.channels.acs_steps import (
     steps_of,
 )
 from dialtone.channels.stepper import Found, command_id, place_of
-from dialtone.dialogs import Event, History, Place, Placed, StoredRecording, Turn
+from dialtone.dialogs import CallFacts, Event, History, Place, Placed, StoredRecording, Turn
 from dialtone.dialogs.commanding import TONE
 from dialtone.dialogs.streaming import MEDIA_ENDED
 from dialtone.errors import WorkflowError
@@ -226,13 +225,15 @@ class AcsTurns(SteppedTurns):
         await self.signalled(call_id, MEDIA_ENDED)
 
     async def _gathered(self, call_id: str, event: CallEvent) -> None:
-        """Rule 7. The bot is told of what is news."""
-        mark, there = f"{_ROSTER}-{event.number:09d}", event.roster
-        known = await self.storage.calls.notes(call_id, f"{_ROSTER}-")
-        if not there or any(note.message_id == mark for note in known):
+        """Rule 7. The bot is told of what is news, once the call has begun here."""
+        mark, calls = f"{_ROSTER}-{event.number:09d}", self.storage.calls
+        known = {note.message_id: json.loads(note.body) for note in await calls.notes(call_id, f"{_ROSTER}-")}
+        if not event.roster or mark in known:
             return
-        news = all(note.message_id < mark for note in known)
-        if news and self.bot.follows_roster and await self.storage.calls.latest(call_id) is not None:
+        news = all(each < mark for each in known)
+        if news and self.bot.follows_roster and await calls.latest(call_id) is not None:
+            other, bot = self._two((await self._history_at(call_id, 0)).facts)
+            there = acs.roster_as_called([*(known[each] for each in sorted(known)), event.roster], other, bot)
             members = [
                 RosterParticipant(identity=each, media_type=ModalityType.AUDIO, media_stream_direction="sendReceive")
                 for each in there
@@ -240,17 +241,24 @@ class AcsTurns(SteppedTurns):
             update = RosterUpdate(id=call_id, type=ROSTER_UPDATE, participants=members)
             await self._tell(self.bot.notified, update)
             await self._tell_participants(update)
-        await self.storage.calls.note(NoteRow(call_id, mark, event.type, json.dumps(there).encode(), self.clock()))
+        await calls.note(NoteRow(call_id, mark, event.type, json.dumps(event.roster).encode(), self.clock()))
 
     async def _roster(self, before: History | None) -> tuple[str, ...] | None:
         """Rule 7: in any call, for its dialog may add somebody."""
-        return None if before is None else await self._roster_of(before.facts.call_id)
+        return None if before is None else await self._roster_of(before.facts)
 
-    async def _roster_of(self, call_id: str) -> tuple[str, ...] | None:
+    async def _roster_of(self, facts: CallFacts) -> tuple[str, ...] | None:
         """Rule 7."""
-        known = await self.storage.calls.notes(call_id, f"{_ROSTER}-")
-        latest = max(known, key=lambda note: note.message_id, default=None)
-        return None if latest is None else tuple(json.loads(latest.body))
+        known = await self.storage.calls.notes(facts.call_id, f"{_ROSTER}-")
+        rosters = [json.loads(note.body) for note in sorted(known, key=lambda note: note.message_id)]
+        return acs.roster_as_called(rosters, *self._two(facts)) if rosters else None
+
+    def _two(self, facts: CallFacts) -> tuple[str, str]:
+        """Whom a call is with, and the bot, which called where it placed the call."""
+        caller = facts.caller
+        others = [member.identity for member in facts.participants if not member.originator]
+        two = caller.identity if caller else "", others[0] if others else ""
+        return two[::-1] if two[0] == self.resource.source else two
 
     async def _pressed(self, call_id: str, event: CallEvent) -> None:
         """Rule 7."""
@@ -348,12 +356,9 @@ class AcsTurns(SteppedTurns):
         )
 
     def _written(self, history: History, actions: list[Action], whole: str) -> bytes:
-        """What is stored for a turn: its workflow, the caller, and the bot, which called where it placed the call."""
-        caller = history.facts.caller
-        others = [member.identity for member in history.facts.participants if not member.originator]
-        two = [caller.identity if caller else "", others[0] if others else ""]
+        """What is stored for a turn: its workflow, whom the call is with, and the bot."""
         workflow = Workflow(actions=list(actions)).to_wire()
-        workflow["call"] = two[::-1] if two[0] == self.resource.source else two
+        workflow["call"] = self._two(history.facts)
         return json.dumps(workflow, ensure_ascii=False, separators=(",", ":")).encode()
 
     async def _possible(self, turn: Turn, event: Event, outside: CallOutside) -> Turn:

@@ -36,7 +36,7 @@ from typing import ClassVar, Final, TypeVar
 from dialtone import telemetry
 from dialtone.appstate import AppStateCodec, keys_from_setting
 from dialtone.channels import skype
-from dialtone.dialogs import CallBot, Event, History, Lost, Signalled, StoredRecording, Turn, take_turn
+from dialtone.dialogs import CallBot, CallFacts, Event, History, Lost, Signalled, StoredRecording, Turn, take_turn
 from dialtone.dialogs.bot import ON_ERROR
 from dialtone.dialogs.data import BagChange
 from dialtone.dialogs.history import dumps
@@ -199,9 +199,9 @@ class Turns:
         """Tell the bot, if it asks, who came and went since the roster before, or since the call began."""
         if self.bot.came_and_went is None:
             return
-        before: Sequence[str] | None = await self._roster_of(update.id)
+        began = (await self._history_at(update.id, 0)).facts
+        before: Sequence[str] | None = await self._roster_of(began)
         if before is None:
-            began = (await self._history_at(update.id, 0)).facts
             before = [member.identity for member in began.participants]
         if change := ParticipantChange.between(update.id, before, update.identities):
             await self._tell(self.bot.came_and_went, change)
@@ -232,11 +232,11 @@ class Turns:
         """Rule 5."""
         if before is None or not before.facts.is_multiparty or not self.bot.follows_roster:
             return None
-        return await self._roster_of(before.facts.call_id)
+        return await self._roster_of(before.facts)
 
-    async def _roster_of(self, call_id: str) -> tuple[str, ...] | None:
+    async def _roster_of(self, facts: CallFacts) -> tuple[str, ...] | None:
         """Who is in a call now; None while nothing was said."""
-        return await self.storage.calls.roster(call_id)
+        return await self.storage.calls.roster(facts.call_id)
 
     async def _history(self, message: Conversation | ConversationResult) -> History | None:
         if isinstance(message, Conversation):

@@ -334,6 +334,22 @@ def latest_roster(events: Iterable[CallEvent]) -> CallEvent | None:
     return max(updates, key=lambda event: event.number, default=None)
 
 
+def roster_as_called(rosters: Sequence[Sequence[str]], other: str, bot: str) -> tuple[str, ...]:
+    """The latest of a call's rosters, which are in order, with the bot under the identity `bot` that was called.
+
+    Microsoft does not say by which identity a bot is in a roster of its call. While there are two in it, the one who is
+    not `other` (the one whom the call is with) is the bot; where there was only `other`, the bot is in none.
+    """
+    own = ""
+    for roster in rosters:
+        if bot in roster or (len(roster) == 1 and other in roster):
+            break
+        if len(roster) == 2 and other in roster:
+            own = next(each for each in roster if each != other)
+            break
+    return tuple(bot if own and each == own else each for each in rosters[-1]) if rosters else ()
+
+
 def _events(body: bytes) -> list[dict[str, Any]]:
     try:
         found = json.loads(body.decode("utf-8-sig"))

@@ -143,6 +143,20 @@ class Setup:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class CallRefs:
+    """What a call's commands need of it. `context` is known only while it rings.
+
+    `called` is whom the caller called.
+    """
+
+    caller: str
+    server_call_id: str = ""
+    context: str = ""
+    is_teams_phone: bool = False
+    called: str = ""
+
+
 def path_of(operation: str, *, connection: str = "", recording: str = "", participant: str = "") -> str:
     """The path of an operation, without its query."""
     ids = {"connection": connection, "recording": recording, "participant": participant}
@@ -180,6 +194,17 @@ def sources_of(prompts: Sequence[Prompt], setup: Setup) -> list[dict[str, Any]]:
     return sources
 
 
+def recording_of_the_call(refs: CallRefs, setup: Setup, form: str, channels: str) -> dict[str, Any]:
+    """The body that begins a recording of a whole call, `mixed` or `unmixed`."""
+    return {
+        "callLocator": {"serverCallId": refs.server_call_id, "kind": "serverCallLocator"},
+        "recordingContentType": "audio",
+        "recordingChannelType": channels,
+        "recordingFormatType": form,
+        "recordingStateCallbackUri": setup.callback,
+    }
+
+
 def file_source(uri: str) -> dict[str, Any]:
     """A file to play: WAV (PCM, 16 kHz, 16 bit, mono) or MP3, at an address that the platform reaches."""
     return {"kind": "file", "file": {"uri": uri}}
@@ -201,3 +226,9 @@ _NAMES: Final = {key: name for name, key in TONES.items()}
 def tone_names(keys: str) -> list[str]:
     """The platform's names for keys."""
     return [_NAMES[key] for key in keys]
+
+
+def whole_seconds(value: float | None, default: float) -> int:
+    """Whole seconds, which is what ACS takes; never fewer than were asked for."""
+    given = default if value is None else value
+    return -int(-given // 1)

@@ -16,9 +16,7 @@
 8. A command that ACS refuses is the failure of its action; one that the end of the call overtook ends the call.
 9. hangup ends the call for everyone (`:terminate`), which has a request id, and is over when the call is. leave ends
    the bot's part of it.
-10. The kit's own actions are a command each. Who joined, who left and that keys were sent is told by an event; the rest
-    is over with its reply. Their failures carry the platform's numbers.
-11. A telephone that is added is shown the number that was called, unless another is given.
+10. The kit's own actions are in `acs_own_steps`.
 """
 
 from collections.abc import Sequence
@@ -26,25 +24,30 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dialtone.channels.acs import CallEvent, identifier, kind_of
-from dialtone.channels.acs_commands import Setup, compact, file_source, sources_of, tone_names
+from dialtone.channels.acs_commands import (
+    CallRefs,
+    Setup,
+    compact,
+    file_source,
+    recording_of_the_call,
+    sources_of,
+    tone_names,
+    whole_seconds,
+)
+from dialtone.channels.acs_own_steps import OF_A_PART, own_step
 from dialtone.channels.acs_results import NOT_FOUND, Result, failure
 from dialtone.channels.capabilities import refusal_of
 from dialtone.channels.stepper import Found, Kept, Step, context_of, plain
 from dialtone.protocol import (
     Action,
-    AddParticipant,
     Answer,
     AnswerAppHostedMedia,
     ChoiceOutcome,
     CollectDigitsOutcome,
     DigitCollectionCompletionReason,
     Hangup,
-    Hold,
     Leave,
-    Mute,
     OutcomeValue,
-    Participant,
-    PauseRecording,
     PlayPrompt,
     RecognitionCompletionReason,
     Recognize,
@@ -55,65 +58,26 @@ from dialtone.protocol import (
     RecordOutcome,
     Redirect,
     Reject,
-    RemoveParticipant,
-    ResumeRecording,
-    SendDtmf,
     StartRecording,
     StartRecordingOutcome,
-    StartTones,
     StopRecording,
-    StopTones,
     Transfer,
-    Unhold,
     failed_outcome,
     rules,
 )
 
 MAX_DIGITS: Final = rules.DIGITS_MAX[1]
 INTER_TONE_MAX_S: Final = 60
-INVITATION_DEFAULT_S: Final = 60
 _PLAYED: Final = frozenset({"PlayCompleted", "PlayFailed", "PlayCanceled"})
 _RECOGNIZED: Final = frozenset({"RecognizeCompleted", "RecognizeFailed", "RecognizeCanceled"})
 _ANSWERED: Final = frozenset({"CallConnected"})
 _TRANSFERRED: Final = frozenset({"CallTransferAccepted", "CallTransferFailed"})
-_OVER: Final = frozenset({"CallDisconnected"})
-_ADDED: Final = frozenset({"AddParticipantSucceeded", "AddParticipantFailed"})
-_REMOVED: Final = frozenset({"RemoveParticipantSucceeded", "RemoveParticipantFailed"})
-_KEYS_SENT: Final = frozenset({"SendDtmfTonesCompleted", "SendDtmfTonesFailed"})
-
-_OF_A_PART: Final = (
-    RemoveParticipant,
-    Mute,
-    Hold,
-    Unhold,
-    SendDtmf,
-    StartTones,
-    StopTones,
-    PauseRecording,
-    ResumeRecording,
-    StopRecording,
-)
-"""Actions about somebody in the call, or a recording of it."""
 
 RECORDING_ID: Final = "recording"
 RECORDING_FROM: Final = "from"
 RECORDING_FORMAT: Final = "format"
 _REASON: Final = "reason"
 _SECONDS: Final = "seconds"
-
-
-@dataclass(frozen=True, slots=True)
-class CallRefs:
-    """What a call's commands need of it. `context` is known only while it rings.
-
-    `called` is whom the caller called.
-    """
-
-    caller: str
-    server_call_id: str = ""
-    context: str = ""
-    is_teams_phone: bool = False
-    called: str = ""
 
 
 @dataclass(slots=True)
@@ -182,10 +146,8 @@ def _add(maker: _Maker, action: Action) -> None:
         case Reject():
             body = {"incomingCallContext": refs.context, "callRejectReason": "busy"}
             maker.made.append(Step(action, "reject_call", body))
-        case Leave():
-            maker.made.append(Step(action, "leave_call", None, _OVER))
-        case Hangup():
-            maker.made.append(Step(action, "hang_up", None, _OVER))
+        case Hangup() if not isinstance(action, Leave):
+            maker.made.append(Step(action, "hang_up", None, frozenset({"CallDisconnected"})))
         case PlayPrompt():
             maker.play(action, sources_of(action.prompts, setup))
         case Recognize():
@@ -197,72 +159,10 @@ def _add(maker: _Maker, action: Action) -> None:
             if kind_of(refs.caller) != "unknown":
                 body["transferee"] = identifier(refs.caller)
             maker.made.append(Step(action, "transfer_call_to_participant", body, _TRANSFERRED))
-        case _:
-            _command(maker, action)
-
-
-def _command(maker: _Maker, action: Action) -> None:
-    """Rules 10 to 12."""
-    refs, context = maker.refs, maker.context
-    target = getattr(action, "target", None)
-    who = identifier(target.identity if isinstance(target, Participant) else refs.caller)
-    match action:
-        case AddParticipant():
-            shown = action.caller_id or refs.called.removeprefix("4:") if who.get("phoneNumber") else None
-            body = compact(
-                participantToAdd=who,
-                sourceCallerIdNumber={"value": shown} if shown and shown.startswith("+") else None,
-                sourceDisplayName=action.display_name,
-                invitationTimeoutInSeconds=_whole(action.timeout_in_seconds, INVITATION_DEFAULT_S),
-                operationContext=context,
-            )
-            maker.made.append(Step(action, "add_participant", body, _ADDED))
-        case RemoveParticipant():
-            body = {"participantToRemove": who, "operationContext": context}
-            maker.made.append(Step(action, "remove_participant", body, _REMOVED))
-        case Mute():
-            maker.made.append(
-                Step(action, "mute_participant", {"targetParticipants": [who], "operationContext": context})
-            )
-        case Hold():
-            sources = sources_of(action.play_prompt.prompts, maker.setup) if action.play_prompt else [None]
-            body = compact(targetParticipant=who, playSourceInfo=sources[-1], operationContext=context)
-            maker.made.append(Step(action, "hold", body))
-        case Unhold():
-            maker.made.append(Step(action, "unhold", {"targetParticipant": who, "operationContext": context}))
-        case SendDtmf():
-            body = {"tones": tone_names(action.tones), "targetParticipant": who, "operationContext": context}
-            maker.made.append(Step(action, "send_dtmf_tones", body, _KEYS_SENT))
-        case StartTones() | StopTones():
-            verb = "start" if isinstance(action, StartTones) else "stop"
-            body = {"targetParticipant": who, "operationContext": context}
-            maker.made.append(Step(action, f"{verb}_continuous_dtmf_recognition", body))
-        case Redirect():
-            maker.made.append(Step(action, "redirect_call", {"incomingCallContext": refs.context, "target": who}))
-        case StartRecording():
-            body = _recording(maker, str(action.recording_format), "unmixed" if action.unmixed else "mixed")
-            if action.paused:
-                body["pauseOnStart"] = True
-            maker.made.append(Step(action, "start_recording", body))
-        case PauseRecording():
-            maker.made.append(Step(action, "pause_recording", recording=action.recording_id))
-        case ResumeRecording():
-            maker.made.append(Step(action, "resume_recording", recording=action.recording_id))
-        case StopRecording():
-            maker.made.append(Step(action, "stop_recording", recording=action.recording_id))
+        case _ if (step := own_step(action, refs, setup, maker.context)) is not None:
+            maker.made.append(step)
         case _:
             maker.refuse(action, f"acs does nothing for {action.action}")
-
-
-def _recording(maker: _Maker, form: str, channels: str) -> dict[str, Any]:
-    """The body that begins a recording of the whole call."""
-    return {
-        "callLocator": {"serverCallId": maker.refs.server_call_id, "kind": "serverCallLocator"},
-        "recordingContentType": "audio",
-        "recordingChannelType": channels,
-        "recordingFormatType": form,
-        "recordingStateCallbackUri": maker.setup.callback,
-    }
 
 
 def _recognize(maker: _Maker, action: Recognize) -> None:
@@ -270,11 +170,11 @@ def _recognize(maker: _Maker, action: Recognize) -> None:
     prompts = sources_of(action.play_prompt.prompts, maker.setup) if action.play_prompt else None
     options: dict[str, Any] = compact(
         interruptPrompt=action.barge_in_allowed is not False,
-        initialSilenceTimeoutInSeconds=_whole(
+        initialSilenceTimeoutInSeconds=whole_seconds(
             action.initial_silence_timeout_in_seconds, rules.INITIAL_SILENCE_DEFAULT_S
         ),
     )
-    between = _whole(action.interdigit_timeout_in_seconds, rules.INTERDIGIT_DEFAULT_S)
+    between = whole_seconds(action.interdigit_timeout_in_seconds, rules.INTERDIGIT_DEFAULT_S)
     if action.collect_digits is not None:
         collect = action.collect_digits
         options["dtmfOptions"] = compact(
@@ -303,13 +203,13 @@ def _record(maker: _Maker, action: Record) -> None:
     """Rule 4."""
     if action.play_prompt:
         maker.play(action, sources_of(action.play_prompt.prompts, maker.setup))
-    body = _recording(maker, str(_format_of(action)), "mixed")
+    body = recording_of_the_call(maker.refs, maker.setup, str(_format_of(action)), "mixed")
     maker.made.append(Step(action, "start_recording", body))
     given = action.max_silence_timeout_in_seconds
     silence_s = rules.MAX_SILENCE_DEFAULT_S if given is None else given
     options: dict[str, Any] = {
         "interruptPrompt": False,
-        "initialSilenceTimeoutInSeconds": _whole(
+        "initialSilenceTimeoutInSeconds": whole_seconds(
             action.initial_silence_timeout_in_seconds, rules.INITIAL_SILENCE_DEFAULT_S
         ),
         "speechOptions": {"endSilenceTimeoutInMs": round(silence_s * 1000)},
@@ -385,9 +285,9 @@ def of_refusal(step: Step, result: Result, kept: Kept) -> Found:
     if isinstance(step.action, Hangup) and result.gone:
         return Found(plain(step.action), over=True)
     if isinstance(step.action, StopRecording) and result.gone:
+        # `acs_own_steps`, rules 4 and 3.
         return Found(plain(step.action))
-    # What is not found may be a participant or a recording, and not the call.
-    over = result.gone and not (result.sub_code == NOT_FOUND and isinstance(step.action, _OF_A_PART))
+    over = result.gone and not (result.sub_code == NOT_FOUND and isinstance(step.action, OF_A_PART))
     return Found(failure(step.action, result, "callTerminated" if over else "temporarySystemFailure"), over=over)
 
 
@@ -499,9 +399,3 @@ def _format_of(action: Record) -> RecordingFormat:
 
 def _has_words(action: Recognize) -> bool:
     return any(choice.speech_variation for choice in action.choices or ())
-
-
-def _whole(value: float | None, default: float) -> int:
-    """Whole seconds, which is what ACS takes; never fewer than were asked for."""
-    given = default if value is None else value
-    return -int(-given // 1)

@@ -182,11 +182,11 @@ class CallBot(Library):
     def on_notification(self, handler: FunctionT) -> FunctionT:
         """Register the one function that is told what happens between two turns, and ask the platform for it.
 
-        It is called with a `CallStateChange` or, in a group call, a `RosterUpdate`, whose `id` is the call's. It takes
-        no part in the dialog: it may do whatever an async function may do, as what is given to `call.run` does, and
-        what it raises is logged. It runs at least once for each notification: a process that dies before the
-        notification is in the journal runs it again when the platform repeats it, and so may copies that come at
-        the same time.
+        It is called with a `CallStateChange` or, in a group call and in any call on ACS, a `RosterUpdate`, whose `id`
+        is the call's. It takes no part in the dialog: it may do whatever an async function may do, as what is given to
+        `call.run` does, and what it raises is logged. It runs at least once for each notification: a process that dies
+        before the notification is in the journal runs it again when the platform repeats it, and so may copies that
+        come at the same time.
 
         With or without it, a `CallStateChange` to terminated ends the call; with it, `call.participants` follows the
         roster. Raises `DialogError` for a second handler and for a function that is not `async`.
@@ -200,7 +200,8 @@ class CallBot(Library):
         return handler
 
     def on_participant(self, handler: FunctionT) -> FunctionT:
-        """Register the one function that is told who joins a group call and who leaves it, and ask the platform for it.
+        """Register the one function that is told who joins a group call, or on ACS any call, and who leaves it, and ask
+        the platform for it.
 
         It is called with a `ParticipantChange`, what has changed since the roster before, or since the call began. As
         for `on_notification`: it takes no part in the dialog, runs at least once for each change, and what it raises is

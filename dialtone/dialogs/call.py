@@ -76,9 +76,9 @@ class Call(Streaming):
     def participants(self) -> Sequence[Participant]:
         """Who is in the call.
 
-        Those that it began with; in a group call of a bot that asks for notifications (`CallBot.on_notification`),
-        those who were there when the last question was answered, as far as the platform had told by then. Of
-        somebody who joined later only the identity is known.
+        Those that it began with; on ACS, and in a group call of a bot that asks for notifications
+        (`CallBot.on_notification`, `CallBot.on_participant`), those who were there when the last question was answered,
+        as far as the platform had told by then. Of somebody who joined later only the identity is known.
         """
         began, roster = self._facts.participants, self._run.roster
         if roster is None:

@@ -23,7 +23,6 @@ from dialtone.dialogs.participants import ParticipantChange
 from dialtone.dialogs.secret import Veil
 from dialtone.protocol import (
     CALL_STATE_CHANGE,
-    COMMANDS,
     Action,
     AddParticipant,
     AnswerAppHostedMedia,
@@ -385,13 +384,13 @@ class Line:
     def _is_for(step: Step, action: Action) -> bool:
         if step.kind in ("hang_up", "drop", "fail", "outcome"):
             return True
+        if step.kind == "refuse":
+            return bool(step.value[0] == action.action)
         if isinstance(action, Elsewhere):
             return step.kind in ("connect", "decline")
         if isinstance(action, Record):
             tones = action.stop_tones or ()
             return step.kind in ("speak", "silence") or (step.kind == "press" and step.value in tones)
-        if action.action in COMMANDS:
-            return step.kind == "decline"
         if not isinstance(action, Recognize) or step.kind not in ("press", "speak", "silence"):
             return False
         return action.choices is None or step.kind != "press" or len(step.value) == 1
@@ -407,7 +406,7 @@ class Line:
             self._note("caller", "hangs up")
             self.result.ended_by = "caller"
             return self._result(action, abandoned(action), state="terminated")
-        if step.kind in ("connect", "decline"):
+        if step.kind in ("connect", "decline", "refuse"):
             return self._connected(action, step)
         self._do(step, action)
         if isinstance(action, Record):
@@ -423,10 +422,11 @@ class Line:
     def _connected(self, action: Action, step: Step) -> ConversationResult:
         """What somebody else than the caller, or the platform, has answered."""
         reported: Json = {"type": f"{action.action}Outcome", "outcome": "success"}
-        if step.kind == "decline":
-            self._note("platform", f"cannot {action.action}: {step.value}")
+        if step.kind != "connect":
+            reason = step.value[1] if step.kind == "refuse" else step.value
+            self._note("platform", f"cannot {action.action}: {reason}")
             rings = isinstance(action, Redirect)
-            failed = reported | {"outcome": "failure", "failureReason": step.value}
+            failed = reported | {"outcome": "failure", "failureReason": reason}
             return self._result(action, failed, state="incoming" if rings else "established")
         self._note("platform", "connects")
         if isinstance(action, AddParticipant):

@@ -5,9 +5,7 @@ from typing import Any
 
 from dialtone.dialogs.commanding import TONE
 from dialtone.dialogs.streaming import MEDIA_ENDED
-from dialtone.protocol import (
-    rules,
-)
+from dialtone.protocol import COMMANDS, rules
 
 
 class WrongStep(AssertionError):
@@ -66,8 +64,18 @@ def connect() -> Step:
 
 
 def decline(reason: str = "declined") -> Step:
-    """The transfer, the redirect or a command (`Call.add_participant`, `Call.mute`, ...) does not come about."""
+    """The transfer or the redirect does not come about; whom the bot adds does not join."""
     return Step("decline", reason)
+
+
+def refuse(action: str, reason: str = "refused") -> Step:
+    """The platform refuses an action of the kit's own by its name: `mute`, `hold`, `startRecording`, ...
+
+    Without this step it does them. Raises `ValueError` for what is none of `dialtone.protocol.COMMANDS`.
+    """
+    if action not in COMMANDS:
+        raise ValueError(f"{action!r} cannot be refused; what can be: {', '.join(COMMANDS)}")
+    return Step("refuse", (action, reason))
 
 
 def tone(key: str) -> Step:

@@ -116,6 +116,8 @@ class AcsCall:
         self.state = "connected"
         self.line.answer()
         self.participants = {raw: {"isMuted": False, "isOnHold": False} for raw in (self.caller, self.to)}
+        if self.settings.bot:
+            self.participants[self.settings.bot] = self.participants.pop(self.to if self.is_incoming else self.caller)
         order: list[Callable[[], None]] = [lambda: self.tell("CallConnected", context), self.tell_roster]
         self._random.shuffle(order)
         for each in order:
@@ -139,7 +141,7 @@ class AcsCall:
     @property
     def others(self) -> tuple[str, ...]:
         """Those in the call who are not the bot, who called or was called first."""
-        bot = {self.to if self.is_incoming else self.caller}
+        bot = {self.to if self.is_incoming else self.caller, self.settings.bot}
         return tuple(raw for raw in self.participants if raw not in bot)
 
     def roster(self) -> list[Json]:

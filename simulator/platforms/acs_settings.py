@@ -16,6 +16,9 @@ class AcsSettings:
     number: str = "+15550199"
     """The number of the resource, which calls and is called."""
 
+    bot: str = ""
+    """The identity by which the bot is in rosters; empty: the number that it was called by, or calls from."""
+
     teams_account: str = ""
     """The Teams resource account that is called, by its object id: Teams Phone Extensibility. Empty for none."""
 

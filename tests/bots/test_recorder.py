@@ -7,7 +7,7 @@ import pytest
 
 from bots.recorder import MENU, RECORD, bot
 from dialtone import Meeting, Participant
-from dialtone.testing import World, decline, dial, press, roster, silence, speak
+from dialtone.testing import World, dial, press, refuse, roster, silence, speak
 
 OTHERS = ("8:orgid:lars", "8:orgid:ines")
 STANDUP = Meeting(
@@ -49,7 +49,7 @@ async def test_what_is_too_long_is_recorded_in_pieces_and_not_played() -> None:
 
 
 async def test_where_it_may_not_record_it_says_so() -> None:
-    call = await dial(bot, press("1"), decline("403"), press("2"), others=OTHERS)
+    call = await dial(bot, press("1"), refuse("updateRecordingStatus", "403"), press("2"), others=OTHERS)
     assert {"I may not record here.", "I do not know which meeting this is."} <= set(call.said)
     assert (await dial(bot)).said == ["Please call me from a meeting."]
     assert call.recordings == []

@@ -5,8 +5,7 @@ from typing import Any
 
 from dialtone.channels import acs
 from dialtone.channels.acs import CallEvent, IncomingCall
-from dialtone.channels.acs_commands import Setup
-from dialtone.channels.acs_steps import CallRefs
+from dialtone.channels.acs_commands import CallRefs, Setup
 
 SETUP = Setup(
     callback="https://bot.test/api/acs/callbacks/ticket",

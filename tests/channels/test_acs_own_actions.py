@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from dialtone.channels import acs_steps, teams_steps
-from dialtone.channels.acs_commands import OPERATIONS
+from dialtone.channels.acs import roster_as_called
+from dialtone.channels.acs_commands import OPERATIONS, CallRefs
 from dialtone.channels.acs_results import LOOP, Result
-from dialtone.channels.acs_steps import CallRefs, of_event, of_refusal, of_reply, path_of_recording
+from dialtone.channels.acs_steps import of_event, of_refusal, of_reply, path_of_recording
 from dialtone.channels.capabilities import TABLE, Exact, refusal_of, refusal_on_teams
 from dialtone.channels.stepper import Finished, Found, Step, after
 from dialtone.channels.teams_commands import OPERATIONS as GRAPH
@@ -259,3 +260,35 @@ def test_on_teams_a_redirect_is_the_end_and_takes_no_subscription_to_keys() -> N
     found = teams_steps.of_reply([step], 0, {}, {})
     assert found is not None
     assert found.over
+
+
+NORA, BOT, OWN = "4:+15550100", "4:+15550199", "8:acs:res_bot"
+
+
+@pytest.mark.parametrize(
+    ("rosters", "latest"),
+    [
+        ([], ()),
+        ([[NORA, BOT]], (NORA, BOT)),
+        ([[NORA, OWN]], (NORA, BOT)),
+        ([[NORA, OWN], [NORA, OWN, AGENT]], (NORA, BOT, AGENT)),
+        ([[NORA, OWN], [NORA, OWN, AGENT], [OWN, AGENT]], (BOT, AGENT)),
+        ([[NORA], [NORA, AGENT]], (NORA, AGENT)),
+        ([[NORA, BOT], [NORA, BOT, AGENT], [NORA, AGENT]], (NORA, AGENT)),
+        ([[NORA, AGENT, OWN]], (NORA, AGENT, OWN)),
+    ],
+    ids=[
+        "none",
+        "by its number",
+        "by its own id",
+        "with one more",
+        "without the caller",
+        "not in it",
+        "gone",
+        "unknown",
+    ],
+)
+def test_the_bot_is_in_a_roster_by_the_number_that_was_called(
+    rosters: list[list[str]], latest: tuple[str, ...]
+) -> None:
+    assert roster_as_called(rosters, NORA, BOT) == latest

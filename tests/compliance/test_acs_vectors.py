@@ -14,7 +14,8 @@ from azure.core.messaging import CloudEvent
 
 from dialtone.channels import acs
 from dialtone.channels.acs import CallEvent, IncomingCall, RecordingFile
-from dialtone.channels.acs_steps import CallRefs, of_event, steps_of
+from dialtone.channels.acs_commands import CallRefs
+from dialtone.channels.acs_steps import of_event, steps_of
 from dialtone.channels.stepper import Finished, Send, Step, after
 from dialtone.protocol import (
     Answer,

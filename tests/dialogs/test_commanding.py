@@ -19,6 +19,7 @@ from dialtone.testing import (
     hang_up,
     outcome,
     press,
+    refuse,
     repeat,
     roster,
     send_signal,
@@ -77,7 +78,7 @@ async def test_a_word_is_done_or_raises(kind: str) -> None:
     told = {"outcome": "failure", "failureReason": "no", "code": 412, "subCode": 8583, "cause": "busy", "check": "it"}
     refused = await dial(bot, outcome(type=f"{kind}Outcome", **told))
     assert refused.said[-1] == f"{kind}: 412/8583 busy; it"
-    declined = await dial(bot, decline("cut"))
+    declined = await dial(bot, refuse(kind, "cut"))
     assert declined.said[-1] == f"{kind}: 0/0 ; "
     gone = await dial(bot, hang_up())
     assert (gone.ended_by, gone.said) == ("caller", ["Wait."])
@@ -262,6 +263,11 @@ def test_a_tone_is_one_key() -> None:
     for wrong in ("", "12", "x"):
         with pytest.raises(ValueError, match="is not a key"):
             tone(wrong)
+
+
+def test_what_is_refused_is_one_of_the_kits_own_actions() -> None:
+    with pytest.raises(ValueError, match="cannot be refused"):
+        refuse("playPrompt")
 
 
 async def test_a_step_that_a_word_does_not_wait_for_fails_the_test() -> None:
