@@ -247,12 +247,12 @@ async def test_nothing_of_a_credential_is_logged(issuer: Issuer, use: Use, caplo
 
 LOADED = """
 import sys, function_app
-print([name for name in ("jwt", "cryptography", "aiohttp") if name in sys.modules])
+print([name for name in ("jwt", "cryptography", "aiohttp", "dialtone.dialogs.explorer") if name in sys.modules])
 """
 
 
 @pytest.mark.parametrize("auth", ["function-key", "loopback", "jwt+certificate"])
-def test_a_cold_start_does_not_load_what_verifies(use: Use, auth: str) -> None:
+def test_a_cold_start_does_not_load_what_few_requests_need(use: Use, auth: str) -> None:
     use(DIALTONE_AUTH=auth)
     done = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
