@@ -1,25 +1,30 @@
-"""The thin client of ACS against Microsoft's SDK: what importing each adds to a cold start, in fresh processes, and
-commands one after the other.
+"""The ACS channel against Microsoft's SDK: what importing each client adds to a cold start, in fresh processes, commands
+one after the other, and whole bots from an event to the command that answers it (bench/acs_peers.py).
 
 What a function app of the kit has imported anyway is imported before: `functions.turn` and aiohttp. The commands go to
 a server in this process that takes everything, so its cost is in both figures.
 """
 
 import asyncio
+import json
 import subprocess
 import sys
 import time
 from base64 import b64decode
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from bench.callbacks import ROOT
+from bench.acs_peers import AT_ONCE, EVENTS, KEY
+from bench.callbacks import ROOT, pinned
 from bench.table import Figure, ratio, show
 
 ROUNDS = 7
 COMMANDS = 200
-KEY = "a2l0LWxvY2FsLWtleS0wMDAwMDAwMDAwMDAwMDAwMDE="
+BOT_ROUNDS = 5
+CALLS = 300
 TIMED = (
     "import time, functions.turn, aiohttp; began = time.perf_counter(); {code}; "
     "print((time.perf_counter() - began) * 1e3)"
@@ -46,23 +51,42 @@ async def _timed(send: Callable[[], Awaitable[object]]) -> float:
     return (time.perf_counter() - began) / COMMANDS * 1e6
 
 
+@asynccontextmanager
+async def _resource() -> AsyncIterator[tuple[str, Counter[str]]]:
+    """A server that takes every command: its address, and how often it took each."""
+    taken: Counter[str] = Counter()
+    statuses = {"answer": 200, "terminate": 204}
+
+    async def take(request: web.Request) -> web.Response:
+        name = request.path.rpartition(":")[2]
+        taken[name] += 1
+        about = {"callConnectionId": "c1", "callConnectionState": "connecting"} if name == "answer" else None
+        body = json.dumps(about).encode() if about else b""
+        return web.Response(status=statuses.get(name, 202), body=body, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_post("/{path:.*}", take)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", taken
+    finally:
+        await runner.cleanup()
+
+
 async def _commands() -> list[tuple[float, float]]:
+    async with _resource() as (url, _):
+        return await _sent(url)
+
+
+async def _sent(url: str) -> list[tuple[float, float]]:
     from azure.communication.callautomation import TextSource
     from azure.communication.callautomation.aio import CallAutomationClient
     from azure.core.credentials import AzureKeyCredential
 
     from functions.acs_client import AcsClient
 
-    async def take(_: web.Request) -> web.Response:
-        return web.Response(status=202)
-
-    app = web.Application()
-    app.router.add_post("/{path:.*}", take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     ours = AcsClient(url, b64decode(KEY))
     body = {
         "playSources": [{"kind": "text", "text": {"text": "Welcome"}}],
@@ -79,8 +103,29 @@ async def _commands() -> list[tuple[float, float]]:
             theirs = await _timed(lambda: call.play_media(source, operation_context="0.1"))
             pairs.append((mine, theirs))
     await ours.close()
-    await runner.cleanup()
     return pairs[1:]
+
+
+async def _bots(names: Sequence[str]) -> list[list[dict[str, float]]]:
+    """Rounds of the bots' figures, one process after the other."""
+    rounds = []
+    async with _resource() as (url, taken):
+        for _ in range(BOT_ROUNDS):
+            rounds.append([])
+            for name in names:
+                taken.clear()
+                process = await asyncio.create_subprocess_exec(
+                    *pinned(0, [sys.executable, "-m", "bench.acs_peers", name, url, str(CALLS)]),
+                    stdout=asyncio.subprocess.PIPE,
+                    cwd=ROOT,
+                )
+                out, _ = await process.communicate()
+                if process.returncode:
+                    raise RuntimeError(f"the bot {name} failed")
+                if set(taken.values()) != {CALLS + AT_ONCE} or len(taken) != EVENTS - 1:
+                    raise RuntimeError(f"{name} sent {dict(taken)} for {CALLS + AT_ONCE} calls")
+                rounds[-1].append(json.loads(out))
+    return rounds
 
 
 def run() -> None:
@@ -106,3 +151,22 @@ def run() -> None:
         ["SDK, asynchronous", str(theirs), f"{ratio(theirs, mine).median:.2f}"],
     ]
     show(":play, one after the other", ["client", "µs, median (range)", "ratio"], rows, f"{COMMANDS} commands a round.")
+    names = {"dialtone": "Dialtone", "verified": "Dialtone, each token verified"}
+    try:
+        import flask as _flask  # noqa: F401
+    except ImportError:
+        print("acs: Flask is not installed, so there is no peer; `pip install flask` to compare with it")
+    else:
+        names["flask"] = "Flask and the SDK, as in Microsoft's samples; nothing verified"
+    measured = asyncio.run(_bots(list(names)))
+    peer = len(names) - 1
+    rows = []
+    for index, name in enumerate(names.values()):
+        cpu, rate = ([each[index][what] for each in measured] for what in ("cpu_us", "rate"))
+        over = ratio(Figure(rate), Figure([each[peer]["rate"] for each in measured]))
+        less = ratio(Figure([each[peer]["cpu_us"] for each in measured]), Figure(cpu))
+        compared = ["-", "-"] if "flask" not in names else [f"{less.median:.2f}", f"{over.median:.2f}"]
+        rows.append([name, str(Figure(cpu)), compared[0], str(Figure(rate)), compared[1]])
+    columns = ["bot, state in memory", "CPU, µs an event", "times less", "events/s", "ratio"]
+    note = f"{BOT_ROUNDS} rounds of {CALLS} calls of {EVENTS} events, {AT_ONCE} at once, one process. Aim: ratio 2."
+    show("Event in to first command out", columns, rows, note)

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,10 +18,11 @@ ISSUER = "https://api.botframework.com"
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """Where its OpenID metadata is, and a token for `APP_ID` that lives for an hour."""
+    """Where its OpenID metadata is, and a token for `APP_ID` that lives for an hour; `new` makes another, by a name."""
 
     metadata: str
     token: str
+    new: Callable[[str], str]
 
 
 @contextmanager
@@ -55,11 +56,12 @@ def issuer() -> Iterator[Issuer]:
     thread.start()
     now = int(time.time())
     claims = {"iss": ISSUER, "aud": APP_ID, "iat": now, "nbf": now - 60, "exp": now + 3600}
+
+    def new(name: str) -> str:
+        return jwt.encode(claims | {"jti": name}, key, algorithm="RS256", headers={"kid": "bench"})
+
     try:
-        yield Issuer(
-            f"http://127.0.0.1:{port}/metadata",
-            jwt.encode(claims, key, algorithm="RS256", headers={"kid": "bench"}),
-        )
+        yield Issuer(f"http://127.0.0.1:{port}/metadata", new("first"), new)
     finally:
         server.shutdown()
         server.server_close()

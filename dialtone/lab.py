@@ -163,10 +163,13 @@ class Calls:
 
 @dataclass
 class Table:
-    """A storm's cells: of each bot scripts by faults, each cell with how many gaps were stood."""
+    """A storm's cells: of each bot scripts by faults, each cell with how many gaps were stood; and the scripts that are
+    for other platforms.
+    """
 
     cells: list[Mapping[str, Any]] = field(default_factory=list)
     seed: int = 0
+    left_out: list[Mapping[str, Any]] = field(default_factory=list)
 
     @property
     def bots(self) -> list[str]:

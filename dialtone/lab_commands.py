@@ -83,7 +83,8 @@ def storm(
         _blow(table, bot, scripts[bot], every, platform, as_json)
     kept = _keep(table)
     if as_json:
-        print(json.dumps({"ok": not table.failed, "seed": table.seed, "cells": table.cells}, ensure_ascii=False))
+        document = {"ok": not table.failed, "seed": table.seed, "cells": table.cells, "left_out": table.left_out}
+        print(json.dumps(document, ensure_ascii=False))
     else:
         _show(table, kept, platform)
     raise typer.Exit(1 if table.failed or not table.cells else 0)
@@ -98,7 +99,9 @@ def _blow(table: Table, bot: str, scripts: Sequence[Path], every: int, platform:
         arguments += [*home.options, "--seed", str(table.seed), "--every", str(every)]
         with closing(simulate(arguments, app_dir=_APP_DIR, logs=logs)) as lines:
             for line in lines:
-                if line["kind"] == "cell":
+                if line["kind"] == "left_out":
+                    table.left_out.append({"bot": bot, **line})
+                elif line["kind"] == "cell":
                     table.cells.append({"bot": bot, **_with_storage(line, home, platform)})
                     if not quiet:
                         _meanwhile.print(_progress(table))
@@ -240,6 +243,9 @@ def _show(table: Table, kept: dict[int, Path], platform: Name) -> None:
         for row in one.rows():
             shown.add_row(*map(printable, row))
         _out.print(shown)
+    for each in table.left_out:
+        told = f"{each['bot']}: {each['script']} is left out: it is for {', '.join(each['platforms'])}"
+        _out.print(printable(told), soft_wrap=True)
     for number, cell in enumerate(table.failed):
         where = "calm" if cell["fault"] is None else f"{cell['fault']} at request {cell['request']}"
         _out.print(printable(f"{cell['bot']}: {cell['script']}, {where}: {'; '.join(cell['reasons'])}"), soft_wrap=True)

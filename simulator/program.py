@@ -83,7 +83,11 @@ async def _call(options: argparse.Namespace) -> bool:
 
 
 async def _storm(options: argparse.Namespace) -> bool:
-    scripts = [read_script_file(path) for path in options.scripts]
+    read = [read_script_file(path) for path in options.scripts]
+    scripts = [script for script in read if script.is_for(options.platform)]
+    for script in read:
+        if script not in scripts:
+            _write({"kind": "left_out", "script": script.name, "platforms": list(script.platforms)})
     seed = secrets.randbits(32) if options.seed is None else options.seed
     ok = True
     async with open_bot(options) as bot:

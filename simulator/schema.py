@@ -13,6 +13,7 @@ _MEMBERS: Final[dict[str, dict[str, str]]] = {
         "caller": "Who calls.",
         "others": "Who else is in the call, which makes it a group call.",
         "meeting": "The meeting that a group call is of; in a call of two, one that the bot may join. On Teams.",
+        "platforms": "Those on which the call is so, all when left out; a storm leaves the script out on others.",
         "steps": "What the caller does, one after the other.",
         "media": "What goes wrong with the media stream that a bot opens.",
         "transfer_fails": "Whether the platform fails to transfer this caller.",

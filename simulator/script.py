@@ -10,6 +10,7 @@ meeting:                               # on Teams: the meeting that a group call
   ends: "2027-01-04T09:30:00Z"
   link: https://teams.microsoft.com/…  # what it is joined by
   people: ["8:orgid:omar"]             # who is in it when the bot joins
+platforms: [skype]                     # those on which the call is so; a storm leaves it out on others; default: all
 steps:
   - hear: "press"                      # a text that contains this, in any case
   - press: "2"                         # keys 0-9 * # A B C D, one every 0.2 s
@@ -313,6 +314,7 @@ class Script(_Part):
     others: tuple[Annotated[str, Field(pattern=_IDENTITY)], ...] = ()
     meeting: MeetingPart | None = None
     steps: Annotated[tuple[Annotated[Step, BeforeValidator(_read_step)], ...], Field(min_length=1)]
+    platforms: tuple[Literal["skype", "acs", "teams"], ...] = ()
     media: Media = Media()
     transfer_fails: bool = False
     faults: tuple[Annotated[AnyFault, BeforeValidator(read_fault)], ...] = ()
@@ -323,6 +325,10 @@ class Script(_Part):
         """It as the call with this seed follows it."""
         identity = self.caller.identity.replace("{seed}", str(seed))
         return self.model_copy(update={"caller": self.caller.model_copy(update={"identity": identity})})
+
+    def is_for(self, platform: str) -> bool:
+        """Whether the call is on this platform as the script says."""
+        return not self.platforms or platform in self.platforms
 
     def pcm_of(self, step: Speak) -> bytes:
         """What is spoken in a step, as PCM."""
@@ -418,6 +424,7 @@ _ALLOWED: Final = {
     "barge_in": "true or false",
     "identity": 'a kind, a colon and a name, such as "8:nora"',
     "others": 'a list of identities, such as ["8:omar"]',
+    "platforms": "a list of skype, acs, teams",
     "ended_by": "bot, caller or platform",
     "recordings": "a whole number from 0",
     "turns": "a whole number from 0",

@@ -79,3 +79,4 @@ def test_a_table_has_a_row_for_each_fault_and_a_column_for_each_script() -> None
     assert table.scripts == ["One", "Two", "Three"]
     assert table.rows() == [["(calm)", "ok", "ok", "FAIL"], ["drop=1", "FAIL at 1, 2 of 3", "ok 1", "-"]]
     assert table.failed == [cells[2], cells[3], cells[6]]
+    assert table.left_out == []

@@ -26,11 +26,14 @@ def real_app(tmp_path: Path) -> Path:
 @pytest.mark.azurite
 def test_a_storm_over_a_sample_bot(real_app: Path) -> None:
     """Real TLS, real tokens, real storage that fails, a host that is really killed: each third fault at a gap."""
-    arguments = ("storm", "bots.hello:bot", "--script", "hello.yaml", "--seed", "7", "--every", "3")
+    (real_app / "other.yaml").write_text(HELLO.replace("steps:", "platforms: [acs]\nsteps:", 1))
+    scripts = ("--script", "hello.yaml", "--script", "other.yaml")
+    arguments = ("storm", "bots.hello:bot", *scripts, "--seed", "7", "--every", "3")
     done = dialtone(real_app, *arguments, AZURITE_BIN=str(find_azurite()))
     assert done.returncode == 0, done.stdout + done.stderr
     told = done.stdout.splitlines()
     assert told[-1] == "PASS: all 12 calls stood the storm (seed 7)"
+    assert any(" is left out: it is for acs" in line for line in told)
     stood = [line.split("│")[1].strip() for line in told if " ok 1 " in line]
     assert {"storage=1", "kill=before", "bad_token=signature", "skew=240", "no_callback"} <= set(stood)
     assert not (real_app / ".dialtone" / "storm").exists()

@@ -1,6 +1,6 @@
 """The ACS platform as the simulator opens it: calls of scripts' callers to a bot, told by Event Grid.
 
-1. The caller is who the script says where ACS knows such identities, else a telephone.
+1. The caller is who the script says where ACS knows such identities, else a telephone whose number is made of who it is.
 2. `call.ended` has the number of commands that the bot sent for the call: ACS knows of no workflows.
 3. `call_id` is the call's correlation id, which all of its events have, `chain_id` its callConnectionId, and `to` who
    is called.
@@ -8,6 +8,7 @@
 
 from random import Random
 from typing import Final
+from zlib import crc32
 
 from simulator.faults import Plan
 from simulator.line import Line
@@ -17,9 +18,12 @@ from simulator.platforms.acs_post import GridSecret
 from simulator.script import CallSetup, Send
 from simulator.wire import Response
 
-CALLER: Final = "4:+15550100"
-"""Rule 1: the telephone."""
 _KINDS: Final = ("4:", "8:acs:", "8:orgid:")
+
+
+def telephone(identity: str) -> str:
+    """Rule 1: the rawId of somebody whom ACS does not know."""
+    return identity if identity.startswith(_KINDS) else f"4:+1555{crc32(identity.encode()) % 10**7:07}"
 
 
 class Acs:
@@ -53,12 +57,12 @@ class AcsIncoming:
     """One call."""
 
     def __init__(self, setup: CallSetup, line: Line, ringing: Ringing, resource: AcsResource) -> None:
-        settings, identity = resource.settings, setup.caller.identity
+        settings = resource.settings
         self._random = Random(f"acs {ringing.seed} {setup.name}")  # noqa: S311
         to = f"28:orgid:{settings.teams_account}" if settings.teams_account else f"4:{settings.number}"
         self.call = resource.new_call(
             line,
-            caller=identity if identity.startswith(_KINDS) else CALLER,
+            caller=telephone(setup.caller.identity),
             to=to,
             bot_url=ringing.bot_url,
             random=self._random,

@@ -146,10 +146,15 @@ def test_a_fault_of_the_command_line(served_bot: FakeBot, script: Path, capsys: 
     assert "did not do /kill: unreachable" in capsys.readouterr().err
 
 
-def test_a_storm_writes_its_cells(served_bot: FakeBot, script: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_storm_writes_its_cells(
+    served_bot: FakeBot, script: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text("name: Other\nplatforms: [acs, teams]\nsteps:\n  - wait: 1\n")
     served_bot.replies = [[ANSWER, record()], [HANGUP], None, [ANSWER, record()], [HANGUP], None, [ANSWER]]
-    assert program.run(["storm", str(script), "--bot", f"{served_bot.url}/call", "--seed", "1"]) == 1
-    *cells, summary = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert program.run(["storm", str(script), str(other), "--bot", f"{served_bot.url}/call", "--seed", "1"]) == 1
+    left_out, *cells, summary = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert left_out == {"kind": "left_out", "script": "Other", "platforms": ["acs", "teams"]}
     assert (cells[0]["fault"], cells[0]["ok"]) == (None, True)
     red = next(cell for cell in cells if not cell["ok"])
     assert (red["fault"], red["request"]) == ("duplicate=2", 0)
