@@ -1,5 +1,5 @@
-"""The ACS channel against Microsoft's SDK: what importing each client adds to a cold start, in fresh processes, commands
-one after the other, and whole bots from an event to the command that answers it (bench/acs_peers.py).
+"""The ACS channel against Microsoft's SDK: what importing each client adds to a cold start, in fresh processes,
+commands one after the other, and whole bots from an event to the command that answers it (bench/acs_peers.py).
 
 What a function app of the kit has imported anyway is imported before: `functions.turn` and aiohttp. The commands go to
 a server in this process that takes everything, so its cost is in both figures.
@@ -108,7 +108,7 @@ async def _sent(url: str) -> list[tuple[float, float]]:
 
 async def _bots(names: Sequence[str]) -> list[list[dict[str, float]]]:
     """Rounds of the bots' figures, one process after the other."""
-    rounds = []
+    rounds: list[list[dict[str, float]]] = []
     async with _resource() as (url, taken):
         for _ in range(BOT_ROUNDS):
             rounds.append([])

@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table as RichTable
 
 from dialtone import stored
-from dialtone.errors import ConfigurationError
+from dialtone.errors import ConfigurationError, StorageUnavailable
 from dialtone.lab import Calls, Household, Table, household
 from dialtone.load_report import figures, page
 from dialtone.platforms import Name, arrange, journal_id, refuse_running
@@ -27,6 +27,7 @@ Arrivals = Literal["steady", "poisson", "burst"]
 """How a crowd comes; `simulator/crowd.py` says what each is."""
 
 _APP_DIR: Final = Path()
+_READS: Final = 3
 _out = Console(highlight=False, markup=False)
 _meanwhile = Console(highlight=False, markup=False, stderr=True, style="dim")
 
@@ -207,10 +208,18 @@ def _with_storage(line: Event, home: Household, platform: Name) -> dict[str, Any
     cell = dict(line)
     if not cell["ok"]:
         return cell
-    kept = stored.read(home.stack.connection, journal_id(platform, cell))
+    kept = _read(home.stack.connection, journal_id(platform, cell))
     twice = len(kept.recordings) != len({each.operation_id for each in kept.recordings})
     reasons = kept.faults(()) + (["a recording was stored twice"] if twice else [])
     return {**cell, "ok": not reasons, "reasons": reasons}
+
+
+def _read(connection: str, call_id: str) -> stored.Stored:
+    """What is stored of a call. One answer that does not come is no reason to give up a storm of hours."""
+    for _ in range(_READS - 1):
+        with suppress(StorageUnavailable):
+            return stored.read(connection, call_id)
+    return stored.read(connection, call_id)
 
 
 def _progress(table: Table) -> str:

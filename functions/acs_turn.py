@@ -18,6 +18,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 from dialtone.channels import acs
@@ -37,7 +38,7 @@ from dialtone.channels.acs_steps import (
 from dialtone.channels.stepper import Found, command_id, place_of
 from dialtone.dialogs import CallFacts, Event, History, Place, Placed, StoredRecording, Turn
 from dialtone.dialogs.commanding import TONE
-from dialtone.dialogs.streaming import MEDIA_ENDED
+from dialtone.dialogs.streaming import MEDIA_ENDED, handler_of
 from dialtone.errors import WorkflowError
 from dialtone.protocol import (
     CALL_STATE_CHANGE,
@@ -58,11 +59,12 @@ from dialtone.protocol import (
     Workflow,
     read_action,
 )
-from dialtone.storage import NoteRow, Recording, SignalRow, TurnRow
+from dialtone.storage import MediaRow, NoteRow, Recording, SignalRow, TurnRow
 from functions.acs_client import AcsClient
 from functions.acs_recordings import WHOLE_CALL, AcsRecordings
 from functions.acs_settings import AcsSettings
 from functions.http import about_call, log
+from functions.media import Media
 from functions.outside import CallOutside
 from functions.platform_client import Taken
 from functions.stepped_turn import PLACED, At, SteppedTurns, place_refused, placed_id, seed_of
@@ -109,11 +111,15 @@ class AcsTurns(SteppedTurns):
                 why, fix = f"ACS does not call {target.partition(':')[0]}:", "call 4:, 8:acs: or 8:orgid: identities"
             raise WorkflowError(why, field="place", fix=fix, code="CHANNEL_CANNOT")
         call_id = placed_id(by, target)
-        about = json.dumps({"target": target, "args": dict(place.args), "source": source}).encode()
-        await self.storage.calls.note(NoteRow(call_id, PLACED, "placed", about, self.clock()))
+        setup, about = self._setup(call_id), {"target": target, "args": dict(place.args), "source": source}
+        if place.stream is not None:
+            streaming, captions = Media.of(self.settings).streams(place.stream, call_id, self.clock())
+            setup = replace(setup, media=streaming, transcription=captions)
+            about["media"] = handler_of(place.stream)
+        await self.storage.calls.note(NoteRow(call_id, PLACED, "placed", json.dumps(about).encode(), self.clock()))
         caller_id = source.removeprefix("4:") if source.startswith("4:") else ""
         body = create_call(
-            self._setup(call_id),
+            setup,
             identifier(target),
             PLACED,
             caller_id=caller_id,
@@ -141,7 +147,11 @@ class AcsTurns(SteppedTurns):
             call_state=CallState.ESTABLISHED,
         )
         at, moment = self.clock(), event.at or self.clock()
-        begins = Event(Placed(conversation, about["args"]), at, seed_of(call_id))
+        handler = about.get("media", "")
+        if handler and await self.storage.calls.media(call_id) is None:
+            link = f"{event.connection_id} {event.server_call_id}"
+            await self.storage.calls.put_media(MediaRow(call_id, handler, self.channel, "open", at, link=link))
+        begins = Event(Placed(conversation, about["args"], handler), at, seed_of(call_id))
         row, mine = await self._begin(call_id, begins, kind=PLACED, message_id=f"{PLACED}-{call_id}")
         where = self._at(row, 0, {}, event.id, moment, event.connection_id, event.server_call_id)
         await self._run(where, mine)
@@ -336,9 +346,7 @@ class AcsTurns(SteppedTurns):
         """Where a call is; its steps are made of the workflow that is stored."""
         if not row.reply:
             return At(row, (), position, kept, cause, moment, connection)
-        stored = json.loads(row.reply)
-        actions: list[Action] = [read_action(action) for action in stored["actions"]]
-        caller, to = stored["call"]
+        actions, (caller, to) = _stored(row.reply)
         refs = CallRefs(caller, server, context, is_teams_phone=kind_of(to) == "microsoftTeamsApp", called=to)
         steps = steps_of(actions, row.sequence, refs, self._setup(row.call_id))
         kept = {**kept, "server": server}
@@ -392,3 +400,14 @@ class AcsTurns(SteppedTurns):
 def _chain(call_id: str) -> str:
     """The partition that says whither a call was redirected: one for all calls with its correlation id."""
     return f"acs-chain-{call_id.rpartition('-')[0]}"
+
+
+@lru_cache(maxsize=512)
+def _stored(reply: bytes) -> tuple[tuple[Action, ...], tuple[str, str]]:
+    """What `AcsTurns._written` has stored: the actions, which nobody changes, and who the call is between.
+
+    Several events follow a workflow, and each needs it.
+    """
+    stored = json.loads(reply)
+    caller, to = stored["call"]
+    return tuple(read_action(action) for action in stored["actions"]), (caller, to)

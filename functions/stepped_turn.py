@@ -18,6 +18,7 @@ from abc import ABC, abstractmethod
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 from dialtone.appstate import keys_from_setting
@@ -65,6 +66,13 @@ class Tickets:
         return call_id
 
 
+@lru_cache(maxsize=8)
+def _tickets(keys: str, channel: str) -> Tickets:
+    """Made once for each setting: their keys are derived."""
+    return Tickets(keys_from_setting(keys), channel)
+
+
+@lru_cache(maxsize=1024)
 def _proof(key: bytes, call_id: str) -> str:
     return urlsafe_b64encode(hmac.digest(key, call_id.encode(), "sha256")[:18]).decode()
 
@@ -91,7 +99,7 @@ class SteppedTurns(Turns, ABC):
     @property
     def tickets(self) -> Tickets:
         """The tickets of this bot's calls."""
-        return Tickets(keys_from_setting(self.settings.appstate_key), self.channel)
+        return _tickets(self.settings.appstate_key, self.channel)
 
     # What a platform is.
 

@@ -17,6 +17,7 @@ import hashlib
 import re
 import zlib
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 KEY_MAX: Final = 200
@@ -30,6 +31,7 @@ _ENCODED: Final = [_SAFE.get(byte, f"={byte:02x}") for byte in range(256)]
 _LAST_MS: Final = 9_999_999_999_999
 
 
+@lru_cache(maxsize=4096)
 def call_key(call_id: str) -> str:
     """The key of a call, or of any other id (rules 1 to 3)."""
     if _PLAIN.fullmatch(call_id):

@@ -1,6 +1,6 @@
 """The ACS platform as the simulator opens it: calls of scripts' callers to a bot, told by Event Grid.
 
-1. The caller is who the script says where ACS knows such identities, else a telephone whose number is made of who it is.
+1. The caller is who the script says where ACS knows such identities, else a telephone with a number of its own.
 2. `call.ended` has the number of commands that the bot sent for the call: ACS knows of no workflows.
 3. `call_id` is the call's correlation id, which all of its events have, `chain_id` its callConnectionId, and `to` who
    is called.
