@@ -11,6 +11,7 @@ import json
 import uuid
 from collections.abc import Awaitable, Callable
 from functools import cache
+from typing import Any, Final
 
 import azure.functions as func
 
@@ -19,7 +20,9 @@ from dialtone.appstate import AppStateCodec, keys_from_setting
 from dialtone.channels import acs
 from dialtone.channels.acs import IncomingCall, RecordingFile, Unreadable
 from dialtone.dialogs import Place
+from dialtone.dialogs.streaming import stream_of
 from dialtone.errors import BadMessage, BodyTooLarge, DialtoneError, Forbidden, Unauthorized, WorkflowError
+from dialtone.media.messages import FRAME_BYTES
 from functions.acs_client import AcsClient
 from functions.acs_settings import acs_settings
 from functions.acs_turn import AcsTurns
@@ -167,8 +170,9 @@ async def placer(request: func.HttpRequest) -> None:
 async def acs_calls(req: func.HttpRequest) -> func.HttpResponse:
     """Have the bot call somebody: `{"target": "4:+15550100", "args": {...}}`; who answers gets its outgoing dialog.
 
-    The reply is 202 with the call's id, the same for the same Idempotency-Key; 400 for whom ACS does not call, and for
-    what it refuses.
+    `media`, `unmixed`, `rate`, `captions` and `interim` are as in `Call.place`: the media handler of that call. The
+    reply is 202 with the call's id, the same for the same Idempotency-Key; 400 for whom ACS does not call, and for what
+    it refuses.
     """
     place = _place(_body(req))
     key = req.headers.get("Idempotency-Key") or uuid.uuid4().hex
@@ -184,14 +188,31 @@ def _place(body: bytes) -> Place:
         data = json.loads(body)
     except (ValueError, RecursionError):
         raise BadMessage("the body is not JSON", code="NOT_JSON", fix="post a target and args as JSON") from None
-    match data:
-        case {"target": str(target), **more} if target and more.keys() <= {"args"}:
-            args = more.get("args", {})
-            if isinstance(args, dict):
-                return Place(target, args)
-    raise BadMessage(
-        "the body is no target and args", code="WRONG_TYPE", field="target", fix='post {"target": "4:+15550100"}'
-    )
+    args = data.pop("args", {}) if isinstance(data, dict) else None
+    target = data.pop("target", None) if isinstance(data, dict) else None
+    if not isinstance(target, str) or not target or not isinstance(args, dict):
+        raise BadMessage(
+            "the body is no target and args", code="WRONG_TYPE", field="target", fix='post {"target": "4:+15550100"}'
+        )
+    return Place(target, args, _stream(data) if data else None)
+
+
+_STREAM: Final[dict[str, Any]] = {"media": "", "unmixed": False, "rate": 16_000, "captions": "", "interim": False}
+"""What may be said of the stream of a call that is placed, and what is so when it is left out."""
+
+
+def _stream(asked: dict[str, Any]) -> dict[str, Any]:
+    wrong = next((name for name, value in asked.items() if type(value) is not type(_STREAM.get(name))), "")
+    if not wrong and asked.get("rate", 16_000) not in FRAME_BYTES:
+        wrong = "rate"
+    if wrong:
+        fix = f"post {', '.join(_STREAM)} as Call.place has them"
+        raise BadMessage("a member is unknown, or of another type", code="WRONG_TYPE", field=wrong, fix=fix)
+    try:
+        return stream_of(turns().bot.streams, *(_STREAM | asked).values())
+    except ValueError as error:
+        known = ", ".join(sorted(turns().bot.streams)) or "none is registered"
+        raise BadMessage(str(error), code="WRONG_TYPE", field="media", fix=f"use one of: {known}") from None
 
 
 @route(blueprint, "acs/sounds/{name}", "GET", verifier=anyone)

@@ -6,13 +6,13 @@
    three tries, and follows no redirect, as Microsoft's own library did.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 from urllib.parse import quote, urlencode
 
 from dialtone.channels import skype
-from dialtone.channels.acs_commands import MediaStreaming
+from dialtone.channels.acs_commands import MediaStreaming, Transcription, wire_of
 from dialtone.dialogs import CallBot, Event, Turn, take_turn
 from dialtone.dialogs.outside import Outside, complete
 from dialtone.errors import ConfigurationError, DependencyError
@@ -65,10 +65,19 @@ class Media:
         query = urlencode({"handler": handler, "ticket": signed})
         return f"{self.url}/media/{quote(call_id, safe='')}?{query}"
 
-    def wire(self, asked: dict[str, Any], call_id: str, now: float) -> dict[str, Any]:
-        """What the platform is told of a stream that a dialog asked for."""
+    def streams(
+        self, asked: Mapping[str, Any], call_id: str, now: float
+    ) -> tuple[MediaStreaming, Transcription | None]:
+        """The stream that a dialog asked for, and its captions, which come by a connection of their own."""
         address = self.address(call_id, str(asked["handler"]), now)
-        return MediaStreaming(address, unmixed=bool(asked["unmixed"]), rate=int(asked["rate"])).wire()
+        media = MediaStreaming(address, unmixed=bool(asked["unmixed"]), rate=int(asked["rate"]))
+        if not asked.get("captions"):
+            return media, None
+        return media, Transcription(address, str(asked["captions"]), intermediate=bool(asked["interim"]))
+
+    def wire(self, asked: Mapping[str, Any], call_id: str, now: float) -> dict[str, Any]:
+        """What the platform is told of a stream that a dialog asked for."""
+        return wire_of(*self.streams(asked, call_id, now))
 
 
 def answer_of(actions: Sequence[Action]) -> AnswerAppHostedMedia | None:

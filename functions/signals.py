@@ -24,6 +24,7 @@ from functions.channels import turns_of
 from functions.http import about_call, route
 from functions.outside import signal_keys
 from functions.settings import settings
+from functions.stepped_turn import PLACED
 from functions.turn import turns
 
 BODY_MAX: Final = 32_768
@@ -51,9 +52,10 @@ async def signals(req: func.HttpRequest) -> func.HttpResponse:
     value = _value(req.get_body())
     calls = turns().storage.calls
     latest = await calls.latest(call_id)
-    if latest is None:
+    # The stream of a call that the bot placed may be open before it is told that somebody answered.
+    if latest is None and await calls.note_of(call_id, PLACED) is None:
         raise CallUnknown("no call has this id", field="id", fix="send signals to a call that has begun")
-    if latest.done:
+    if latest is not None and latest.done:
         await _wake(call_id, name, value)
         raise CallOver("the call is over", field="id", fix="send signals to calls that go on")
     told = req.headers.get("Idempotency-Key") or uuid.uuid4().hex

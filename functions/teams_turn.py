@@ -122,6 +122,9 @@ class TeamsTurns(SteppedTurns):
         target, call_id = place.target, placed_id(by, place.target)
         setup = self._setup(call_id)
         where = read_link(target) if place.is_meeting else None
+        if place.stream is not None:
+            why, fix = "Teams gives bots no media streams here", "leave media out, or place the call on ACS"
+            raise WorkflowError(why, field="media", fix=fix, code="CHANNEL_CANNOT")
         known = target.startswith("8:orgid:") or (target.startswith("4:") and bool(setup.instance))
         if where is None and not known:
             raise WorkflowError(

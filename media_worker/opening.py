@@ -3,7 +3,8 @@
 1. AudioMetadata makes it a stream, or the stream's new connection; TranscriptionMetadata adds captions to the stream of
    its call. What comes before is bad and dropped (media_worker/stream.py), as audio before its metadata is.
 2. A format that is not understood, or a binary message, closes it with 1003.
-3. No metadata in time closes it with 1008, and so do captions for a call that has no stream.
+3. No metadata in time closes it with 1008, and so do captions whose call has no stream in that time: the platform opens
+   the two at once, and either may be first.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from websockets.frames import CloseCode
 
 from dialtone.media import wire
-from dialtone.media.messages import AudioMetadata, TranscriptionMetadata
+from dialtone.media.messages import AudioMetadata, Transcription, TranscriptionMetadata
 from media_worker.admission import Target
 from media_worker.connection import Link
 from media_worker.metrics import Metrics
@@ -35,6 +36,8 @@ class Opening:
         """What it has become; None when it is closed instead."""
         self._link, self._target, self._sessions, self._metrics, self._close = link, target, sessions, metrics, close
         self._bad = 0
+        self._late = "no audio metadata"
+        self._forget: Callable[[], None] | None = None
 
     def text(self, payload: bytes) -> None:
         """See `Receiver`."""
@@ -56,11 +59,10 @@ class Opening:
                 session = self._sessions.begin(target.call_id, target.handler, target.ticket, message, self._link)
                 self.begun.set_result(session)
             elif isinstance(message, TranscriptionMetadata):
-                captioned = self._sessions.add_captions(target.call_id, self._link)
-                if captioned is None:
-                    self._refuse(CloseCode.POLICY_VIOLATION, "the call has no stream to add captions to")
-                else:
-                    self.begun.set_result(captioned)
+                self._late = "the call has no stream to add captions to"
+                self._forget = self._sessions.once_begun(target.call_id, self._add_captions)
+            elif isinstance(message, Transcription) and self._forget is not None:
+                return  # there is nobody yet to read it
             elif message is not None:
                 self._count_bad()
 
@@ -79,7 +81,17 @@ class Opening:
 
     def late(self) -> None:
         """The time is over."""
-        self._refuse(CloseCode.POLICY_VIOLATION, "no audio metadata")
+        self._refuse(CloseCode.POLICY_VIOLATION, self._late)
+
+    def end(self) -> None:
+        """It waits for nothing any more."""
+        if self._forget is not None:
+            self._forget()
+
+    def _add_captions(self) -> None:
+        """The call has a stream now."""
+        if not self.begun.done():
+            self.begun.set_result(self._sessions.add_captions(self._target.call_id, self._link))
 
     def _count_bad(self) -> None:
         self._metrics.bad_messages += 1

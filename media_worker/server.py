@@ -201,6 +201,7 @@ class MediaWorker:
             self._admission.heard(connection)
         if not opening.begun.done() and not closed.done():
             opening.late()
+        opening.end()
         session = opening.begun.result() if opening.begun.done() else None
         await closed
         if session is not None:

@@ -5,7 +5,7 @@
    is the same. In another format it is another stream, and the old one ends as `replaced`.
 3. A second connection for a call whose first one still stands takes over, and the first is closed with 1001: a platform
    that comes again knows better than we do that the old one is dead. A connection that begins with
-   TranscriptionMetadata is no second one; it adds captions to the stream, which must have begun.
+   TranscriptionMetadata is no second one; it adds captions to the stream, once that has begun.
 4. It ends once, for one reason (`dialtone.media.stream.Closed`). The handler has `stop` seconds to return, and
    is cancelled then. The call's dialog is told by the signal `media_ended`.
 5. A stream without a message for `idle` seconds ends as `idle`, one older than `longest` as `expired`.
@@ -75,6 +75,7 @@ class Sessions:
     ) -> None:
         self._handlers, self._services, self._limits, self._clock, self._now = handlers, services, limits, clock, now
         self._by_call: dict[str, Session] = {}
+        self._awaited: dict[str, list[Callable[[], None]]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._spent: dict[str, int] = {}
         self._sweeper = asyncio.create_task(self._sweep_now_and_then())
@@ -111,7 +112,25 @@ class Sessions:
         log.info("stream opened: call=%r handler=%r", call_id, handler)
         stream.connect(link)
         session.task = asyncio.create_task(self._handle(session), name=f"media {handler}")
+        for then in self._awaited.pop(call_id, ()):
+            then()
         return session
+
+    def once_begun(self, call_id: str, then: Callable[[], None]) -> Callable[[], None]:
+        """Do this when the call has a stream, at once if it has one; what is returned takes it back."""
+        if call_id in self._by_call:
+            then()
+            return lambda: None
+        waiting = self._awaited.setdefault(call_id, [])
+        waiting.append(then)
+
+        def forget() -> None:
+            if then in waiting:
+                waiting.remove(then)
+            if not waiting and self._awaited.get(call_id) is waiting:
+                del self._awaited[call_id]
+
+        return forget
 
     def add_captions(self, call_id: str, link: Link) -> Session | None:
         """Add a connection for text to the stream of a call (rule 3); None if there is no stream."""

@@ -119,6 +119,20 @@ class Transcription:
         }
 
 
+def stream_options(wire: Mapping[str, Any]) -> dict[str, Any]:
+    """The members of answer for a stream and its captions, as `wire_of` has put them together."""
+    streaming = {name: value for name, value in wire.items() if name != _CAPTIONS}
+    return compact(mediaStreamingOptions=streaming, transcriptionOptions=wire.get(_CAPTIONS))
+
+
+def wire_of(media: MediaStreaming, captions: Transcription | None) -> dict[str, Any]:
+    """What a media answer is told: mediaStreamingOptions, with transcriptionOptions as a member of it."""
+    return media.wire() | ({_CAPTIONS: captions.wire()} if captions else {})
+
+
+_CAPTIONS: Final = "transcriptionOptions"
+
+
 @dataclass(frozen=True, slots=True)
 class Setup:
     """What all calls of a bot have. `callback` takes their events, `sounds` is where the kit's own files are.

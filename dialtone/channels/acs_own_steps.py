@@ -1,7 +1,7 @@
 """The kit's own actions as commands of ACS Call Automation (`acs_steps` has the others).
 
-1. Each is one command. Who joined, who left and that keys were sent is told by an event; the rest is over with its
-   reply. Their failures carry the platform's numbers.
+1. Each is one command. Who joined, who left, that keys were sent and that captions began or ended is told by an event;
+   the rest is over with its reply. Their failures carry the platform's numbers.
 2. A telephone that is added is shown the number that was called, unless another is given.
 3. What is not found may be somebody in the call, or a recording of it, and not the call.
 4. A recording that is not found has been stopped: by itself, with the call, or by the same command whose mark was lost.
@@ -32,8 +32,10 @@ from dialtone.protocol import (
     RemoveParticipant,
     ResumeRecording,
     SendDtmf,
+    StartCaptions,
     StartRecording,
     StartTones,
+    StopCaptions,
     StopRecording,
     StopTones,
     Unhold,
@@ -43,6 +45,8 @@ INVITATION_DEFAULT_S: Final = 60
 _ADDED: Final = frozenset({"AddParticipantSucceeded", "AddParticipantFailed"})
 _REMOVED: Final = frozenset({"RemoveParticipantSucceeded", "RemoveParticipantFailed"})
 _KEYS_SENT: Final = frozenset({"SendDtmfTonesCompleted", "SendDtmfTonesFailed"})
+_WRITES: Final = frozenset({"TranscriptionStarted", "TranscriptionFailed"})
+_WRITES_NO_MORE: Final = frozenset({"TranscriptionStopped", "TranscriptionFailed"})
 
 OF_A_PART: Final = (
     RemoveParticipant,
@@ -89,6 +93,12 @@ def own_step(action: Action, refs: CallRefs, setup: Setup, context: str) -> Step
             return Step(action, "start_continuous_dtmf_recognition", known)
         case StopTones():
             return Step(action, "stop_continuous_dtmf_recognition", known)
+        case StartCaptions():
+            return Step(
+                action, "start_transcription", compact(locale=action.culture, operationContext=context), _WRITES
+            )
+        case StopCaptions():
+            return Step(action, "stop_transcription", {"operationContext": context}, _WRITES_NO_MORE)
     return None
 
 

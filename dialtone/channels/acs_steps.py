@@ -31,6 +31,7 @@ from dialtone.channels.acs_commands import (
     file_source,
     recording_of_the_call,
     sources_of,
+    stream_options,
     tone_names,
     whole_seconds,
 )
@@ -135,11 +136,10 @@ def _add(maker: _Maker, action: Action) -> None:
             body = {"incomingCallContext": refs.context, **setup.options(), "operationContext": maker.context}
             maker.made.append(Step(action, "answer_call", body, _ANSWERED))
         case AnswerAppHostedMedia():
-            streaming = {"mediaStreamingOptions": action.media_configuration}
             body = {
                 "incomingCallContext": refs.context,
                 **setup.options(),
-                **streaming,
+                **stream_options(action.media_configuration),
                 "operationContext": maker.context,
             }
             maker.made.append(Step(action, "answer_call", body, _ANSWERED))

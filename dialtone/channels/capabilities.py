@@ -29,8 +29,10 @@ from dialtone.protocol import (
     RemoveParticipant,
     ResumeRecording,
     SendDtmf,
+    StartCaptions,
     StartRecording,
     StartTones,
+    StopCaptions,
     StopRecording,
     StopTones,
     Transfer,
@@ -109,6 +111,7 @@ TEAMS_MEMBER: Final = Refused("Teams knows 8:orgid: users and 4: numbers; use on
 TEAMS_UNMUTE: Final = Refused("Teams unmutes nobody but the bot; who was muted can do so")
 TEAMS_HOLD: Final = Refused("Teams has no hold for bots; play something, or transfer the call")
 TEAMS_TONES: Final = Refused("on Teams keys are told to questions only; ask with choices or digits")
+TEAMS_CAPTIONS: Final = Refused("Teams writes nothing down for a bot while a call goes on")
 TEAMS_RECORDING: Final = Refused("Teams does not record a whole call for a bot; use record, or a recording in Teams")
 MEETING: Final = Refused("recording a meeting is for Teams; record the whole call with start_recording")
 _SILENCE: Final = Emulated("a file of silence that the functions serve")
@@ -233,6 +236,9 @@ _ROWS: Final = (
     _command("startTones", "target", EXACT, EXACT, TEAMS_TONES),
     _command("stopTones", "", EXACT, EXACT, TEAMS_TONES),
     _command("stopTones", "target", EXACT, EXACT, TEAMS_TONES),
+    _command("startCaptions", "", EXACT, EXACT, TEAMS_CAPTIONS),
+    _command("startCaptions", "culture", EXACT, EXACT, TEAMS_CAPTIONS),
+    _command("stopCaptions", "", EXACT, EXACT, TEAMS_CAPTIONS),
     _command("redirect", "", EXACT, _NOT_ON_BEHALF, EXACT),
     _command("redirect", "target=4:", EXACT, _NOT_ON_BEHALF, EXACT),
     _command("redirect", "target=8:orgid:", EXACT, CUT_USER, EXACT),
@@ -347,6 +353,7 @@ _TEAMS_CHECKS: Final[dict[type[Action], Callable[..., Refused | None]]] = {
     Unmute: lambda action: None if action.target is None else TEAMS_UNMUTE,
     **dict.fromkeys((Hold, Unhold), lambda _: TEAMS_HOLD),
     **dict.fromkeys((StartTones, StopTones), lambda _: TEAMS_TONES),
+    **dict.fromkeys((StartCaptions, StopCaptions), lambda _: TEAMS_CAPTIONS),
     **dict.fromkeys((StartRecording, PauseRecording, ResumeRecording, StopRecording), lambda _: TEAMS_RECORDING),
 }
 

@@ -131,6 +131,9 @@ PHONE: Final = "skype transfers to 8: and 29: users; use one of them, or another
 NO_COMMANDS: Final = "the Skype contract has no such action; use a channel that takes commands, as acs"
 
 
+NO_CAPTIONS: Final = "skype has no transcriber; leave captions out, or use acs"
+
+
 def refusal_of(action: Action) -> str:
     """Why the platform would not take an action in any call; empty when it would."""
     if isinstance(action, Transfer) and action.target.identity.startswith(rules.PHONE_KIND):
@@ -148,6 +151,8 @@ def refused_of(actions: Sequence[Action], *, hosted: bool) -> tuple[Action, str]
     if not hosted:
         return next(((action, why) for action in actions if (why := refusal_of(action))), None)
     if actions and isinstance(actions[0], AnswerAppHostedMedia):
+        if actions[0].media_configuration.get("captions"):
+            return actions[0], NO_CAPTIONS
         return (actions[1], ALONE) if len(actions) > 1 else None
     return next(((action, HOSTED) for action in actions if not isinstance(action, Hangup)), None)
 

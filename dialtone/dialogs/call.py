@@ -24,7 +24,7 @@ from dialtone.dialogs.prompts import Prompt
 from dialtone.dialogs.requests import Invoke, Look, Place, Request
 from dialtone.dialogs.results import ConversationEnded, DialogResult, Ended, NextStep, Reset, ResumeReason
 from dialtone.dialogs.secret import kept, without_secrets
-from dialtone.dialogs.streaming import MEDIA_ENDED, Streaming
+from dialtone.dialogs.streaming import MEDIA_ENDED, Rate, Streaming
 from dialtone.dialogs.user import User
 from dialtone.dialogs.words import word
 from dialtone.errors import ActionFailed, ActivityFailed, DialogError
@@ -249,12 +249,25 @@ class Call(Streaming):
         return None if pressed is None else str(pressed.data)
 
     @word
-    async def place(self, target: str, /, **args: Any) -> str:
+    async def place(
+        self,
+        target: str,
+        /,
+        *,
+        media: str | None = None,
+        unmixed: bool = False,
+        rate: Rate = 16_000,
+        captions: str = "",
+        interim: bool = False,
+        **args: Any,
+    ) -> str:
         """Have the platform ring somebody else, or join the meeting of a join link, and return the id of that call.
 
         Who answers gets the bot's `outgoing` dialog, with these arguments, which must be what JSON can say; in a
-        meeting it begins when the bot is in it. It is a call of its own: this one goes on. Raises `ActionFailed` where
-        the channel cannot place such calls.
+        meeting it begins when the bot is in it. It is a call of its own: this one goes on. With `media` its sound goes
+        to a media handler from the moment that somebody answers; the words after it are as in `answer`. Raises
+        `ActionFailed` where the channel cannot place such calls, and `DialogError` for a handler that the bot does not
+        have.
         """
         if not _TARGET.fullmatch(target):
             raise DialogError(
@@ -262,15 +275,16 @@ class Call(Streaming):
                 field="place",
                 fix="write it as 4:+15550100 or 8:name, or give the join link of a meeting",
             )
+        stream = None if media is None else self._stream("place", media, unmixed, rate, captions, interim)
         try:
-            identity = f"{target}{kept(args)}"
+            identity = f"{target}{kept(args)}{dumps(stream) if stream else ''}"
         except (TypeError, ValueError) as error:
             raise DialogError(
                 f"an argument of the outgoing dialog is not JSON: {error}",
                 field="place",
                 fix="pass text, numbers, lists",
             ) from None
-        answer = await Request("place", identity, work=Place(target, args))
+        answer = await Request("place", identity, work=Place(target, args, stream))
         if not answer.ok:
             raise ActionFailed("placeCall", answer.reason)
         return str(answer.value)

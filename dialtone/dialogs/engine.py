@@ -57,7 +57,8 @@ def take_turn(bot: CallBot, history: History | None, event: Event) -> Turn:
         args = json.loads(dumps(dict(message.args)))
         # The bot rang; the call is with the one who answered.
         rung = [member for member in facts.participants if not member.originator]
-        history = History(facts, OUTGOING, args, answered=True, user=User.of(rung[0]) if len(rung) == 1 else None)
+        user = User.of(rung[0]) if len(rung) == 1 else None
+        history = History(facts, OUTGOING, args, answered=True, user=user, media=message.media)
     assert history is not None, "only a Conversation begins a call, or a placed one"
     before = history.state
     history = history._replace(sequence=history.sequence + 1, state=_state_after(before, message))

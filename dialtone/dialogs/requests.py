@@ -100,6 +100,8 @@ class Place:
 
     target: str
     args: Mapping[str, Any] = field(default_factory=dict)
+    stream: Mapping[str, Any] | None = None
+    """What is asked of the media stream of that call (`dialtone.dialogs.streaming.stream_of`); None for none."""
 
     @property
     def is_meeting(self) -> bool:

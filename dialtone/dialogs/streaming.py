@@ -4,7 +4,7 @@ While such a call goes on, the platform tells a dialog nothing by itself. So wha
 as it takes, costs nothing, and goes on the moment that the signal comes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Final, Literal
@@ -18,6 +18,9 @@ from dialtone.protocol import ModalityType
 
 MEDIA_ENDED: Final = "media_ended"
 """The signal by which the media worker says that a stream is over."""
+
+Rate = Literal[16_000, 24_000]
+"""Hz."""
 
 _EVER: Final = 1_000_000_000
 
@@ -35,6 +38,21 @@ class MediaEnd:
     handler: str = ""
 
 
+def stream_of(
+    known: Container[str], handler: str, unmixed: bool, rate: int, captions: str, interim: bool
+) -> dict[str, Any]:
+    """What is asked of a stream, as an action has it. Raises ValueError for a handler that is not one of these."""
+    if handler not in known:
+        raise ValueError(f"there is no media handler named {handler!r}")
+    wanted: dict[str, Any] = {"handler": handler, "unmixed": unmixed, "rate": rate}
+    return wanted | ({"captions": captions, "interim": interim} if captions else {})
+
+
+def handler_of(stream: Mapping[str, Any] | None) -> str:
+    """The media handler of what is asked of a stream; empty for none."""
+    return str(stream["handler"]) if stream else ""
+
+
 class Streaming(Attending):
     """Answers a call with media, and waits for their end."""
 
@@ -44,13 +62,19 @@ class Streaming(Attending):
         *,
         media: str | None = None,
         unmixed: bool = False,
-        rate: Literal[16_000, 24_000] = 16_000,
+        rate: Rate = 16_000,
+        captions: str = "",
+        interim: bool = False,
     ) -> None:
         """Answer the call before anything else; the first word that is said does it by itself.
 
         With `media` the call's sound goes to the media handler of this name (`CallBot.media`), as PCM of `rate` Hz:
         all who speak as one, or each by a name when it is `unmixed`. On the Skype channel the call is the handler's
         from then on: nothing can be said or asked in any other way.
+
+        With `captions`, a language such as `en-US`, the platform's transcriber writes down what is said, and the
+        handler reads it in `stream.captions`; with `interim` also what may change yet. On ACS only, where it needs the
+        speech service.
 
         Raises `WorkflowError` when the call is answered already or something was queued before, and `DialogError` for a
         media handler that the bot does not have.
@@ -59,19 +83,36 @@ class Streaming(Attending):
             modalities = [ModalityType(modality) for modality in accept]
             self._run.queue("answer", lambda op: protocol.Answer(operation_id=op, accept_modality_types=modalities))
             return
-        known = self._run.bot.streams
-        if media not in known:
-            raise DialogError(
-                f"there is no media handler named {media!r}",
-                field="answer",
-                fix=f"use one of: {', '.join(sorted(known))}" if known else "register one with @bot.media(...)",
-            )
-        wanted: dict[str, Any] = {"handler": media, "unmixed": unmixed, "rate": rate}
+        wanted = self._stream("answer", media, unmixed, rate, captions, interim)
         self._run.queue(
             "answerAppHostedMedia",
             lambda op: protocol.AnswerAppHostedMedia(operation_id=op, media_configuration=dict(wanted)),
         )
         self._run.media = media
+
+    @word
+    async def start_captions(self, language: str = "") -> None:
+        """Have the transcriber write down what is said from here on, in another language where one is given.
+
+        The call was answered, or placed, with `captions`. Raises `ActionFailed` where it was not.
+        """
+        await self._command(
+            "startCaptions", language, lambda op: protocol.StartCaptions(operation_id=op, culture=language or None)
+        )
+
+    @word
+    async def stop_captions(self) -> None:
+        """Have nothing more written down. Raises `ActionFailed`."""
+        await self._command("stopCaptions", None, lambda op: protocol.StopCaptions(operation_id=op))
+
+    def _stream(self, field: str, media: str, unmixed: bool, rate: int, captions: str, interim: bool) -> dict[str, Any]:
+        """What is asked of a stream. Raises `DialogError` for a media handler that the bot does not have."""
+        try:
+            return stream_of(self._run.bot.streams, media, unmixed, rate, captions, interim)
+        except ValueError as error:
+            known = ", ".join(sorted(self._run.bot.streams))
+            fix = f"use one of: {known}" if known else "register one with @bot.media(...)"
+            raise DialogError(str(error), field=field, fix=fix) from None
 
     @word
     async def media_ended(self) -> MediaEnd:

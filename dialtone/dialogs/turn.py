@@ -58,6 +58,8 @@ class Placed:
 
     conversation: Conversation
     args: Mapping[str, Any] = field(default_factory=dict)
+    media: str = ""
+    """The media handler that its sound goes to; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,21 @@ class StopTones(Action):
     target: Participant | None = None
 
 
+class StartCaptions(Action):
+    """Have the platform write down what is said, for the call's media stream; in the language `culture`."""
+
+    kind = "startCaptions"
+    action: str = "startCaptions"
+    culture: str | None = None
+
+
+class StopCaptions(Action):
+    """Have nothing more written down."""
+
+    kind = "stopCaptions"
+    action: str = "stopCaptions"
+
+
 class Redirect(Action):
     """Have a call that rings ring somebody else instead."""
 
@@ -179,6 +194,8 @@ COMMANDS: Final[dict[str, type[Action]]] = {
         SendDtmf,
         StartTones,
         StopTones,
+        StartCaptions,
+        StopCaptions,
         Redirect,
         Leave,
         StartRecording,

@@ -147,6 +147,8 @@ OUTCOMES: Final[dict[str, type[Outcome]]] = {
     "sendDtmfOutcome": CommandOutcome,
     "startTonesOutcome": CommandOutcome,
     "stopTonesOutcome": CommandOutcome,
+    "startCaptionsOutcome": CommandOutcome,
+    "stopCaptionsOutcome": CommandOutcome,
     "redirectOutcome": CommandOutcome,
     "leaveOutcome": CommandOutcome,
     "startRecordingOutcome": StartRecordingOutcome,

@@ -21,6 +21,7 @@ from dialtone.dialogs.bot import ON_ERROR
 from dialtone.dialogs.outside import Outside, complete
 from dialtone.dialogs.participants import ParticipantChange
 from dialtone.dialogs.secret import Veil
+from dialtone.dialogs.streaming import handler_of
 from dialtone.protocol import (
     CALL_STATE_CHANGE,
     Action,
@@ -144,7 +145,7 @@ async def dial(
     )
     rules.check_conversation(conversation)
     line = Line(bot, CallResult(call_id, world), list(steps), at, seed)
-    await line.play(conversation if placed is None else Placed(conversation, placed.args))
+    await line.play(conversation if placed is None else Placed(conversation, placed.args, handler_of(placed.stream)))
     return line.result
 
 

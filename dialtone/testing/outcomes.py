@@ -46,6 +46,8 @@ _DONE: Final = {
     "sendDtmf": "sends keys to",
     "startTones": "listens for the keys of",
     "stopTones": "listens no more for the keys of",
+    "startCaptions": "has what is said written down",
+    "stopCaptions": "has nothing more written down",
     "startRecording": "records the call",
     "pauseRecording": "pauses the recording",
     "resumeRecording": "resumes the recording",

@@ -22,6 +22,7 @@ from simulator.issuer import Issuer
 from simulator.line import CallOver, Line, Party
 from simulator.media.options import MediaFaults
 from simulator.notation import Notation
+from simulator.platforms.acs_captions import AcsCaptions
 from simulator.platforms.acs_commands import COMMANDS, FATES, TEAMS_CUTS
 from simulator.platforms.acs_media import AcsMedia
 from simulator.platforms.acs_post import GridSecret, Poster
@@ -71,6 +72,9 @@ class AcsCall:
         self._media, self._random, self.new_id, self._at = media, random, ids, at
         self.notation = notation
         self.stream = AcsStream(line, self.id, self.tell, issuer.token, media_faults, opens=settings.open_streams)
+        self.captions = AcsCaptions(
+            line, self.id, self.tell, issuer.token, media_faults, opens=settings.open_streams, ids=ids
+        )
         self.poster = Poster(delivery, issuer, settings, grid, chain=self.correlation_id, ids=ids)
         unknown = self._unknown if settings.unknown_events else None
         self.postbox = Postbox(line, delivery, settings, random, self.poster.to_bot, unknown)
@@ -102,13 +106,8 @@ class AcsCall:
         if streaming is not None:
             subscription = {"id": self.new_id(), **self.stream.set_up(streaming)}
             self.properties["mediaStreamingSubscription"] = subscription
-        if isinstance(transcription, dict):
-            state = "active" if transcription.get("startTranscription") else "inactive"
-            self.properties["transcriptionSubscription"] = {
-                "id": self.new_id(),
-                "state": state,
-                "locale": transcription.get("locale"),
-            }
+        if transcription is not None:
+            self.properties["transcriptionSubscription"] = {"id": self.new_id(), **self.captions.set_up(transcription)}
         return self.described()
 
     def connect(self, context: str | None) -> None:
@@ -124,6 +123,12 @@ class AcsCall:
             each()
         if self.properties.get("mediaStreamingSubscription", {}).get("state") == "active":
             self.stream.start(self.others, context)
+        if self.properties.get("transcriptionSubscription", {}).get("state") == "active":
+            self.write_down(context)
+
+    def write_down(self, context: str | None, locale: str = "") -> None:
+        """Have what is said written down."""
+        self.captions.start(self.others[0], context, speaks=self._media.speaks, locale=locale)
 
     async def fail(self, fate: str, context: str | None) -> None:
         """It was placed, and nobody took it: a key of FATES says why. Told in an order that is drawn."""
@@ -201,12 +206,14 @@ class AcsCall:
                     await self._tell_recordings()
                     await self.news.wait()
             self._end()
+            await self.captions.end()
             await self.stream.end()
             self.delivery.problems.extend(self.stream.problems)
             await self._tell_recordings()
             await self.postbox.settle()
         finally:
             over.cancel()
+            self.captions.cancel()
             self.stream.cancel()
             self.postbox.cancel()
             if self._operation is not None:

@@ -165,25 +165,19 @@ def _stopMediaStreaming(call: "AcsCall", data: Json) -> None:
 
 
 def _startTranscription(call: "AcsCall", data: Json) -> None:
-    _transcribe(call, "active", "TranscriptionStarted", data)
+    call.subscription("transcriptionSubscription")["state"] = "active"
+    call.write_down(data.get("operationContext"), str(data.get("locale") or ""))
 
 
 def _stopTranscription(call: "AcsCall", data: Json) -> None:
-    _transcribe(call, "inactive", "TranscriptionStopped", data)
+    call.subscription("transcriptionSubscription")["state"] = "inactive"
+    call.captions.stop(data.get("operationContext"))
 
 
 def _updateTranscription(call: "AcsCall", data: Json) -> None:
-    call.subscription("transcriptionSubscription")["locale"] = member(data, "locale", str)
-    _transcribe(call, "active", "TranscriptionUpdated", data)
-
-
-def _transcribe(call: "AcsCall", state: str, event: str, data: Json) -> None:
-    call.subscription("transcriptionSubscription")["state"] = state
-    status = {
-        "transcriptionStatus": event[0].lower() + event[1:],
-        "transcriptionStatusDetails": "subscriptionStarted",
-    }
-    call.tell(event, data.get("operationContext"), transcriptionUpdate=status)
+    locale = member(data, "locale", str)
+    call.subscription("transcriptionSubscription")["locale"] = locale
+    call.captions.update(locale, data.get("operationContext"))
 
 
 def _context(data: Json) -> Json:

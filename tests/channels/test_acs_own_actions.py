@@ -92,6 +92,9 @@ CONTEXT = {"operationContext": "3.0"}
         ),
         (step_of("startTones"), "start_continuous_dtmf_recognition", {"targetParticipant": CALLER, **CONTEXT}),
         (step_of("stopTones", AGENT), "stop_continuous_dtmf_recognition", {"targetParticipant": USER, **CONTEXT}),
+        (step_of("startCaptions"), "start_transcription", CONTEXT),
+        (step_of("startCaptions", culture="de-DE"), "start_transcription", {"locale": "de-DE", **CONTEXT}),
+        (step_of("stopCaptions"), "stop_transcription", CONTEXT),
         (step_of("redirect", AGENT), "redirect_call", {"incomingCallContext": "ctx", "target": USER}),
         (step_of("leave"), "leave_call", None),
         (
@@ -116,6 +119,16 @@ def test_its_command(step: Step, operation: str, body: dict[str, Any] | None) ->
     assert (step.operation, step.body) == (operation, body)
     assert operation in OPERATIONS
     assert not step.refusal
+
+
+def test_what_is_written_down_is_told_by_an_event() -> None:
+    for kind, done in (("startCaptions", "TranscriptionStarted"), ("stopCaptions", "TranscriptionStopped")):
+        step = step_of(kind)
+        assert of_reply(step, None, {}, 0.0) is None
+        found, failed = (of_event(step, event(each, sub_code=0), {}) for each in (done, "TranscriptionFailed"))
+        assert found is not None
+        assert failed is not None
+        assert (found.outcome.succeeded, failed.outcome.succeeded, failed.over) == (True, False, False)
 
 
 def test_a_recording_is_named_by_the_action_that_is_about_it() -> None:

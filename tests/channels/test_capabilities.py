@@ -122,6 +122,8 @@ EXAMPLES: dict[tuple[str, str], Action] = {
     ("sendDtmf", "target=8:"): command("sendDtmf", "8:acs:one", tones="1"),
     ("sendDtmf", "tones"): command("sendDtmf", tones="1"),
     ("leave", ""): command("leave"),
+    **{(kind, ""): command(kind) for kind in ("startCaptions", "stopCaptions")},
+    ("startCaptions", "culture"): command("startCaptions", culture="de-DE"),
     **{(kind, ""): command(kind) for kind in ("mute", "unmute", "hold", "unhold", "startTones", "stopTones")},
     **{
         (kind, "target"): command(kind, "8:acs:one")

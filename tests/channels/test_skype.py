@@ -15,6 +15,7 @@ from dialtone.errors import BadMessage, WorkflowError
 from dialtone.protocol import (
     AUDIO_TYPES,
     Answer,
+    AnswerAppHostedMedia,
     CallStateChange,
     Conversation,
     ConversationResult,
@@ -460,3 +461,10 @@ def test_a_workflow_that_subscribes() -> None:
     assert workflow["notificationSubscriptions"] == ["callStateChange"]
     assert workflow["links"] == {"callback": "https://bot.test/c", "notification": "https://bot.test/c"}
     assert "notification" not in json.loads(render([hang_up], callback="https://bot.test/c", app_state="s"))["links"]
+
+
+def test_a_media_answer_has_no_captions_here() -> None:
+    answer = AnswerAppHostedMedia(operation_id="a", media_configuration={"handler": "echo", "captions": "en-US"})
+    assert skype.refused_of([answer], hosted=True) == (answer, skype.NO_CAPTIONS)
+    answer.media_configuration["captions"] = ""
+    assert skype.refused_of([answer], hosted=True) is None

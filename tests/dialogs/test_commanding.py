@@ -49,6 +49,8 @@ WORDS: dict[str, tuple[Callable[[Call], Awaitable[Any]], dict[str, Any]]] = {
     "sendDtmf": (lambda call: call.send_dtmf("12#", target=PHONE), {"target": PHONE, "tones": "12#"}),
     "startTones": (lambda call: call.start_tones(), {}),
     "stopTones": (lambda call: call.stop_tones(AGENT), {"target": AGENT}),
+    "startCaptions": (lambda call: call.start_captions("de-DE"), {"culture": "de-DE"}),
+    "stopCaptions": (lambda call: call.stop_captions(), {}),
     "pauseRecording": (lambda call: call.pause_recording(REC), {"recordingId": "rec-1"}),
     "resumeRecording": (lambda call: call.resume_recording(REC), {"recordingId": "rec-1"}),
     "stopRecording": (lambda call: call.stop_recording(REC), {"recordingId": "rec-1"}),

@@ -12,7 +12,7 @@ import azure.functions as func
 from aiohttp import web
 
 from dialtone import CallBot
-from functions import acs
+from functions import acs, signals
 from functions.acs_client import AcsClient
 from functions.acs_settings import AcsSettings
 from functions.acs_turn import AcsTurns
@@ -44,6 +44,14 @@ class AcsRig:
     statuses: list[tuple[str, int]] = field(default_factory=list)
     patch: Callable[[AcsTurns], None] = lambda turns: None
     before: Callable[[str, bytes], None] = lambda path, body: None
+
+    async def signalled(self, url: str, headers: Mapping[str, str], body: bytes) -> func.HttpResponse:
+        """A signal from the media worker."""
+        call_id, _, name = urlsplit(url).path.removeprefix("/api/calls/").partition("/signals/")
+        where = {"id": call_id, "name": name}
+        asked = func.HttpRequest("POST", url, headers=dict(headers), params={}, route_params=where, body=body)
+        reply: func.HttpResponse = await HANDLERS["signals"](asked)
+        return reply
 
     def point_to(self, client: AcsClient) -> None:
         """Have the bot send its commands to another resource."""
@@ -127,6 +135,7 @@ def handlers() -> dict[str, Any]:
     """The functions of the blueprint, by name; an app gives them once."""
     app = func.FunctionApp()
     app.register_functions(acs.blueprint)
+    app.register_functions(signals.blueprint)
     return {str(found.get_function_name()): found.get_user_function() for found in app.get_functions()}
 
 
@@ -157,6 +166,8 @@ async def bot_on_acs(
 
         async def answer(method: str, url: str, headers: Mapping[str, str], body: bytes) -> func.HttpResponse:
             parts = urlsplit(url)
+            if parts.path.startswith("/api/calls/"):
+                return await there.signalled(url, headers, body)
             kind, _, last = parts.path.removeprefix("/api/acs/").partition("/")
             there.before(kind, body)
             asked = func.HttpRequest(
@@ -204,6 +215,9 @@ async def bot_on_acs(
 
             def patch(these: AcsTurns) -> None:
                 monkeypatch.setattr(acs, "turns", lambda: these)
+                monkeypatch.setattr(signals, "turns", lambda: these)
+                monkeypatch.setattr(signals, "settings", lambda: these.settings)
+                monkeypatch.setattr(signals, "turns_of", lambda _: these)
 
             patch(turns)
             monkeypatch.setattr(acs, "settings", lambda: settings)

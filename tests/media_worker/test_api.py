@@ -240,13 +240,32 @@ async def test_captions_in_the_stream_and_from_a_stream_of_their_own(rig: Rig, w
     assert rig.noted == [("hel", False), ("Hello.", True), ("Bye.", True)]
 
 
-async def test_captions_need_a_stream(workplace: Workplace) -> None:
-    worker = await workplace.worker()
+async def test_captions_need_a_stream_in_time(workplace: Workplace) -> None:
+    worker = await workplace.worker(Settings(port=0, metadata_timeout=0.05))
     peer = await workplace.stream(worker)
     await peer.send(message("TranscriptionMetadata", subscriptionId="t"))
+    await peer.send(message("TranscriptionData", text="Nobody reads it.", resultStatus="Final"))
     async with asyncio.timeout(10):
         await peer.wait_closed()
-    assert peer.close_code == 1008
+    assert (peer.close_code, peer.close_reason) == (1008, "the call has no stream to add captions to")
+    assert worker.sessions._awaited == {}
+    assert worker.metrics.bad_messages == 0
+
+
+async def test_captions_may_come_before_their_stream(rig: Rig, workplace: Workplace) -> None:
+    async def handler(stream: Stream) -> None:
+        rig.noted.append((await anext(stream.captions)).text)
+        rig.done.set()
+
+    worker = await workplace.worker(LOCAL, {"it": handler})
+    text = await workplace.stream(worker, "/media/call-1?handler=it")
+    await text.send(message("TranscriptionMetadata", subscriptionId="t"))
+    peer = await workplace.stream(worker, "/media/call-1?handler=it")
+    await peer.send(METADATA)
+    await asyncio.sleep(0.05)
+    await text.send(message("TranscriptionData", text="Hello.", resultStatus="Final"))
+    await rig.end()
+    assert rig.noted == ["Hello."]
 
 
 async def test_video_both_ways(rig: Rig) -> None:

@@ -40,6 +40,7 @@ from dialtone.dialogs.history import dumps
 from dialtone.dialogs.library import INCOMING, Dialog, Library
 from dialtone.dialogs.requests import Load, Place
 from dialtone.dialogs.secret import Veil
+from dialtone.dialogs.streaming import handler_of
 from dialtone.dialogs.turn import Event, Placed, Turn
 from dialtone.errors import ReplayMismatch
 from dialtone.protocol import Conversation, ConversationResult, PlayPrompt
@@ -160,7 +161,11 @@ class _Walk:
                 "callState": "incoming" if placed is None else "established",
             }
         )
-        event = Event(conversation if placed is None else Placed(conversation, placed.args), AT, vault=Veil())
+        event = Event(
+            conversation if placed is None else Placed(conversation, placed.args, handler_of(placed.stream)),
+            AT,
+            vault=Veil(),
+        )
         name = f"{what} in {language}" if self._languages else what
         state = self._new("begins", name)
         state.explored = True
