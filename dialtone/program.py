@@ -11,6 +11,7 @@ POSIX only.
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -233,11 +234,27 @@ class Program:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A port of 127.0.0.1 that is free, for a program that is started later.
+
+    It is none of those that systems give to connections by themselves (Linux from 32,768, others from 49,152): one of
+    these may be taken before the program listens, or while it is started again.
+    """
+    choose = secrets.SystemRandom()
+    while not is_free(port := choose.randrange(20_000, 32_768)):
+        pass
     return port
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        # As servers do: connections that linger from the last run do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @contextlib.contextmanager

@@ -19,7 +19,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import sys
 import urllib.error
 import urllib.request
@@ -30,7 +29,7 @@ from typing import Literal, Self
 
 from dialtone.errors import ConfigurationError
 from dialtone.platforms import Arranged
-from dialtone.program import Program, Ready, free_port, undisturbed
+from dialtone.program import Program, Ready, free_port, is_free, undisturbed
 
 DEFAULT_BOT = "bots.reception:bot"
 HOME = Path(".dialtone")
@@ -275,22 +274,11 @@ class Stack:
 
     def _port(self, usual: int) -> int:
         """`usual` where it can be had, else 0: any free one."""
-        return usual if self._usual_ports and _is_free(usual) else 0
+        return usual if self._usual_ports and is_free(usual) else 0
 
 
 def _key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # As servers do: connections that linger from the last run do not count.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _says_ready(output: str) -> Sequence[str] | None:

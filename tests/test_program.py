@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dialtone.errors import DependencyError
-from dialtone.program import Program, Ready, undisturbed
+from dialtone.program import Program, Ready, free_port, is_free, undisturbed
 from tests.fakes import ROOT, gone
 
 SAYS_PID = "import os, sys, time; print('pid', os.getpid(), flush=True); "
@@ -197,3 +198,16 @@ os.kill(os.getpid(), signal.SIGKILL)
     found = ready(done.stdout)
     assert found is not None
     assert gone(int(found[0]))
+
+
+def test_a_free_port_is_none_that_a_connection_is_given() -> None:
+    given = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    lowest = int(given.read_text().split()[0]) if given.exists() else 49_152
+    if lowest < 32_768:
+        pytest.skip("this machine gives connections other ports than systems usually do")
+    ports = {free_port() for _ in range(50)}
+    assert len(ports) > 40
+    assert max(ports) < lowest
+    with socket.create_server(("127.0.0.1", min(ports))):
+        assert not is_free(min(ports))
+    assert is_free(min(ports))

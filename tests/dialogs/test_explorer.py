@@ -32,7 +32,10 @@ KINDS = {
 }
 ALSO = {"dead_end": {"exception"}}
 """What follows from a fault is found too."""
-SAMPLES = ["bilingual", "callback", "conference", "hello", "payment", "pizza", "reception", "survey", "voicemail"]
+SAMPLES = [
+    *("attendant", "bilingual", "callback", "conference", "hello", "payment", "pizza", "reception", "recorder"),
+    *("reminder", "survey", "voicemail"),
+]
 PAID = {"payment": [{"paid": True}, {"paid": False}]}
 
 
