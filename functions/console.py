@@ -134,14 +134,15 @@ async def console_link(req: func.HttpRequest) -> func.HttpResponse:
 
 @route(blueprint, "console/api/recordings", "DELETE", verifier=writer)
 async def console_delete_recording(req: func.HttpRequest) -> func.HttpResponse:
-    """Delete the recording at `path`; one under a legal hold is refused."""
+    """Delete the recording at `path`; one under a legal hold is refused. `left` says why its copy in the archive is."""
     path = _path(req.params.get("path", ""))
     await _storage().audit.write(operator().who, "recording.delete", path)
-    if await keeper().delete(path) is None:
+    left = await keeper().delete(path)
+    if left is None:
         raise NotFound(
             "there is no such recording, or a legal hold keeps it", field="path", fix="release the hold, then delete it"
         )
-    return _json({"deleted": path})
+    return _json({"deleted": path, "left": left})
 
 
 @route(blueprint, "console/api/prompts", "GET", verifier=reader)

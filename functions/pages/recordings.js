@@ -74,9 +74,10 @@ export function recordingCard(recording, me, withCall = false) {
       onclick: async () => {
         if (!await confirmed("Delete this recording?", "Nothing brings it back.", "Delete")) return;
         try {
-          await ask(`recordings?path=${encodeURIComponent(recording.path)}`, { method: "DELETE" });
-          toast("The recording is deleted.");
-          card.replaceWith(el("p", { class: "quiet" }, `${name} is deleted.`));
+          const { left } = await ask(`recordings?path=${encodeURIComponent(recording.path)}`, { method: "DELETE" });
+          const but = left ? `, but for its copy in the archive: ${left}` : "";
+          toast(`The recording is deleted${but}.`);
+          card.replaceWith(el("p", { class: "quiet" }, `${name} is deleted${but}.`));
         } catch (error) {
           failed(error);
         }

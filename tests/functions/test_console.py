@@ -235,10 +235,18 @@ class TestRecordings:
         assert (await ask("console_delete_recording", method="DELETE", path=path)).status_code == 503
         rig.backend.fail = lambda operation: False
         assert (await given("console_recordings", day=DAY))["recordings"][0]["state"] == "stored"
-        assert await given("console_delete_recording", method="DELETE", path=path) == {"deleted": path}
+        assert await given("console_delete_recording", method="DELETE", path=path) == {"deleted": path, "left": ""}
         assert await refused("console_link", method="POST", body={"path": path}) == (404, "NOT_FOUND")
         deeds = (await given("console_audit", day=await today(rig)))["deeds"]
         assert [deed["what"] for deed in deeds] == ["recording.delete", "recording.listen"]
+
+    async def test_a_copy_that_is_left_is_told(self, rig: Rig) -> None:
+        await message(rig)
+        (recording,) = (await given("console_recordings", day=DAY))["recordings"]
+        path = recording["path"]
+        assert await rig.storage.ledger.change(path, archived="s3://kept/1.wav")
+        told = await given("console_delete_recording", method="DELETE", path=path)
+        assert told == {"deleted": path, "left": "no archive is configured here"}
 
     @pytest.mark.parametrize("body", [b"{", b"[]", {"path": "../x"}, {"path": 1}, {}, b" " * 5000])
     async def test_what_is_no_path(self, rig: Rig, body: Any) -> None:
