@@ -4,6 +4,7 @@ their length. `python -m bench.media_load PORT CALLS SECONDS SHAPE SERVER_PID [C
 | shape | what each call does |
 |---|---|
 | closed | sends a frame, waits for its echo, sends the next: as fast as the server is |
+| talking | the same; the memory of the server is looked at while all do |
 | pictures | the same, with pictures of 20 kB in place of sound |
 | paced | sends a frame every 20 ms; a latency counts from the moment that the frame was due |
 | silent | sends the metadata and counts what comes: how late each frame is against the pace of the first |
@@ -92,7 +93,7 @@ class Call(asyncio.Protocol):
         self.sent = 0
         self.lost = False
         self.times: list[float] = []
-        self._number, self._closed, self._traffic = number, shape in ("closed", "pictures"), traffic
+        self._number, self._closed, self._traffic = number, shape in ("closed", "talking", "pictures"), traffic
         self._bytes = 0
         self._head = b""
         self._start = 0.0
