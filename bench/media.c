@@ -5,7 +5,8 @@
 
    `serve` prints "ready". `load` reads the messages of a call from stdin, as lengths (4 bytes, big-endian) and bytes:
    the first, and the one that is sent again and again, masked; then the length of a reply, 4 bytes. It prints "begin"
-   when all calls run and "end FRAMES LOST" when the time is over. Both know the one handshake that the other needs. */
+   WARM_UP seconds after each call had its first echo, and "end FRAMES LOST" when the time is over. Both know the one
+   handshake that the other needs. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -22,10 +23,11 @@
 #include <unistd.h>
 
 enum { MOST = 65536, EVENTS = 512 };
+static const double WARM_UP = 0.7;
 
 typedef struct {
     int fd;
-    int open;
+    int open;    /* of the load, whether it had an echo */
     size_t have; /* bytes in `in`; of the load, bytes of replies that are not a whole one */
     unsigned char *in;
 } Peer;
@@ -265,13 +267,16 @@ static int load(int port, int calls, double seconds) {
         send_all(peers[at].fd, first, first_length);
         send_all(peers[at].fd, frame, length);
     }
-    double begin = now() + 0.7, until = begin + seconds, time;
+    double begin = 0, until = 0, time;
     long frames = 0;
-    int begun = 0;
-    while ((time = now()) < until) {
-        if (!begun && time >= begin) {
+    int begun = 0, open = 0;
+    while ((time = now()) < until || !begun) {
+        if (!begin && open + lost >= calls)
+            begin = time + WARM_UP;
+        if (begin && !begun && time >= begin) {
             begun = 1;
             frames = 0;
+            until = time + seconds;
             puts("begin");
             fflush(stdout);
         }
@@ -287,6 +292,8 @@ static int load(int port, int calls, double seconds) {
             peer->have += (size_t)got;
             if (peer->have >= reply) {
                 peer->have -= reply;
+                open += !peer->open;
+                peer->open = 1;
                 frames++;
                 send_all(peer->fd, frame, length);
             }

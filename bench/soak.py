@@ -112,6 +112,11 @@ class Soaked:
         return max(each.tasks - self.before.tasks + each.sessions for each in self.after)
 
     @property
+    def garbage(self) -> int:
+        """Objects that only the garbage collector freed; what the first round leaves is of the start."""
+        return sum(each.garbage for each in self.after[1:])
+
+    @property
     def warm(self) -> list[State]:
         """The last two thirds of the rounds."""
         return self.after[len(self.after) // 3 :]
@@ -134,8 +139,8 @@ class Soaked:
         for what, most in MOST.items():
             if (growth := self.growth(what)).least > most:
                 found.append(f"{what} grows by {growth} with each call")
-        if (garbage := sum(each.garbage for each in self.after[1:])) > self.end.streams * MOST["blocks"]:
-            found.append(f"{garbage} objects waited for the garbage collector")
+        if self.garbage:
+            found.append(f"{self.garbage} objects waited for the garbage collector")
         return found + self.problems[:5]
 
 
@@ -160,11 +165,11 @@ class Worker:
         self._process.stdin.write(b"\n")
         return State(**json.loads(await self._line()))
 
-    async def idle(self) -> State:
-        """The same, once its streams have ended."""
+    async def idle(self, tasks: int) -> State:
+        """The same, once its streams and all but so many tasks have ended, or after ten seconds."""
         for _ in range(200):
             state = await self.state()
-            if not state.sessions:
+            if not state.sessions and state.tasks <= tasks:
                 break
             await asyncio.sleep(0.05)
         return state
@@ -195,7 +200,7 @@ async def soak(
                     for number in range(callers)
                 )
             )
-            found.after.append(await worker.idle())
+            found.after.append(await worker.idle(found.before.tasks))
     found.seconds = time.monotonic() - began
     return found
 
@@ -244,7 +249,7 @@ def rows(found: Soaked) -> list[Sequence[str]]:
         ["bytes a call", str(resident.times(1024))],
         ["bytes held from malloc, a call", str(found.growth("held").times(1024))],
         ["Python's blocks held, a call", str(found.growth("blocks"))],
-        ["objects that only the collector freed", f"{sum(each.garbage for each in found.after[1:])}"],
+        ["objects that only the collector freed", str(found.garbage)],
         ["tasks left over, problems", f"{found.left}, {len(found.problems)}"],
     ]
 

@@ -90,13 +90,16 @@ class _Mallinfo(ctypes.Structure):
     ]
 
 
+_mallinfo = getattr(ctypes.CDLL(None), "mallinfo2", None)
+if _mallinfo is not None:
+    _mallinfo.restype = _Mallinfo
+
+
 def held_by_malloc() -> float:
     """KiB; 0 with a C library that has no mallinfo2."""
-    mallinfo = getattr(ctypes.CDLL(None), "mallinfo2", None)
-    if mallinfo is None:
+    if _mallinfo is None:
         return 0.0
-    mallinfo.restype = _Mallinfo
-    found = mallinfo()
+    found = _mallinfo()
     return float(found.uordblks + found.hblkhd) / 1024
 
 

@@ -7,7 +7,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-console = Console(width=110)
+console = Console(width=120)
 
 
 @dataclass(frozen=True, slots=True)
