@@ -78,6 +78,7 @@ UNTOLD = {
     "bilingual/wait-in-silence",
     "conference/join-a-conference",
     "conference/stay-to-the-end",
+    "recorder/cannot-record",
 }
 """Samples that live on what ACS does not tell: the caller's language, and that it is a group call."""
 
