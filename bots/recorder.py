@@ -38,12 +38,12 @@ async def recorder(call: Call) -> None:
 
 
 async def ask(call: Call) -> str | None:
-    """What is wanted next; None after half a minute of silence, and when what was recorded cannot be played."""
+    """What is wanted next; None after half a minute of silence. What was recorded may be what cannot be played."""
     try:
         return (await call.recognize(MENU, choices=CHOICES, initial_silence=30)).choice
     except ActionFailed:
         call.say(Prompt("recorder-unplayable", "It cannot be played. It is kept for you."))
-        return None
+    return (await call.recognize(MENU, choices=CHOICES, initial_silence=30)).choice
 
 
 async def record(call: Call) -> None:

@@ -8,6 +8,7 @@
 3. So an event that comes again mends what a crash has left, and changes nothing otherwise.
 4. A call that the bot places is noted (PLACED) before the platform is told, under an id that the same wish gives again.
    Its first turn is taken when somebody answers.
+5. One event causes TURNS_MAX turns at most: a dialog that asks again for what is refused at once would never end.
 """
 
 import asyncio
@@ -36,6 +37,7 @@ from functions.turn import Turns
 LEASE_S: Final = 5.0
 """Seconds that whoever has claimed a command is given to send it."""
 POLL_S: Final = 0.1
+TURNS_MAX: Final = 100
 STEP: Final = "step"
 SENT: Final = "sent"
 PLACED: Final = "placed"
@@ -151,11 +153,13 @@ class SteppedTurns(Turns, ABC):
     # From one command to the next.
 
     async def _on(self, where: At, found: Found) -> None:
-        """Go on from a step, of which this was found, until there is something to wait for."""
-        while True:
+        """Go on from a step, of which this was found, until there is something to wait for. Rule 5."""
+        turns = 0
+        while turns < TURNS_MAX:
             found = await self._decided(where, found)
             following = after(where.row.call_id, where.steps, where.position, found, where.kept)
             if isinstance(following, Finished):
+                turns += 1
                 turned = await self._turn(where, following.result, {**where.kept, **found.kept})
                 if turned is None:
                     return
@@ -168,6 +172,7 @@ class SteppedTurns(Turns, ABC):
             if onward is None:
                 return
             found = onward
+        log.error("the dialog asks again and again for what is refused; it is asked no more, and the call ends as lost")
 
     async def _run(self, where: At, mine: bool) -> None:
         """Send the first command of a turn, and go on."""

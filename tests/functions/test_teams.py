@@ -11,10 +11,10 @@ import azure.functions as func
 import pytest
 
 from bots import reception
-from dialtone import Call, CallBot
+from dialtone import Call, CallBot, Prompt
 from dialtone.channels.teams import Notice
 from dialtone.errors import ActionFailed
-from functions import teams
+from functions import stepped_turn, sweeper, teams
 from functions.platform_client import Taken
 from functions.teams_client import GraphClient
 from functions.teams_turn import TeamsTurns
@@ -23,6 +23,7 @@ from simulator.platforms.rest import Fault
 from simulator.platforms.teams_meetings import Attendee, Meeting
 from simulator.platforms.teams_settings import TeamsSettings
 from simulator.script import read_script, read_script_file
+from tests.functions.app import handler
 from tests.functions.rig import conversation
 from tests.functions.stories import LEAVE, either, on_skype, script, stories
 from tests.functions.teams_rig import HANDLERS, TeamsRig, bot_on_teams
@@ -172,6 +173,27 @@ async def test_what_teams_cannot_do_is_told_to_the_dialog(monkeypatch: pytest.Mo
     assert told[-2:] == ["None", "False"]
 
 
+async def test_a_dialog_that_asks_again_for_what_is_refused_is_left(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bot = CallBot()
+
+    @bot.incoming
+    async def dialog(call: Call) -> None:
+        while True:
+            try:
+                await call.choose("Which?", {"a": "alpha"})
+            except ActionFailed:
+                continue
+
+    monkeypatch.setattr(stepped_turn, "TURNS_MAX", 5)
+    async with bot_on_teams(bot, monkeypatch) as rig:
+        await rig.ring("  - wait: 1\n  - hang_up: true\n")
+        (record,) = await rig.rig.storage.calls.calls_of_day("20231114")
+        assert len(await rig.rig.storage.calls.turns(record.call_id)) == 7
+    assert "asked no more" in caplog.text
+
+
 async def test_without_a_speech_service_files_are_played_and_texts_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[str] = []
     bot = CallBot()
@@ -276,6 +298,37 @@ async def test_a_call_is_kept_alive_once_in_each_quarter_of_an_hour(
         await replace(rig.turns, clock=lambda at=at: at).keep_alive(record)  # type: ignore[misc]
     asked = [name for name, _, _ in rig.service.requests if name == "keepAlive"]
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize(("sweeps", "ended_by"), [(True, "caller"), (False, "platform")])
+async def test_the_sweeper_keeps_a_call_alive_that_lasts(
+    sweeps: bool, ended_by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Graph ends a call that was not kept alive for 45 minutes; this one lasts for 50."""
+    bot = CallBot()
+
+    @bot.incoming
+    async def dialog(call: Call) -> None:
+        while True:
+            call.say(*[Prompt(silence_ms=60_000)] * 4)
+            await call.recognize(choices={"leave": "1"}, initial_silence=30)
+
+    async def happened(self: TeamsTurns, call_id: str, notice: Notice) -> None:
+        (call,) = rig.service.calls.values()
+        rig.rig.now = 1_700_000_000 + call.line.clock.now()
+        if sweeps:
+            await handler("sweep")(None)
+        await really(self, call_id, notice)
+
+    really = TeamsTurns.happened
+    async with bot_on_teams(bot, monkeypatch) as rig:
+        monkeypatch.setattr(TeamsTurns, "happened", happened)
+        monkeypatch.setattr(sweeper, "turns", lambda: rig.rig.turns)
+        monkeypatch.setattr(sweeper, "teams_settings", lambda: rig.turns.resource)
+        report = await rig.ring("  - wait: 3000\n  - hang_up: true\n")
+        assert sent(rig)["keepAlive"] == (3 if sweeps else 0)
+    (end,) = [event for event in report.events if event["kind"] == "call.ended"]
+    assert end["by"] == ended_by
 
 
 MEETS = CallBot()

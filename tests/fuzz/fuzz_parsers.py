@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 if TYPE_CHECKING:
     from tests.fuzz.targets import Target
 
-SHARES = {"callback": 0.6, "media": 0.1, "token": 0.1, "certificate": 0.1, "app_state": 0.1}
+SHARES = {"callback": 0.5, "graph": 0.1, "media": 0.1, "token": 0.1, "certificate": 0.1, "app_state": 0.1}
 """The targets, and what each has of the time."""
 INSTRUMENTED = ["dialtone", "functions"]
 MAX_BYTES = 400

@@ -27,6 +27,7 @@ from tests.functions.app import handler
 from tests.functions.authority import the_issuer, the_root
 from tests.functions.issuer import APP_ID, ISSUER, bearer, rsa_key
 from tests.functions.rig import HUNG_UP, JSON, RECORDED, SETTINGS, Rig, chose, conversation, result, with_audio
+from tests.fuzz.graph import DOCUMENTS, Posts
 
 Target = Callable[[bytes], None]
 
@@ -168,8 +169,10 @@ class Targets:
         )
         self._certificate = the_issuer().issue("edge.skype.com").header
         self._state = json.loads(self._requests[1][1])["appState"]
+        self.graph_posts = Posts()
         self.by_name: dict[str, Target] = {
             "callback": self.callback,
+            "graph": self.graph,
             "media": media,
             "token": self.token,
             "certificate": self.certificate,
@@ -214,6 +217,24 @@ class Targets:
             del headers["Content-Type"]
         reply = self._post(headers, body)
         assert 200 <= reply.status_code < 300 or 400 <= reply.status_code < 500, f"answered {reply.status_code}"
+
+    def graph(self, data: bytes) -> None:
+        """What Graph posts to the webhook, or to a call's callback, without verification."""
+        orders = Orders(data)
+        body = DOCUMENTS[orders.number(len(DOCUMENTS))]
+        callback = orders.number(2) == 1
+        match orders.number(4):
+            case 0 | 1:
+                body = json.dumps(orders.restructured(json.loads(body))).encode()
+            case 2:
+                body = orders.rest()
+        status = self._runner.run(self._graph(orders.changed(body), callback=callback))
+        assert 200 <= status < 300 or 400 <= status < 500, f"answered {status}"
+
+    async def _graph(self, body: bytes, *, callback: bool) -> int:
+        with pytest.MonkeyPatch.context() as patch:
+            self.graph_posts.wire(patch)
+            return await self.graph_posts.post(body, callback=callback)
 
     def post(self, number: int) -> func.HttpResponse:
         """The reply to one of the valid requests, unchanged."""
