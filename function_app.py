@@ -2,7 +2,7 @@
 
 import azure.functions as func
 
-from functions import acs, calls, canary, console, health, prompts, recordings, signals, sweeper, teams
+from functions import acs, calls, canary, console, health, prompts, recordings, signals, streams, sweeper, teams
 
 app = func.FunctionApp()
 app.register_functions(acs.blueprint)
@@ -13,5 +13,6 @@ app.register_functions(health.blueprint)
 app.register_functions(prompts.blueprint)
 app.register_functions(recordings.blueprint)
 app.register_functions(signals.blueprint)
+app.register_functions(streams.blueprint)
 app.register_functions(sweeper.blueprint)
 app.register_functions(teams.blueprint)

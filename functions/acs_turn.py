@@ -14,6 +14,9 @@
    any order, more than once. A key that is pressed after `start_tones` is a signal, once by its number.
 8. A call is not redirected to anybody for whom it has rung here before, which would never end. One that this bot has
    redirected to an ACS user rings in the same subscription again, and is that user's.
+9. A call is answered and placed with the address of its streams (`functions.media`), whether there will be one or not:
+   ACS takes it at no other time. The row `media` says which stream is wanted; an event that is about an older one
+   changes nothing, and neither does the end of one that has not begun.
 """
 
 import json
@@ -23,7 +26,7 @@ from typing import Any, ClassVar, Final
 
 from dialtone.channels import acs
 from dialtone.channels.acs import CallEvent, IncomingCall, identifier, kind_of
-from dialtone.channels.acs_commands import CallRefs, Setup, create_call
+from dialtone.channels.acs_commands import CallRefs, MediaStreaming, Setup, create_call
 from dialtone.channels.acs_results import LOOP, Result
 from dialtone.channels.acs_steps import (
     RECORDING_FORMAT,
@@ -38,12 +41,13 @@ from dialtone.channels.acs_steps import (
 from dialtone.channels.stepper import Found, command_id, place_of
 from dialtone.dialogs import CallFacts, Event, History, Place, Placed, StoredRecording, Turn
 from dialtone.dialogs.commanding import TONE
-from dialtone.dialogs.streaming import MEDIA_ENDED, handler_of
+from dialtone.dialogs.streaming import handler_of, media_end
 from dialtone.errors import WorkflowError
 from dialtone.protocol import (
     CALL_STATE_CHANGE,
     ROSTER_UPDATE,
     Action,
+    Answer,
     AnswerAppHostedMedia,
     CallState,
     CallStateChange,
@@ -55,16 +59,17 @@ from dialtone.protocol import (
     Redirect,
     RosterParticipant,
     RosterUpdate,
+    StartMedia,
     StartRecordingOutcome,
     Workflow,
     read_action,
 )
 from dialtone.storage import MediaRow, NoteRow, Recording, SignalRow, TurnRow
+from functions import media
 from functions.acs_client import AcsClient
 from functions.acs_recordings import WHOLE_CALL, AcsRecordings
 from functions.acs_settings import AcsSettings
 from functions.http import about_call, log
-from functions.media import Media
 from functions.outside import CallOutside
 from functions.platform_client import Taken
 from functions.stepped_turn import PLACED, At, SteppedTurns, place_refused, placed_id, seed_of
@@ -72,6 +77,8 @@ from functions.turn import marks_of
 
 STREAM_OVER: Final = {"MediaStreamingStopped": "closed", "MediaStreamingFailed": "lost"}
 """Events that say that a media stream is over, and the reason that a dialog is told."""
+STREAMING: Final = frozenset({"MediaStreamingStarted", *STREAM_OVER})
+_STREAMS: Final = frozenset({"answerAppHostedMediaOutcome", "startMediaOutcome"})
 _BEGUN: Final = "begun"
 _ROSTER: Final = "roster"
 _RINGS: Final = "rings"
@@ -111,11 +118,17 @@ class AcsTurns(SteppedTurns):
                 why, fix = f"ACS does not call {target.partition(':')[0]}:", "call 4:, 8:acs: or 8:orgid: identities"
             raise WorkflowError(why, field="place", fix=fix, code="CHANNEL_CANNOT")
         call_id = placed_id(by, target)
-        setup, about = self._setup(call_id), {"target": target, "args": dict(place.args), "source": source}
+        now = self.clock()
+        setup = replace(self._setup(call_id), media=self._later(self._streams(call_id)))
+        about = {"target": target, "args": dict(place.args), "source": source}
         if place.stream is not None:
-            streaming, captions = Media.of(self.settings).streams(place.stream, call_id, self.clock())
+            where, handler = media.Media.of(self.settings), handler_of(place.stream)
+            streaming, captions = where.streams(place.stream, call_id, now, standing=True)
             setup = replace(setup, media=streaming, transcription=captions)
-            about["media"] = handler_of(place.stream)
+            about["media"] = handler
+            if await self.storage.calls.media(call_id) is None:
+                # It may be opened before we are told that somebody answered.
+                await self.storage.calls.put_media(MediaRow(call_id, handler, self.channel, "asked", now))
         await self.storage.calls.note(NoteRow(call_id, PLACED, "placed", json.dumps(about).encode(), self.clock()))
         caller_id = source.removeprefix("4:") if source.startswith("4:") else ""
         body = create_call(
@@ -148,9 +161,7 @@ class AcsTurns(SteppedTurns):
         )
         at, moment = self.clock(), event.at or self.clock()
         handler = about.get("media", "")
-        if handler and await self.storage.calls.media(call_id) is None:
-            link = f"{event.connection_id} {event.server_call_id}"
-            await self.storage.calls.put_media(MediaRow(call_id, handler, self.channel, "open", at, link=link))
+        await self._stream_open(call_id, event)
         begins = Event(Placed(conversation, about["args"], handler), at, seed_of(call_id))
         row, mine = await self._begin(call_id, begins, kind=PLACED, message_id=f"{PLACED}-{call_id}")
         where = self._at(row, 0, {}, event.id, moment, event.connection_id, event.server_call_id)
@@ -161,7 +172,6 @@ class AcsTurns(SteppedTurns):
         about_call(call_id)
         if event.type in STREAM_OVER:
             await self._stream_over(call_id, event)
-            return
         if event.type == "ParticipantsUpdated":
             await self._gathered(call_id, event)
             return
@@ -185,6 +195,8 @@ class AcsTurns(SteppedTurns):
             place = await self._current(call_id)
         elif place is None and event.type == "CallConnected":
             place = (0, 0)
+        elif place is None and event.type in STREAMING:
+            place = await self._current(call_id)
         if place is None and event.ends:
             over = CallStateChange(id=call_id, type=CALL_STATE_CHANGE, current_state=CallState.TERMINATED)
             await self._end(over, event.id)
@@ -204,8 +216,9 @@ class AcsTurns(SteppedTurns):
         where = self._at(row, position, kept, event.id, moment, event.connection_id, event.server_call_id)
         if position >= len(where.steps) or (event.canceled and not await self._goes_on(event.connection_id)):
             return
-        if isinstance(where.steps[position].action, AnswerAppHostedMedia) and event.type == "CallConnected":
-            await self._connected(call_id, event)
+        action = where.steps[position].action
+        if event.type == ("CallConnected" if isinstance(action, AnswerAppHostedMedia) else "MediaStreamingStarted"):
+            await self._stream_open(call_id, event)
         found = of_event(where.steps[position], event, kept)
         if found is not None:
             await self._on(where, found)
@@ -215,24 +228,35 @@ class AcsTurns(SteppedTurns):
     async def signalled(self, call_id: str, name: str) -> TurnRow | None:
         """See `Turns`; then the commands of the turn are sent."""
         row = await super(SteppedTurns, self).signalled(call_id, name)
-        media = await self.storage.calls.media(call_id)
-        if row is not None and row.reply and media is not None:
-            connection, _, server = media.link.partition(" ")
+        stream = await self.storage.calls.media(call_id)
+        if row is not None and row.reply and stream is not None:
+            connection, _, server = stream.link.partition(" ")
             await self._run(self._at(row, 0, {}, row.message_id, row.at, connection, server), mine=True)
         return row
 
-    async def _connected(self, call_id: str, event: CallEvent) -> None:
-        """Keep what the commands of a turn need that no event causes."""
-        media = await self.storage.calls.media(call_id)
-        if media is not None and not media.link:
-            link = f"{event.connection_id} {event.server_call_id}"
-            await self.storage.calls.put_media(replace(media, link=link, state="open", at=self.clock()))
+    async def _stream_open(self, call_id: str, event: CallEvent) -> None:
+        """Keep what the commands of a turn need that no event causes, and that the stream is open if it was asked."""
+        stream = await self.storage.calls.media(call_id)
+        if stream is None:
+            return
+        link = stream.link or f"{event.connection_id} {event.server_call_id}"
+        state = "open" if stream.state == "asked" else stream.state
+        if (link, state) != (stream.link, stream.state):
+            await self.storage.calls.put_media(replace(stream, link=link, state=state, at=self.clock()))
 
     async def _stream_over(self, call_id: str, event: CallEvent) -> None:
-        """The platform says that a stream is over: the media worker, which tells more, may be gone."""
-        told = json.dumps({"reason": STREAM_OVER[event.type]})
-        await self.storage.calls.signal(SignalRow(call_id, event.id, MEDIA_ENDED, told, self.clock()))
-        await self.signalled(call_id, MEDIA_ENDED)
+        """The platform says that a stream is over: the media worker, which tells more, may be gone. Rule 9."""
+        calls, place, reason = self.storage.calls, place_of(event.context), STREAM_OVER[event.type]
+        stream = await calls.media(call_id)
+        if stream is None or (place is not None and place[0] < stream.turn):
+            return
+        if place is None and reason == "closed" and stream.state == "asked":
+            return
+        name, told = media_end(stream.number), json.dumps({"reason": reason, "handler": stream.handler})
+        await calls.signal(SignalRow(call_id, event.id, name, told, self.clock()))
+        if stream.is_wanted:
+            await calls.put_media(replace(stream, state="ended", reason=reason, at=self.clock()))
+        await self.signalled(call_id, name)
 
     async def _gathered(self, call_id: str, event: CallEvent) -> None:
         """Rule 7. The bot is told of what is news, once the call has begun here."""
@@ -346,9 +370,10 @@ class AcsTurns(SteppedTurns):
         """Where a call is; its steps are made of the workflow that is stored."""
         if not row.reply:
             return At(row, (), position, kept, cause, moment, connection)
-        actions, (caller, to) = _stored(row.reply)
+        actions, (caller, to), streams = _stored(row.reply)
         refs = CallRefs(caller, server, context, is_teams_phone=kind_of(to) == "microsoftTeamsApp", called=to)
-        steps = steps_of(actions, row.sequence, refs, self._setup(row.call_id))
+        setup = replace(self._setup(row.call_id), media=self._later(streams))
+        steps = steps_of(actions, row.sequence, refs, setup)
         kept = {**kept, "server": server}
         if isinstance(actions[0], Redirect):
             # The call rings on when it cannot be redirected.
@@ -367,7 +392,45 @@ class AcsTurns(SteppedTurns):
         """What is stored for a turn: its workflow, whom the call is with, and the bot."""
         workflow = Workflow(actions=list(actions)).to_wire()
         workflow["call"] = self._two(history.facts)
+        if any(isinstance(action, Answer) for action in actions):
+            workflow["streams"] = self._streams(history.facts.call_id)
         return json.dumps(workflow, ensure_ascii=False, separators=(",", ":")).encode()
+
+    def _streams(self, call_id: str) -> str:
+        """Rule 9: where streams go that may be started later; empty for a bot that can have none."""
+        if not (self.bot.streams and self.settings.media_url and self.settings.ticket_key):
+            return ""
+        return media.Media.of(self.settings).standing_address(call_id, self.clock())
+
+    @staticmethod
+    def _later(address: str) -> MediaStreaming | None:
+        return MediaStreaming(address, unmixed=False, rate=16_000, start=False) if address else None
+
+    async def _put_media(self, history: History, actions: list[Action]) -> None:
+        """Say which stream is wanted, and with a media answer where all of the call's go. Rule 9."""
+        calls, call_id, now = self.storage.calls, history.facts.call_id, self.clock()
+        answer = media.answer_of(actions)
+        started = next((action for action in actions if isinstance(action, StartMedia)), None)
+        if answer is not None:
+            where = media.Media.of(self.settings)
+            answer.media_configuration = where.wire(answer.media_configuration, call_id, now, standing=True)
+        if answer is None and started is None:
+            return
+        before, number = await calls.media(call_id), started.number if started is not None else 1
+        if before is None or before.number < number:
+            # Of a turn that is taken twice, the first has done it.
+            link, handler = before.link if before else "", started.handler if started else history.media
+            turn = history.sequence
+            row = MediaRow(call_id, handler, self.channel, "asked", now, link=link, number=number, turn=turn)
+            await calls.put_media(row)
+
+    async def _note_media(self, before: History, result: ConversationResult) -> None:
+        """Keep that a stream could not be had; the rest is told by events."""
+        outcome, calls = result.operation_outcome, self.storage.calls
+        if outcome.type in _STREAMS and not outcome.succeeded:
+            stream = await calls.media(result.id)
+            if stream is not None and stream.turn == before.sequence and stream.is_wanted:
+                await calls.put_media(replace(stream, state="ended", reason="refused", at=self.clock()))
 
     async def _possible(self, turn: Turn, event: Event, outside: CallOutside) -> Turn:
         """A call with media can do all that another can."""
@@ -403,11 +466,12 @@ def _chain(call_id: str) -> str:
 
 
 @lru_cache(maxsize=512)
-def _stored(reply: bytes) -> tuple[tuple[Action, ...], tuple[str, str]]:
-    """What `AcsTurns._written` has stored: the actions, which nobody changes, and who the call is between.
+def _stored(reply: bytes) -> tuple[tuple[Action, ...], tuple[str, str], str]:
+    """What `AcsTurns._written` has stored: the actions, which nobody changes, who the call is between, and where
+    its streams go.
 
     Several events follow a workflow, and each needs it.
     """
     stored = json.loads(reply)
     caller, to = stored["call"]
-    return tuple(read_action(action) for action in stored["actions"]), (caller, to)
+    return tuple(read_action(action) for action in stored["actions"]), (caller, to), stored.get("streams", "")

@@ -1,7 +1,9 @@
 """Media streams of calls: the address that a stream is opened by, the state of it, and its end.
 
 1. A stream's address names the call and the handler, and has a ticket (`dialtone.media.ticket`) that opens one stream
-   of this call and dies with it: TICKET_S seconds.
+   of this call and dies with it: TICKET_S seconds. ACS is given one address for all streams of a call, when the call is
+   answered or placed: it names no handler and has a standing ticket, good for STANDING_S seconds. The worker asks us
+   which stream is wanted (`functions/streams.py`), so that it, too, opens only what a dialog asked for, once for each.
 2. On the Skype channel a call that was answered with media is ended by DELETE of the link that the platform gave, in
    three tries, and follows no redirect, as Microsoft's own library did.
 """
@@ -32,6 +34,8 @@ from functions.platform_client import PlatformClient
 from functions.settings import Settings, is_private
 
 _REFUSALS: Final = 20
+STANDING_S: Final = 24 * 3600
+"""As long as the platform's own tokens for a stream are good."""
 TICKET_S: Final = 300
 """The platform opens a stream when it has answered; a break is mended with the same ticket while the stream lives."""
 
@@ -65,19 +69,25 @@ class Media:
         query = urlencode({"handler": handler, "ticket": signed})
         return f"{self.url}/media/{quote(call_id, safe='')}?{query}"
 
+    def standing_address(self, call_id: str, now: float) -> str:
+        """Rule 1, for ACS."""
+        signed = ticket.sign(self.key, call_id, int(now) + STANDING_S, standing=True)
+        return f"{self.url}/media/{quote(call_id, safe='')}?{urlencode({'ticket': signed})}"
+
     def streams(
-        self, asked: Mapping[str, Any], call_id: str, now: float
+        self, asked: Mapping[str, Any], call_id: str, now: float, *, standing: bool = False
     ) -> tuple[MediaStreaming, Transcription | None]:
         """The stream that a dialog asked for, and its captions, which come by a connection of their own."""
-        address = self.address(call_id, str(asked["handler"]), now)
+        handler = str(asked["handler"])
+        address = self.standing_address(call_id, now) if standing else self.address(call_id, handler, now)
         media = MediaStreaming(address, unmixed=bool(asked["unmixed"]), rate=int(asked["rate"]))
         if not asked.get("captions"):
             return media, None
         return media, Transcription(address, str(asked["captions"]), intermediate=bool(asked["interim"]))
 
-    def wire(self, asked: Mapping[str, Any], call_id: str, now: float) -> dict[str, Any]:
+    def wire(self, asked: Mapping[str, Any], call_id: str, now: float, *, standing: bool = False) -> dict[str, Any]:
         """What the platform is told of a stream that a dialog asked for."""
-        return wire_of(*self.streams(asked, call_id, now))
+        return wire_of(*self.streams(asked, call_id, now, standing=standing))
 
 
 def answer_of(actions: Sequence[Action]) -> AnswerAppHostedMedia | None:
@@ -120,7 +130,7 @@ async def possible(
             id=history.facts.call_id, call_state=state, operation_outcome=failed_outcome(action, why)
         )
         # The same turn goes on; what comes before the refused action is sent.
-        sent = [] if history.media else turn.actions[: turn.actions.index(action)]
+        sent = turn.actions[: turn.actions.index(action)]
         before = history._replace(sequence=history.sequence - 1)
         event = replace(event, message=result, recording=None)
         turn = await complete(bot, take_turn(bot, before, event), event, outside)

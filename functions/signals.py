@@ -17,7 +17,7 @@ from typing import Final
 import azure.functions as func
 
 from dialtone.dialogs.history import dumps
-from dialtone.dialogs.streaming import MEDIA_ENDED
+from dialtone.dialogs.streaming import media_end
 from dialtone.errors import BadMessage, BodyTooLarge, CallOver, CallUnknown, Forbidden, Unauthorized
 from dialtone.storage import SignalRow
 from functions.channels import turns_of
@@ -37,13 +37,13 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
 async def sender(request: func.HttpRequest) -> None:
     """Verify that whoever sends a signal has the key of the call. Raises `Unauthorized` and `Forbidden`."""
-    _call_of(request)
+    call_of(request)
 
 
 @route(blueprint, "calls/{id}/signals/{name}", "POST", verifier=sender)
 async def signals(req: func.HttpRequest) -> func.HttpResponse:
     """POST /api/calls/{id}/signals/{name}: keep a signal for the call's dialog."""
-    call_id, name = _call_of(req), _with_slashes(req.route_params["name"])
+    call_id, name = call_of(req), _with_slashes(req.route_params["name"])
     about_call(call_id)
     if len(name) > NAME_MAX:
         raise BadMessage(
@@ -68,20 +68,20 @@ async def signals(req: func.HttpRequest) -> func.HttpResponse:
 
 
 async def _wake(call_id: str, name: str, value: str) -> None:
-    """Go on with a call that waits for signals and for nothing else: one that was answered with media."""
+    """Go on with a call that waits for signals and for nothing else: one with a media stream."""
     calls = turns().storage.calls
     media = await calls.media(call_id)
     if media is None:
         return
-    if name == MEDIA_ENDED and media.state != "closed":
+    if name == media_end(media.number) and media.state != "closed":
         told = json.loads(value)
         reason = str(told.get("reason", "")) if isinstance(told, dict) else ""
         await calls.put_media(replace(media, state="ended", reason=reason[:_REASON_CHARS], at=turns().clock()))
     await turns_of(media.channel).signalled(call_id, name)
 
 
-def _call_of(request: func.HttpRequest) -> str:
-    """The id of the call whose key the request has."""
+def call_of(request: func.HttpRequest) -> str:
+    """The id of the call whose key the request has. Raises `Unauthorized` and `Forbidden`."""
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     key = request.params.get("key") or (bearer.strip() if scheme.lower() == "bearer" else "")
     fix = "post to the address that dialtone.signal_url(name) gives in a function that the dialog runs"

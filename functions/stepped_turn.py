@@ -183,6 +183,7 @@ class SteppedTurns(Turns, ABC):
         """Take the turn that follows a workflow: where the call is then; None when there is nothing to send."""
         row, at = where.row, self.clock()
         before = await self._history_at(row.call_id, row.sequence)
+        await self._note_media(before, result)
         recording = await self._sound(before, result, kept)
         event = Event(result, at, seed_of(where.cause), recording, await self._roster(before))
         await self._take(before, event, kind=result.operation_outcome.type, message_id=where.cause)

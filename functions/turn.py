@@ -143,7 +143,7 @@ class Turns:
         if latest.done:
             await self._end_hosted(before)
             return None
-        if before.pending != fingerprint("signal", name) and name != MEDIA_ENDED:
+        if before.pending != fingerprint("signal", name) and not name.startswith(MEDIA_ENDED):
             return None
         at, number = self.clock(), before.sequence + 1
         event = Event(Signalled(), at, _seed(f"{call_id} {number}"))

@@ -4,12 +4,15 @@
 2. A ticket opens one stream. The platform comes again with the URL that it has, for as long as the stream lives, even
    when the ticket has expired meanwhile.
 3. With a token, the call is the one that the header `x-ms-call-connection-id` names.
-4. Streams over the limit are answered 503. A connection that was opened and says nothing counts as well, but gives way
+4. A URL without a handler is that of all streams of its call, one after the other. Its ticket is a standing one, and
+   the functions say which stream is wanted; it is opened once. While they cannot say, only a stream that lives is
+   resumed.
+5. Streams over the limit are answered 503. A connection that was opened and says nothing counts as well, but gives way
    to a new one after GIVE_WAY_S, the oldest first. A connection that sent no request counts for nothing.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import parse_qs, unquote
@@ -20,9 +23,11 @@ from websockets.protocol import CLOSED
 
 from dialtone.errors import DialtoneError
 from dialtone.media import ticket
+from dialtone.media.stream import SignalFailed
 from media_worker.handlers import Handler
 from media_worker.sessions import Sessions
 from media_worker.settings import Settings
+from media_worker.signals import Signals
 from media_worker.tokens import Tokens
 
 GIVE_WAY_S: Final = 1.0
@@ -48,6 +53,13 @@ class Target:
     call_id: str
     handler: str
     ticket: str
+    number: int = 0
+    """Which of the call's streams it is, from 1, by a standing ticket; 0 for any other."""
+
+    @property
+    def key(self) -> str:
+        """What opens one stream only: the ticket, or a standing one with the number."""
+        return f"{self.ticket} {self.number}" if self.number else self.ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +80,10 @@ class Admission:
         sessions: Sessions,
         now: Callable[[], float],
         clock: Callable[[], float],
+        signals: Signals | None = None,
     ) -> None:
         self.draining = False
+        self._signals = signals
         self._settings, self._handlers, self._sessions, self._now, self._clock = (
             settings,
             handlers,
@@ -91,6 +105,8 @@ class Admission:
             raise Refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", "nothing is here", "url", "connect to /media/{call_id}")
         if self._tokens is not None and not target.ticket:
             target = await _by_token(self._tokens, target, headers)
+        elif target.ticket and not target.handler:
+            target = await self._by_standing_ticket(target)
         elif self._settings.ticket_key is not None:
             self._by_ticket(target, self._settings.ticket_key)
         if not target.call_id:
@@ -124,13 +140,33 @@ class Admission:
         except ticket.TicketError as error:
             session = self._sessions.get(target.call_id)
             if session is None or not target.ticket or session.ticket != target.ticket:
-                raise Refusal(
-                    HTTPStatus.UNAUTHORIZED,
-                    "BAD_TICKET",
-                    str(error),
-                    "ticket",
-                    "sign a new ticket for this call with the worker's key",
-                ) from None
+                raise _bad_ticket(error) from None
+
+    async def _by_standing_ticket(self, target: Target) -> Target:
+        """Rule 4: the target with what the URL does not say."""
+        key = self._settings.ticket_key
+        session = self._sessions.get(target.call_id)
+        lives = session is not None and session.ticket.partition(" ")[0] == target.ticket
+        try:
+            if key is not None and not lives:
+                ticket.verify(key, target.ticket, target.call_id, self._now(), standing=True)
+        except ticket.TicketError as error:
+            raise _bad_ticket(error) from None
+        if self._signals is None:
+            raise _no_room("NO_FUNCTIONS", "the worker cannot ask which stream is wanted: set DIALTONE_PUBLIC_URL")
+        try:
+            wanted = await self._signals.wanted(target.call_id)
+        except SignalFailed as failed:
+            if session is None or not lives:
+                raise _no_room("NO_ANSWER", str(failed)) from None
+            return replace(target, handler=session.stream.handler, number=session.number)
+        found = target if wanted is None else replace(target, handler=wanted[0], number=wanted[1])
+        is_used = self._sessions.is_spent(found.key) and (session is None or session.ticket != found.key)
+        if wanted is None or is_used:
+            raise Refusal(
+                HTTPStatus.CONFLICT, "NOT_WANTED", "no dialog wants a stream of this call", "call_id", "start one first"
+            )
+        return found
 
     def _must_have_room(self) -> None:
         if self.draining:
@@ -173,6 +209,11 @@ async def _by_token(tokens: Tokens, target: Target, headers: Headers) -> Target:
     if len(call_id) > MAX_CALL_ID:
         raise _bad_call_id()
     return Target(call_id, target.handler, "")
+
+
+def _bad_ticket(error: ticket.TicketError) -> Refusal:
+    fix = "sign a new ticket for this call with the worker's key"
+    return Refusal(HTTPStatus.UNAUTHORIZED, "BAD_TICKET", str(error), "ticket", fix)
 
 
 def _bad_call_id() -> Refusal:

@@ -56,7 +56,9 @@ class Opening:
             target = self._target
             if isinstance(message, AudioMetadata):
                 # It has the link before this returns, so that the next message of the same read is its own.
-                session = self._sessions.begin(target.call_id, target.handler, target.ticket, message, self._link)
+                session = self._sessions.begin(
+                    target.call_id, target.handler, target.key, message, self._link, number=target.number
+                )
                 self.begun.set_result(session)
             elif isinstance(message, TranscriptionMetadata):
                 self._late = "the call has no stream to add captions to"

@@ -106,7 +106,7 @@ class MediaWorker:
             wheel, self.metrics, Rooms(wheel), self._signals, recorders, prompts, self._requires_consent
         )
         self.sessions = Sessions(self._handlers, services, settings.limits, self._clock, self._now)
-        self._admission = Admission(settings, self._handlers, self.sessions, self._now, self._clock)
+        self._admission = Admission(settings, self._handlers, self.sessions, self._now, self._clock, self._signals)
         fast = self._fast and usable()
         if self._fast and not fast:
             log.warning("this version of websockets has no fast path: a third of the streams will fit")

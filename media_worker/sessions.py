@@ -7,9 +7,10 @@
    that comes again knows better than we do that the old one is dead. A connection that begins with
    TranscriptionMetadata is no second one; it adds captions to the stream, once that has begun.
 4. It ends once, for one reason (`dialtone.media.stream.Closed`). The handler has `stop` seconds to return, and
-   is cancelled then. The call's dialog is told by the signal `media_ended`.
+   is cancelled then. The call's dialog is told by the signal `media_ended`, of a later stream with its number.
 5. A stream without a message for `idle` seconds ends as `idle`, one older than `longest` as `expired`.
-6. A ticket opens one stream: what reconnects goes on with it, but a new stream of the call needs a new ticket. Which
+6. A ticket, or a number with a standing one, opens one stream: what reconnects goes on with it, but a new stream of the
+   call needs a new one. Which
    were used is remembered until they expire.
 """
 
@@ -22,6 +23,7 @@ from typing import Final
 from websockets.frames import CloseCode
 
 from dialtone import telemetry
+from dialtone.dialogs.streaming import media_end
 from dialtone.media.messages import AudioMetadata
 from dialtone.media.stream import StreamClosed
 from dialtone.media.ticket import expiry
@@ -30,8 +32,9 @@ from media_worker.handlers import Handler
 from media_worker.limits import Limits
 from media_worker.stream import LiveStream, Services
 
+KNOWN_S: Final = 3600
+"""Seconds after which the functions are sure to know that a stream is over that they had wanted."""
 SWEEP_S: Final = 1.0
-SIGNAL: Final = "media_ended"
 
 CODES: Final[Mapping[str, CloseCode]] = {
     "finished": CloseCode.NORMAL_CLOSURE,
@@ -54,6 +57,7 @@ class Session:
     ticket: str
     began: float
     link: Link | None
+    number: int = 0
     captions: list[Link] = field(default_factory=list)
     task: asyncio.Task[None] | None = None
     ending: asyncio.Task[None] | None = None
@@ -94,17 +98,22 @@ class Sessions:
         """Whether a stream was opened with it and is over (rule 6)."""
         return ticket in self._spent
 
-    def begin(self, call_id: str, handler: str, ticket: str, metadata: AudioMetadata, link: Link) -> Session:
-        """Begin the stream of a call over this link, or go on with it (rules 1 to 3)."""
+    def begin(
+        self, call_id: str, handler: str, ticket: str, metadata: AudioMetadata, link: Link, *, number: int = 0
+    ) -> Session:
+        """Begin the stream of a call over this link, or go on with it (rules 1 to 3). `number` counts those of a call
+        that are asked for one after the other, by the same standing ticket.
+        """
         session = self._by_call.get(call_id)
         if session is not None:
-            if session.stream.metadata.frame_bytes == metadata.frame_bytes and session.stream.handler == handler:
+            wanted = (metadata.frame_bytes, handler, number)
+            if (session.stream.metadata.frame_bytes, session.stream.handler, session.number) == wanted:
                 self._take_over(session, link)
                 return session
             self.end(session, "replaced")
         now = self._clock()
         stream = LiveStream(call_id, handler, metadata, self._services)
-        session = Session(stream, ticket, now, link, heard_at=now)
+        session = Session(stream, ticket, now, link, number, heard_at=now)
         stream.refuse = lambda code, text: self._refuse(session, code, text)
         stream.fail = lambda error: self._failed(session, error)
         self._by_call[call_id] = session
@@ -164,7 +173,8 @@ class Sessions:
         if self._by_call.get(call_id) is session:
             del self._by_call[call_id]
         if session.ticket:
-            self._spent[session.ticket] = expiry(session.ticket)
+            until = expiry(session.ticket)
+            self._spent[session.ticket] = min(until, int(self._now()) + KNOWN_S) if session.number else until
         session.ending = asyncio.create_task(self._end(session, reason, code or CODES.get(reason), text))
         self._ending.add(session.ending)
         session.ending.add_done_callback(self._ending.discard)
@@ -254,7 +264,7 @@ class Sessions:
         log.info("stream closed: call=%r reason=%s", stream.call_id, reason)
         if self._services.signals is not None:
             about = {"handler": stream.handler, "reason": reason, "detail": text}
-            await self._services.signals.tell(stream.call_id, SIGNAL, about)
+            await self._services.signals.tell(stream.call_id, media_end(session.number), about)
 
     async def _sweep_now_and_then(self) -> None:
         while True:

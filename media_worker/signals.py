@@ -1,10 +1,12 @@
-"""Tells the dialog of a call: POST {public_url}/api/calls/{id}/signals/{name}, `Authorization: Bearer {key}`, JSON.
+"""Tells the dialog of a call: POST {public_url}/api/calls/{id}/signals/{name}, `Authorization: Bearer {key}`, JSON; and
+asks which stream of the call is wanted: GET {public_url}/api/calls/{id}/stream.
 
 The key is the call's own (dialtone/signals.py), made with DIALTONE_SIGNAL_KEY, which the functions have too.
 
 1. What may pass is tried again: no connection, no answer in time, 408, 429 and 5xx, TRIES times in all.
 2. Every try of one signal carries the same `Idempotency-Key`.
 3. Neither the key nor the data is logged.
+4. What is asked is asked once: the platform comes again.
 """
 
 import asyncio
@@ -20,6 +22,7 @@ from media_worker.metrics import Metrics
 
 if TYPE_CHECKING:
     import aiohttp
+    from yarl import URL
 
 TRIES: Final = 4
 WAIT_S: Final = 0.25
@@ -46,12 +49,8 @@ class Signals:
             body = json.dumps(data, allow_nan=False).encode()
         except (TypeError, ValueError) as error:
             raise MediaError(f"the data of signal {name!r} is not JSON: {error}") from None
-        url = f"{self._address}/api/calls/{quote(call_id, safe='')}/signals/{quote(name, safe='')}"
-        headers = {
-            "Authorization": f"Bearer {self._keys.key_of(call_id)}",
-            "Content-Type": "application/json",
-            "Idempotency-Key": uuid4().hex,
-        }
+        url = f"{self._call(call_id)}/signals/{quote(name, safe='')}"
+        headers = self._proof(call_id) | {"Content-Type": "application/json", "Idempotency-Key": uuid4().hex}
         answer = ""
         for number in range(TRIES):
             if number:
@@ -71,6 +70,27 @@ class Signals:
         except MediaError as error:
             log.warning("%s call=%r", error, call_id)
 
+    async def wanted(self, call_id: str) -> tuple[str, int] | None:
+        """The handler and the number of the stream that the dialog of a call wants; None when it wants none.
+
+        Raises SignalFailed when the functions cannot say.
+        """
+        import aiohttp
+
+        try:
+            async with self._http().get(
+                self._url(f"{self._call(call_id)}/stream"), headers=self._proof(call_id)
+            ) as reply:
+                if reply.status in (404, 409):
+                    return None
+                if reply.status == 200:
+                    told = await reply.json()
+                    return str(told["handler"]), int(told["number"])
+                answer = str(reply.status)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError) as error:
+            answer = type(error).__name__
+        raise SignalFailed(f"the functions do not say which stream is wanted: {answer}")
+
     async def close(self) -> None:
         """Close the connections."""
         if self._session is not None:
@@ -79,15 +99,29 @@ class Signals:
     async def _try(self, url: str, body: bytes, headers: dict[str, str]) -> str:
         """Nothing if it was taken, else what was answered."""
         import aiohttp
-        from yarl import URL
 
-        if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
         try:
-            # As it is: the address holds what was encoded here.
-            async with self._session.post(
-                URL(url, encoded=True), data=body, headers=headers, allow_redirects=False
-            ) as reply:
+            async with self._http().post(self._url(url), data=body, headers=headers, allow_redirects=False) as reply:
                 return "" if reply.status < 300 else str(reply.status)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             return type(error).__name__
+
+    def _http(self) -> "aiohttp.ClientSession":
+        import aiohttp
+
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+        return self._session
+
+    def _call(self, call_id: str) -> str:
+        return f"{self._address}/api/calls/{quote(call_id, safe='')}"
+
+    def _proof(self, call_id: str) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._keys.key_of(call_id)}"}
+
+    @staticmethod
+    def _url(text: str) -> "URL":
+        """As it is: an address holds what was encoded here."""
+        from yarl import URL
+
+        return URL(text, encoded=True)

@@ -138,7 +138,8 @@ class Setup:
     """What all calls of a bot have. `callback` takes their events, `sounds` is where the kit's own files are.
 
     `speech` is the address of the AI services resource that speaks and understands; empty for none: then texts and
-    words are refused by the platform (405/8522), and files and keys still work.
+    words are refused by the platform (405/8522), and files and keys still work. A call that was answered or placed
+    without `media` cannot have a stream.
     """
 
     callback: str

@@ -4,7 +4,9 @@
    the rest is over with its reply. Their failures carry the platform's numbers.
 2. A telephone that is added is shown the number that was called, unless another is given.
 3. What is not found may be somebody in the call, or a recording of it, and not the call.
-4. A recording that is not found has been stopped: by itself, with the call, or by the same command whose mark was lost.
+4. A media stream is started when the platform has opened it, and stopped when it took the command: its end is told by
+   the signal that the stream is over.
+5. A recording that is not found has been stopped: by itself, with the call, or by the same command whose mark was lost.
 """
 
 from typing import Any, Final
@@ -33,15 +35,18 @@ from dialtone.protocol import (
     ResumeRecording,
     SendDtmf,
     StartCaptions,
+    StartMedia,
     StartRecording,
     StartTones,
     StopCaptions,
+    StopMedia,
     StopRecording,
     StopTones,
     Unhold,
 )
 
 INVITATION_DEFAULT_S: Final = 60
+_STARTED: Final = frozenset({"MediaStreamingStarted", "MediaStreamingFailed"})
 _ADDED: Final = frozenset({"AddParticipantSucceeded", "AddParticipantFailed"})
 _REMOVED: Final = frozenset({"RemoveParticipantSucceeded", "RemoveParticipantFailed"})
 _KEYS_SENT: Final = frozenset({"SendDtmfTonesCompleted", "SendDtmfTonesFailed"})
@@ -73,6 +78,10 @@ def own_step(action: Action, refs: CallRefs, setup: Setup, context: str) -> Step
     who = identifier(target.identity if isinstance(target, Participant) else refs.caller)
     known = {"targetParticipant": who, "operationContext": context}
     match action:
+        case StartMedia():
+            return Step(action, "start_media_streaming", {"operationContext": context}, _STARTED)
+        case StopMedia():
+            return Step(action, "stop_media_streaming", {"operationContext": context})
         case Redirect():
             return Step(action, "redirect_call", {"incomingCallContext": refs.context, "target": who})
         case AddParticipant():

@@ -234,7 +234,7 @@ def of_event(step: Step, event: CallEvent, kept: Kept) -> Found | None:
     if event.type not in step.ends_with:
         return None
     result = event.result or Result()
-    told = "" if event.type in ("PlayCompleted", "CallConnected") else result.told()
+    told = "" if event.type in ("PlayCompleted", "CallConnected", "MediaStreamingStarted") else result.told()
     match step.action:
         case Record() if step.operation == "start_recognizing_media":
             reason = _recording_reason(step.action, event, kept)

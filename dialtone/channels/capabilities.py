@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from dialtone.channels.skype import NO_COMMANDS, PHONE, prompts_of
+from dialtone.channels.skype import MEDIA_LATER, NO_COMMANDS, PHONE, prompts_of
 from dialtone.protocol import (
     Action,
     AddParticipant,
     Answer,
+    AnswerAppHostedMedia,
     Hold,
     ModalityType,
     Mute,
@@ -30,9 +31,11 @@ from dialtone.protocol import (
     ResumeRecording,
     SendDtmf,
     StartCaptions,
+    StartMedia,
     StartRecording,
     StartTones,
     StopCaptions,
+    StopMedia,
     StopRecording,
     StopTones,
     Transfer,
@@ -114,6 +117,8 @@ TEAMS_TONES: Final = Refused("on Teams keys are told to questions only; ask with
 TEAMS_CAPTIONS: Final = Refused("Teams writes nothing down for a bot while a call goes on")
 TEAMS_RECORDING: Final = Refused("Teams does not record a whole call for a bot; use record, or a recording in Teams")
 MEETING: Final = Refused("recording a meeting is for Teams; record the whole call with start_recording")
+SKYPE_MEDIA: Final = Refused(MEDIA_LATER)
+TEAMS_MEDIA: Final = Refused("Teams gives its media to platforms on Windows only; use a channel that has streams")
 _SILENCE: Final = Emulated("a file of silence that the functions serve")
 _SSML: Final = Emulated("SSML, spoken by a multilingual voice of the same gender")
 _SPOKEN: Final = Emulated("a file that the speech service makes and the functions serve; refused without that service")
@@ -138,6 +143,8 @@ _BUSY: Final = Emulated("as busy")
 _ONE_SOURCE: Final = Emulated("left out before a text or a file: what is heard on hold is one of them")
 _NOT_ON_BEHALF: Final = Emulated("refused by the platform for a call that rings on behalf of somebody else")
 _FIVE: Final = Emulated("up to five channels")
+_STREAMED: Final = Emulated("the answer has media streaming options, and the dialog can say and ask things besides")
+_OF_THE_ANSWER: Final = Emulated("16 kHz and mixed, or as the call was answered with media")
 _TWENTY: Final = Emulated("20 when only stop tones are given")
 
 _ROWS: Final = (
@@ -203,6 +210,11 @@ _ROWS: Final = (
     Capability("transfer", "target=8:orgid:", EXACT, EXACT, TEAMS_USER, EXACT),
     Capability("transfer", "target=8: and 29: of Skype", EXACT, MISSING_KIND, MISSING_KIND, TEAMS_TARGET),
     Capability("transfer", "replacesContext", EXACT, CONSULT, CONSULT, EXACT),
+    Capability("answerAppHostedMedia", "", EXACT, _STREAMED, _STREAMED, TEAMS_MEDIA),
+    Capability("startMedia", "", SKYPE_MEDIA, _OF_THE_ANSWER, _OF_THE_ANSWER, TEAMS_MEDIA),
+    Capability("startMedia", "handler", SKYPE_MEDIA, EXACT, EXACT, TEAMS_MEDIA),
+    Capability("startMedia", "number", SKYPE_MEDIA, EXACT, EXACT, TEAMS_MEDIA),
+    Capability("stopMedia", "", SKYPE_MEDIA, EXACT, EXACT, TEAMS_MEDIA),
     Capability("placeCall", "", PLACING, PLACING, PLACING, PLACING),
     _command("addParticipant", "", EXACT, EXACT, EXACT),
     _command("addParticipant", "target=4:", EXACT, EXACT, EXACT),
@@ -355,6 +367,7 @@ _TEAMS_CHECKS: Final[dict[type[Action], Callable[..., Refused | None]]] = {
     **dict.fromkeys((StartTones, StopTones), lambda _: TEAMS_TONES),
     **dict.fromkeys((StartCaptions, StopCaptions), lambda _: TEAMS_CAPTIONS),
     **dict.fromkeys((StartRecording, PauseRecording, ResumeRecording, StopRecording), lambda _: TEAMS_RECORDING),
+    **dict.fromkeys((AnswerAppHostedMedia, StartMedia, StopMedia), lambda _: TEAMS_MEDIA),
 }
 
 

@@ -39,6 +39,8 @@ from dialtone.protocol import (
     Record,
     RecordingFormat,
     RosterUpdate,
+    StartMedia,
+    StopMedia,
     Transfer,
     Workflow,
     WorkflowLinks,
@@ -125,6 +127,7 @@ HOSTED: Final = "a call that was answered with media is its media handler's: pla
 ALONE: Final = "skype takes a media answer alone: await call.media_ended() after it"
 
 
+MEDIA_LATER: Final = "skype streams a call from its answer to its end: call.answer(media=...), and hang up to end it"
 PHONE: Final = "skype transfers to 8: and 29: users; use one of them, or another channel"
 
 
@@ -136,6 +139,8 @@ NO_CAPTIONS: Final = "skype has no transcriber; leave captions out, or use acs"
 
 def refusal_of(action: Action) -> str:
     """Why the platform would not take an action in any call; empty when it would."""
+    if isinstance(action, StartMedia | StopMedia):
+        return MEDIA_LATER
     if isinstance(action, Transfer) and action.target.identity.startswith(rules.PHONE_KIND):
         return PHONE
     return NO_COMMANDS if action.kind in COMMANDS and not isinstance(action, Leave) else ""
@@ -154,7 +159,7 @@ def refused_of(actions: Sequence[Action], *, hosted: bool) -> tuple[Action, str]
         if actions[0].media_configuration.get("captions"):
             return actions[0], NO_CAPTIONS
         return (actions[1], ALONE) if len(actions) > 1 else None
-    return next(((action, HOSTED) for action in actions if not isinstance(action, Hangup)), None)
+    return next(((action, refusal_of(action) or HOSTED) for action in actions if not isinstance(action, Hangup)), None)
 
 
 def _message(data: dict[str, Any]) -> Conversation | ConversationResult | CallStateChange | RosterUpdate:

@@ -24,7 +24,7 @@ from dialtone.dialogs.prompts import Prompt
 from dialtone.dialogs.requests import Invoke, Look, Place, Request
 from dialtone.dialogs.results import ConversationEnded, DialogResult, Ended, NextStep, Reset, ResumeReason
 from dialtone.dialogs.secret import kept, without_secrets
-from dialtone.dialogs.streaming import MEDIA_ENDED, Rate, Streaming
+from dialtone.dialogs.streaming import Rate, Streaming, media_end
 from dialtone.dialogs.user import User
 from dialtone.dialogs.words import word
 from dialtone.errors import ActionFailed, ActivityFailed, DialogError
@@ -203,8 +203,8 @@ class Call(Streaming):
         silence (0.5 to 60), or the prompt `hold`, again and again, and each time is a turn of the call. A signal
         is found when the one that is played has ended.
 
-        In a call that was answered with media nothing is played: the signal is found when it comes, the time-out is
-        looked at only then, and None is returned when the media stream is over.
+        While a media stream is open nothing is played: the signal is found when it comes, the time-out is looked at
+        only then, and None is returned when the stream is over.
         """
         if not 0 <= timeout <= SIGNAL_MAX_S or not 0.5 <= poll <= 60:
             raise DialogError(
@@ -215,8 +215,8 @@ class Call(Streaming):
         run, language = self._run, self._run.language
         hold = Prompt(silence_ms=round(poll * 1000)) if hold is None else hold
         deadline = run.now() + timeout
-        if run.media and not run.media_over:
-            question = Request("signal", name, work=Look(name, run.heard, MEDIA_ENDED), deadline=deadline)
+        if run.stream == "open":
+            question = Request("signal", name, work=Look(name, run.heard, media_end(run.streams)), deadline=deadline)
             question.polls = ceil(timeout)
         else:
             question = Request(

@@ -102,7 +102,8 @@ class Drive(Run):
             consent=self.consent,
             private=self._private,
             media=self.media,
-            media_over=self.media_over,
+            streams=self.streams,
+            stream=self.stream,
         )
         self._tape.rewind(dialog)
         self._bags, self._began, self._after = bags, -1, None
@@ -342,7 +343,7 @@ class Drive(Run):
         if answer.code is Code.FAILED and answer.value[0] in _NOT_RUN:
             self._answered = answered
             if answer.value[0] == _MEDIA_ANSWER:
-                self.media = ""
+                self.media, self.stream = "", "over"
         if answer.ended and not answer.ok:
             raise CallEnded(answer.ended)
         if answer.code is Code.FAILED:

@@ -59,6 +59,8 @@ def take_turn(bot: CallBot, history: History | None, event: Event) -> Turn:
         rung = [member for member in facts.participants if not member.originator]
         user = User.of(rung[0]) if len(rung) == 1 else None
         history = History(facts, OUTGOING, args, answered=True, user=user, media=message.media)
+        if message.media:
+            history = history._replace(streams=1, stream="open")
     assert history is not None, "only a Conversation begins a call, or a placed one"
     before = history.state
     history = history._replace(sequence=history.sequence + 1, state=_state_after(before, message))

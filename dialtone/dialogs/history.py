@@ -22,6 +22,11 @@ changed]; falsy tails are left out.
 Consent = Literal["", "given", "refused"]
 """Whether a caller agreed to be recorded; empty while nobody has asked."""
 
+StreamState = Literal["", "open", "stopped", "over"]
+"""How a call's media stream is: there was none, it is open or about to be, the platform was told to end it, its end is
+known.
+"""
+
 SEALED: Final = "!"
 """What a value begins with that was typed in secret (dialtone/dialogs/secret.py); no key of a telephone does."""
 
@@ -86,9 +91,9 @@ class History(NamedTuple):
     platform last reported; `polled` how often it was kept waiting for the signal that is awaited. When the dialog
     began, `roster` had the identities of those who were in the call, if they were not those of its facts any more;
     `user` was whom `CallBot.lookup_user` had found, `language` the one that a dialog had chosen, `heard` had the ids of
-    the signals that had been taken, `consent` said whether the caller had agreed to be recorded, and `media_over` that
-    the end of the media was known. `private` says that private data was in use; `recording` is what goes with the
-    recording that is `pending`; `media` names the media handler that the call was answered with.
+    the signals that had been taken, `consent` said whether the caller had agreed to be recorded, `streams` how many
+    media streams had been asked for, and `stream` how the last of them was. `private` says that private data was in
+    use; `recording` is what goes with the recording that is `pending`; `media` names the handler of the last stream.
     """
 
     facts: CallFacts
@@ -109,7 +114,8 @@ class History(NamedTuple):
     consent: Consent = ""
     recording: RecordingMarks | None = None
     media: str = ""
-    media_over: bool = False
+    streams: int = 0
+    stream: StreamState = ""
 
     def without_typed(self, text: str, opened: Callable[[str], str] = lambda sealed: sealed) -> str:
         """A text in which what the caller typed, three keys or more, is replaced by asterisks; `opened` gives what a
@@ -145,7 +151,8 @@ class History(NamedTuple):
             "b": int(self.private),
             "w": self.polled,
             "mh": self.media,
-            "mo": int(self.media_over),
+            "mn": self.streams,
+            "mo": self.stream,
             "e": self.entries,
             "q": self.pending,
             "n": int(self.answered),
@@ -195,7 +202,8 @@ class History(NamedTuple):
             consent=document.get("k", ""),
             recording=RecordingMarks(*marks) if (marks := document.get("o")) else None,
             media=document.get("mh") or "",
-            media_over=bool(document.get("mo")),
+            streams=document.get("mn") or 0,
+            stream=document.get("mo") or "",
         )
 
     def _odd_state(self) -> str:
@@ -230,7 +238,8 @@ class History(NamedTuple):
     @property
     def _begun(self) -> tuple[object, ...]:
         """What a dialog begins with."""
-        return self.dialog, self.args, self.roster, self.user, self.language, self.heard, self.consent, self.media_over
+        began = self.dialog, self.args, self.roster, self.user, self.language, self.heard, self.consent
+        return *began, self.streams, self.stream
 
     @classmethod
     def from_rows(cls, rows: Sequence[str], *, call_id: str, sequence: int) -> "History":

@@ -61,8 +61,10 @@ class Run:
         self.consent: Consent = history.consent
         """Whether the caller has agreed to be recorded."""
         self._private = history.private
-        self.media, self.media_over = history.media, history.media_over
-        """The media handler that the call was answered with, or is to be; empty for none. Whether its end is known."""
+        self.media = history.media
+        """The handler of the last media stream that was asked for; empty for none."""
+        self.streams, self.stream = history.streams, history.stream
+        """How many media streams were asked for so far, and how the last of them is."""
         self._ended_before = self._ended = after.ended if after else ""
         self._inside: dict[int, Coroutine[Any, Any, Any]] = {}
         self._failure: Exception | None = after.failure if after else None

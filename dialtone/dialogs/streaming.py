@@ -17,7 +17,7 @@ from dialtone.errors import DialogError
 from dialtone.protocol import ModalityType
 
 MEDIA_ENDED: Final = "media_ended"
-"""The signal by which the media worker says that a stream is over."""
+"""The signal by which the media worker says that a call's first stream is over; see `media_end`."""
 
 Rate = Literal[16_000, 24_000]
 """Hz."""
@@ -42,10 +42,15 @@ def stream_of(
     known: Container[str], handler: str, unmixed: bool, rate: int, captions: str, interim: bool
 ) -> dict[str, Any]:
     """What is asked of a stream, as an action has it. Raises ValueError for a handler that is not one of these."""
-    if handler not in known:
-        raise ValueError(f"there is no media handler named {handler!r}")
+    check_handler(known, handler)
     wanted: dict[str, Any] = {"handler": handler, "unmixed": unmixed, "rate": rate}
     return wanted | ({"captions": captions, "interim": interim} if captions else {})
+
+
+def check_handler(known: Container[str], handler: str) -> None:
+    """Raise ValueError for a handler that is not one of these."""
+    if handler not in known:
+        raise ValueError(f"there is no media handler named {handler!r}")
 
 
 def handler_of(stream: Mapping[str, Any] | None) -> str:
@@ -53,8 +58,15 @@ def handler_of(stream: Mapping[str, Any] | None) -> str:
     return str(stream["handler"]) if stream else ""
 
 
+def media_end(number: int) -> str:
+    """The signal by which it is said that the stream of this number is over: each has its own, for the end of one may
+    be told twice, and late.
+    """
+    return MEDIA_ENDED if number <= 1 else f"{MEDIA_ENDED}-{number}"
+
+
 class Streaming(Attending):
-    """Answers a call with media, and waits for their end."""
+    """Answers a call with media, starts and stops them, and waits for their end."""
 
     def answer(
         self,
@@ -88,7 +100,52 @@ class Streaming(Attending):
             "answerAppHostedMedia",
             lambda op: protocol.AnswerAppHostedMedia(operation_id=op, media_configuration=dict(wanted)),
         )
-        self._run.media = media
+        self._run.media, self._run.stream = media, "open"
+        self._run.streams += 1
+
+    @word
+    async def start_media(self, media: str) -> None:
+        """Open a media stream to the media handler of this name, in a call that goes on; returns when it is open.
+
+        The dialog says and asks things meanwhile as ever, `signal` hears what the handler tells, `stop_media` ends the
+        stream and `media_ended` waits for its end; then another may be opened. Its sound is that of the answer: `rate`
+        and `unmixed` of an answer with media, else 16 kHz and mixed.
+
+        Raises `ActionFailed` when the platform cannot open it, which is always so where `docs/reference/channels.md`
+        refuses it, and `DialogError` while a stream is open and for a media handler that the bot does not have.
+        """
+        run = self._run
+        self._known(media, "start_media")
+        if run.stream == "open":
+            raise DialogError(
+                "the call has a media stream that is open",
+                field="start_media",
+                fix="write `await call.stop_media()` first, or wait with `await call.media_ended()`",
+            )
+        run.streams += 1
+        number = run.streams
+        run.stream = "over"  # until it is open
+        await self._command(
+            "startMedia", media, lambda op: protocol.StartMedia(operation_id=op, handler=media, number=number)
+        )
+        run.media, run.stream = media, "open"
+
+    @word
+    async def stop_media(self) -> None:
+        """Have the platform end the media stream that is open; `media_ended` waits until it is over.
+
+        The call goes on. Raises `ActionFailed` when the platform does not end it, which is always so where
+        `docs/reference/channels.md` refuses it, and `DialogError` in a call without a stream.
+        """
+        run = self._run
+        if run.stream != "open":
+            raise DialogError(
+                "the call has no media stream that could be ended",
+                field="stop_media",
+                fix='open one first: await call.start_media("name")',
+            )
+        await self._command("stopMedia", run.media, lambda op: protocol.StopMedia(operation_id=op))
+        run.stream = "stopped"
 
     @word
     async def start_captions(self, language: str = "") -> None:
@@ -107,28 +164,34 @@ class Streaming(Attending):
 
     def _stream(self, field: str, media: str, unmixed: bool, rate: int, captions: str, interim: bool) -> dict[str, Any]:
         """What is asked of a stream. Raises `DialogError` for a media handler that the bot does not have."""
-        try:
-            return stream_of(self._run.bot.streams, media, unmixed, rate, captions, interim)
-        except ValueError as error:
-            known = ", ".join(sorted(self._run.bot.streams))
-            fix = f"use one of: {known}" if known else "register one with @bot.media(...)"
-            raise DialogError(str(error), field=field, fix=fix) from None
+        self._known(media, field)
+        return stream_of(self._run.bot.streams, media, unmixed, rate, captions, interim)
 
     @word
     async def media_ended(self) -> MediaEnd:
-        """Wait until the media stream that the call was answered with is over, and return why.
+        """Wait until the media stream that the call was answered with, or that was started last, is over; return why.
 
         The handler has returned or failed, the worker was stopped or lost, or the stream was closed. Raises
         `ActionFailed` when the stream could not be opened, and `DialogError` in a call without media.
         """
         run = self._run
-        if not run.media or run.media_over:
+        if run.stream not in ("open", "stopped"):
             raise DialogError(
                 "the call has no media stream that could end",
                 field="media_ended",
-                fix='answer with one: call.answer(media="name")',
+                fix='answer with one: call.answer(media="name"), or start one: await call.start_media("name")',
             )
-        answer = await Request("signal", MEDIA_ENDED, work=Look(MEDIA_ENDED, run.heard), deadline=inf, polls=_EVER)
-        run.media_over = True
+        name = media_end(run.streams)
+        answer = await Request("signal", name, work=Look(name, run.heard), deadline=inf, polls=_EVER)
+        run.stream = "over"
         told = answer.value[1] if answer.ok and isinstance(answer.value[1], dict) else {}
         return MediaEnd(*(str(told.get(name, "")) for name in ("reason", "detail", "handler")))
+
+    def _known(self, media: str, field: str) -> None:
+        """Raise `DialogError` for a media handler that the bot does not have."""
+        try:
+            check_handler(self._run.bot.streams, media)
+        except ValueError as error:
+            known = ", ".join(sorted(self._run.bot.streams))
+            fix = f"use one of: {known}" if known else "register one with @bot.media(...)"
+            raise DialogError(str(error), field=field, fix=fix) from None

@@ -10,6 +10,11 @@ therefore carries a ticket which is bound to one call and dies soon:
 3. One text is one ticket: leading zeros, padding and other spellings of the same bytes are refused.
 
 A ticket is not used up by opening a stream: the platform opens the same URL again when a connection breaks.
+
+Where a platform is given one URL for all streams of a call, before it is known which there will be, the ticket is a
+standing one, of the same form: it proves that the URL is ours, and opens a stream only of a handler that the functions
+name when they are asked (`GET /api/calls/{id}/stream`). It signs "standing <expiry>.<call id>", so that neither kind is
+taken for the other.
 """
 
 import base64
@@ -39,18 +44,21 @@ def load_key(text: str) -> bytes:
     return key
 
 
-def sign(key: bytes, call_id: str, expiry: int) -> str:
-    """Return the ticket that opens the stream of `call_id` until the Unix time `expiry`."""
-    signature = hmac.digest(key, f"{expiry}.{call_id}".encode(), hashlib.sha256)
+def sign(key: bytes, call_id: str, expiry: int, *, standing: bool = False) -> str:
+    """Return the ticket that opens the stream of `call_id` until the Unix time `expiry`, or a standing one."""
+    text = f"{'standing ' if standing else ''}{expiry}.{call_id}"
+    signature = hmac.digest(key, text.encode(), hashlib.sha256)
     return f"{expiry}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
-def verify(key: bytes, ticket: str, call_id: str, now: float) -> None:
-    """Return if `ticket` opens the stream of `call_id` at the Unix time `now`; raise TicketError if not."""
+def verify(key: bytes, ticket: str, call_id: str, now: float, *, standing: bool = False) -> None:
+    """Return if `ticket` opens the stream of `call_id` at the Unix time `now`, or is a standing one; else raise
+    TicketError.
+    """
     expiry, _, signature = ticket.partition(".")
     if not (ticket.isascii() and expiry.isdigit() and len(expiry) <= 12 and signature):
         raise TicketError("the ticket is malformed")
-    if not hmac.compare_digest(ticket, sign(key, call_id, int(expiry))):
+    if not hmac.compare_digest(ticket, sign(key, call_id, int(expiry), standing=standing)):
         raise TicketError("the ticket was not signed for this call")
     if now >= int(expiry):
         raise TicketError("the ticket has expired")

@@ -182,6 +182,25 @@ class RecordMeeting(Record):
     action: str = "recordMeeting"
 
 
+class StartMedia(Action):
+    """Open a media stream of a call that was answered, to the media handler `handler`.
+
+    `number` counts the streams of the call, from 1: one that it was answered with is the first.
+    """
+
+    kind = "startMedia"
+    action: str = "startMedia"
+    handler: str
+    number: int
+
+
+class StopMedia(Action):
+    """End the media stream that is open."""
+
+    kind = "stopMedia"
+    action: str = "stopMedia"
+
+
 COMMANDS: Final[dict[str, type[Action]]] = {
     model.kind: model
     for model in (
@@ -204,6 +223,8 @@ COMMANDS: Final[dict[str, type[Action]]] = {
         StopRecording,
         UpdateRecordingStatus,
         RecordMeeting,
+        StartMedia,
+        StopMedia,
     )
 }
 

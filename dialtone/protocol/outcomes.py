@@ -157,6 +157,8 @@ OUTCOMES: Final[dict[str, type[Outcome]]] = {
     "stopRecordingOutcome": CommandOutcome,
     "updateRecordingStatusOutcome": CommandOutcome,
     "recordMeetingOutcome": RecordOutcome,
+    "startMediaOutcome": CommandOutcome,
+    "stopMediaOutcome": CommandOutcome,
 }
 """By type. Those of `dialtone.protocol.commands` are the kit's own, and on no platform's wire."""
 

@@ -114,6 +114,7 @@ class MediaRow:
 
     `asked`: the platform was told to open it; `open`: it says that it has; `ended`: the stream is over, `reason` says
     why; `closed`: so is the call, and the platform was told. `link` is what the platform gave to command the call by.
+    A call may have one stream after the other: `number` counts them, from 1, and `turn` is the one that asked for it.
     """
 
     call_id: str
@@ -123,6 +124,13 @@ class MediaRow:
     at: float
     reason: str = ""
     link: str = ""
+    number: int = 1
+    turn: int = 0
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether the stream is to be there."""
+        return self.state in ("asked", "open")
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +249,7 @@ class CallStore:
     async def put_media(self, row: MediaRow) -> None:
         """Say what became of a call's media stream."""
         entity: dict[str, Any] = {"PartitionKey": call_key(row.call_id), "RowKey": _MEDIA, "at": row.at}
+        entity |= {"number": row.number, "turn": row.turn}
         for name in ("handler", "channel", "state", "reason", "link"):
             pack(entity, name, getattr(row, name))
         await self._turns.put(entity)
@@ -251,7 +260,8 @@ class CallStore:
         if row is None:
             return None
         texts = {name: text_of(row, name) for name in ("handler", "channel", "state", "reason", "link")}
-        return MediaRow(call_id, at=float(row["at"]), **texts)
+        number, turn = int(row.get("number", 1)), int(row.get("turn", 0))
+        return MediaRow(call_id, at=float(row["at"]), number=number, turn=turn, **texts)
 
     async def signal(self, row: SignalRow) -> bool:
         """Add a signal; False, and nothing written, when its id is there already."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dialtone.dialogs.commanding import TONE
-from dialtone.dialogs.streaming import MEDIA_ENDED
+from dialtone.dialogs.streaming import media_end
 from dialtone.protocol import COMMANDS, rules
 
 
@@ -97,9 +97,9 @@ def send_signal(name: str, data: Any = None) -> Step:
     return Step("send_signal", (name, data))
 
 
-def media_ended(reason: str = "finished", detail: str = "", handler: str = "") -> Step:
-    """The media stream that the call was answered with is over (`Call.media_ended`)."""
-    return send_signal(MEDIA_ENDED, {"handler": handler, "reason": reason, "detail": detail})
+def media_ended(reason: str = "finished", detail: str = "", handler: str = "", *, number: int = 1) -> Step:
+    """A media stream of the call is over (`Call.media_ended`): `number` counts them, from 1."""
+    return send_signal(media_end(number), {"handler": handler, "reason": reason, "detail": detail})
 
 
 def roster(*identities: str) -> Step:

@@ -215,8 +215,9 @@ def test_a_recording_of_the_call_has_an_id() -> None:
     assert not of_refusal(step_of("pauseRecording", recordingId="r1"), Result(404, 8522), {}).outcome.succeeded
 
 
-MEMBERS = {
+MEMBERS: dict[str, dict[str, Any]] = {
     "sendDtmf": {"tones": "1"},
+    "startMedia": {"handler": "echo", "number": 1},
     "updateRecordingStatus": {"status": "recording"},
     **{kind: {"recordingId": "r"} for kind in ("pauseRecording", "resumeRecording", "stopRecording")},
 }

@@ -11,6 +11,7 @@ from dialtone.protocol import (
     COMMANDS,
     Action,
     Answer,
+    AnswerAppHostedMedia,
     CollectDigits,
     Hangup,
     ModalityType,
@@ -23,6 +24,8 @@ from dialtone.protocol import (
     Record,
     RecordingFormat,
     Reject,
+    StartMedia,
+    StopMedia,
     Transfer,
     read_action,
 )
@@ -104,6 +107,12 @@ EXAMPLES: dict[tuple[str, str], Action] = {
     ("transfer", "target=8:orgid:"): transfer("8:orgid:one"),
     ("transfer", "target=8: and 29: of Skype"): transfer("29:one"),
     ("transfer", "replacesContext"): transfer("8:orgid:one", replaces_context="other"),
+    ("answerAppHostedMedia", ""): AnswerAppHostedMedia(operation_id="a", media_configuration={}),
+    **{
+        ("startMedia", option): StartMedia(operation_id="s", handler="echo", number=1)
+        for option in ("", "handler", "number")
+    },
+    ("stopMedia", ""): StopMedia(operation_id="s"),
     ("placeCall", ""): PlaceCall(
         operation_id="c",
         source=Participant(identity="4:+1", originator=True),

@@ -257,6 +257,75 @@ def test_a_call_without_media_has_no_end_of_them() -> None:
         Table(bot_of(dialog)).take(conversation())
 
 
+def test_streams_of_a_call_that_goes_on_are_started_and_ended_one_after_the_other() -> None:
+    heard: list[Any] = []
+
+    async def dialog(call: Call) -> None:
+        call.say("You will hear yourself.")
+        await call.start_media("echo")
+        order = await call.signal("order", timeout=600)
+        await call.stop_media()
+        end = await call.media_ended()
+        await call.start_media("echo")
+        heard[:] = [order and order.data, end.reason, (await call.media_ended()).reason]
+
+    table = Table(bot_of(dialog))
+    assert table.take(conversation()) == ["answer", "playPrompt", "startMedia"]
+    assert table.last is not None
+    assert table.last.actions[-1].to_wire() | {"operationId": ""} == {
+        "operationId": "", "action": "startMedia", "handler": "echo", "number": 1
+    }  # fmt: skip
+    assert table.take(outcome("startMediaOutcome")) == []
+    assert table.looked[-1] == ("order", "media_ended")
+    table.signals["order"] = ["1", 7]
+    assert table.take(Signalled()) == ["stopMedia"]
+    assert table.take(outcome("stopMediaOutcome")) == []
+    # What is told of its end comes twice: by the worker, and by the platform.
+    table.signals["media_ended"] = ["2", {"reason": "closed"}]
+    assert table.take(Signalled()) == ["startMedia"]
+    assert table.last.actions[0].to_wire()["number"] == 2
+    assert table.last.history.media == "echo"
+    table.signals["media_ended"] = ["3", {"reason": "closed"}]
+    assert table.take(outcome("startMediaOutcome")) == []
+    assert table.take(Signalled()) == [], "the end of the first stream is not that of the second"
+    table.signals["media_ended-2"] = ["4", {"reason": "finished"}]
+    assert table.take(Signalled()) == ["hangup"]
+    assert heard == [7, "closed", "finished"]
+
+
+def test_a_stream_that_cannot_be_started_leaves_the_call_as_it_was() -> None:
+    async def dialog(call: Call) -> None:
+        try:
+            await call.start_media("echo")
+        except ActionFailed:
+            call.say("You cannot hear yourself.")
+        with pytest.raises(DialogError, match="no media stream that could be ended"):
+            await call.stop_media()
+        with pytest.raises(DialogError, match="no media stream that could end"):
+            await call.media_ended()
+        await call.signal("door", timeout=4, poll=2)
+        await call.start_media("echo")
+        with pytest.raises(DialogError, match="that is open"):
+            await call.start_media("echo")
+        call.replace("rest")
+
+    async def rest(call: Call) -> None:
+        await call.stop_media()
+        await call.start_media("echo")
+
+    bot = bot_of(dialog)
+    bot.dialog("rest")(rest)
+    table = Table(bot)
+    assert table.take(conversation()) == ["answer", "startMedia"]
+    # Nothing is open, so the wait for the signal is filled.
+    assert table.take(outcome("startMediaOutcome", ok=False)) == ["playPrompt", "playPrompt"]
+    assert table.take(outcome("playPromptOutcome"), at=105) == ["startMedia"]
+    assert table.take(outcome("startMediaOutcome")) == ["stopMedia"]
+    assert table.take(outcome("stopMediaOutcome")) == ["startMedia"]
+    assert table.last is not None
+    assert table.last.actions[0].to_wire()["number"] == 3
+
+
 def test_it_is_the_first_thing_that_a_dialog_does() -> None:
     async def dialog(call: Call) -> None:
         call.say("Hello.")
@@ -273,4 +342,4 @@ def test_histories_without_media_are_as_they_were() -> None:
     table = Table(bot_of(dialog))
     table.take(conversation())
     assert table.last is not None
-    assert not {"mh", "mo"} & set(json.loads(table.last.history.to_json()))
+    assert not {"mh", "mn", "mo"} & set(json.loads(table.last.history.to_json()))

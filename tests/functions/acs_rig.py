@@ -12,7 +12,7 @@ import azure.functions as func
 from aiohttp import web
 
 from dialtone import CallBot
-from functions import acs, signals
+from functions import acs, signals, streams
 from functions.acs_client import AcsClient
 from functions.acs_settings import AcsSettings
 from functions.acs_turn import AcsTurns
@@ -45,12 +45,14 @@ class AcsRig:
     patch: Callable[[AcsTurns], None] = lambda turns: None
     before: Callable[[str, bytes], None] = lambda path, body: None
 
-    async def signalled(self, url: str, headers: Mapping[str, str], body: bytes) -> func.HttpResponse:
-        """A signal from the media worker."""
-        call_id, _, name = urlsplit(url).path.removeprefix("/api/calls/").partition("/signals/")
+    async def asked_by_the_worker(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes
+    ) -> func.HttpResponse:
+        """A signal from the media worker, or its question which stream is wanted."""
+        call_id, kind, name = f"{urlsplit(url).path.removeprefix('/api/calls/')}/".split("/")[:3]
         where = {"id": call_id, "name": name}
-        asked = func.HttpRequest("POST", url, headers=dict(headers), params={}, route_params=where, body=body)
-        reply: func.HttpResponse = await HANDLERS["signals"](asked)
+        asked = func.HttpRequest(method, url, headers=dict(headers), params={}, route_params=where, body=body)
+        reply: func.HttpResponse = await HANDLERS[kind](asked)
         return reply
 
     def point_to(self, client: AcsClient) -> None:
@@ -136,6 +138,7 @@ def handlers() -> dict[str, Any]:
     app = func.FunctionApp()
     app.register_functions(acs.blueprint)
     app.register_functions(signals.blueprint)
+    app.register_functions(streams.blueprint)
     return {str(found.get_function_name()): found.get_user_function() for found in app.get_functions()}
 
 
@@ -167,7 +170,7 @@ async def bot_on_acs(
         async def answer(method: str, url: str, headers: Mapping[str, str], body: bytes) -> func.HttpResponse:
             parts = urlsplit(url)
             if parts.path.startswith("/api/calls/"):
-                return await there.signalled(url, headers, body)
+                return await there.asked_by_the_worker(method, url, headers, body)
             kind, _, last = parts.path.removeprefix("/api/acs/").partition("/")
             there.before(kind, body)
             asked = func.HttpRequest(
@@ -216,6 +219,7 @@ async def bot_on_acs(
             def patch(these: AcsTurns) -> None:
                 monkeypatch.setattr(acs, "turns", lambda: these)
                 monkeypatch.setattr(signals, "turns", lambda: these)
+                monkeypatch.setattr(streams, "turns", lambda: these)
                 monkeypatch.setattr(signals, "settings", lambda: these.settings)
                 monkeypatch.setattr(signals, "turns_of", lambda _: these)
 

@@ -3,13 +3,17 @@
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from dialtone import Call, CallBot, Stream
+from dialtone import ActionFailed, Call, CallBot, Stream
 from dialtone.channels.acs import parse_callbacks
-from dialtone.storage import SignalRow, TurnRow
+from dialtone.media import ticket
+from dialtone.storage import MediaRow, SignalRow, TurnRow
+from simulator.platforms.acs_settings import AcsSettings
 from tests.functions.acs_rig import AcsRig, bot_on_acs
 
 bot = CallBot()
@@ -26,12 +30,23 @@ async def talk(call: Call) -> None:
     call.say(f"The stream has {end.reason}.")
 
 
-@pytest.fixture
-async def acs(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AcsRig]:
-    async with bot_on_acs(bot, monkeypatch) as rig:
-        settings = replace(rig.turns.settings, media_url="ws://127.0.0.1:9", ticket_key=b64encode(b"t" * 32).decode())
+KEY = b"t" * 32
+
+
+@asynccontextmanager
+async def rung(
+    bot: CallBot, monkeypatch: pytest.MonkeyPatch, simulated: AcsSettings | None = None
+) -> AsyncIterator[AcsRig]:
+    async with bot_on_acs(bot, monkeypatch, simulated) as rig:
+        settings = replace(rig.turns.settings, media_url="ws://127.0.0.1:9", ticket_key=b64encode(KEY).decode())
         rig.turns = replace(rig.turns, settings=settings)
         rig.patch(rig.turns)
+        yield rig
+
+
+@pytest.fixture
+async def acs(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AcsRig]:
+    async with rung(bot, monkeypatch) as rig:
         yield rig
 
 
@@ -98,6 +113,104 @@ async def test_the_platform_tells_of_the_end_of_a_stream_that_could_not_be_opene
     report = await acs.ring("  - hear: The stream has lost\n  - wait: 60\nexpect: {ended_by: bot}")
     assert report.ok, report.reasons
     assert [row.event for row in rows[1:3]] == ["answerAppHostedMediaOutcome", "signal"]
+
+
+async def test_streams_are_started_and_stopped_while_the_call_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address of the answer is that of all of them; the row says which one is wanted."""
+    starter = CallBot()
+    starter.media("echo")(echo)
+    starter.media("other")(echo)
+    reasons: list[str] = []
+
+    @starter.incoming
+    async def talk(call: Call) -> None:
+        call.say("You will hear yourself.")
+        await call.start_media("echo")
+        await call.confirm("Is it you?", retries=0)
+        await call.stop_media()
+        reasons.append((await call.media_ended()).reason)
+        await call.start_media("other")
+        await call.stop_media()
+        reasons.append((await call.media_ended()).handler)
+        call.say("So far.")
+
+    async with rung(starter, monkeypatch, AcsSettings(open_streams=False)) as acs:
+        calls = acs.turns.storage.calls
+        rows, states = rows_of(acs), []
+        put = calls.put_media
+
+        async def watched(row: MediaRow) -> None:
+            states.append((row.number, row.handler, row.state, row.reason))
+            await put(row)
+
+        object.__setattr__(calls, "put_media", watched)
+        report = await acs.ring('  - hear: Is it you\n  - press: "1"\n  - hear: So far\nexpect: {ended_by: bot}')
+        assert report.ok, report.reasons
+        assert reasons[-2:] == ["closed", "other"]
+        url = urlsplit(json.loads(rows[0].reply)["streams"])
+        query = parse_qs(url.query)
+        assert "handler" not in query
+        ticket.verify(KEY, query["ticket"][0], rows[0].call_id, acs.rig.now, standing=True)
+        with pytest.raises(ticket.TicketError, match="not signed"):
+            ticket.verify(KEY, query["ticket"][0], rows[0].call_id, acs.rig.now)
+        assert list(dict.fromkeys(states)) == [
+            (1, "echo", "asked", ""),
+            (1, "echo", "open", ""),
+            (1, "echo", "ended", "closed"),
+            (2, "other", "asked", ""),
+            (2, "other", "open", ""),
+            (2, "other", "ended", "closed"),
+        ]
+
+
+async def test_a_stream_that_is_not_opened_is_an_action_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    starter = CallBot()
+    starter.media("echo")(echo)
+
+    @starter.incoming
+    async def talk(call: Call) -> None:
+        try:
+            await call.start_media("echo")
+        except ActionFailed as failed:
+            call.say(f"You cannot hear yourself, because of {failed.sub_code}.")
+
+    async with rung(starter, monkeypatch) as acs:
+        acs.rig.now = 1_700_000_000.0
+        rows = rows_of(acs)
+        monkeypatch.setattr("simulator.media.connection.RETRY_S", 0.0)
+        report = await acs.ring("  - hear: because of 8603\nexpect: {ended_by: bot}")
+        assert report.ok, report.reasons
+        stream = await acs.turns.storage.calls.media(rows[0].call_id)
+        assert stream is not None
+        assert (stream.state, stream.handler) == ("ended", "echo")
+
+
+async def test_what_is_told_of_an_older_stream_changes_nothing(acs: AcsRig) -> None:
+    calls, turns = acs.turns.storage.calls, acs.turns
+
+    async def happens(kind: str, context: str | None, number: int) -> str:
+        event = {
+            "id": f"e{number}",
+            "source": "calling/callConnections/c1",
+            "type": f"Microsoft.Communication.{kind}",
+            "specversion": "1.0",
+            "time": "2026-11-26T00:00:00Z",
+            "data": {"callConnectionId": "c1", "serverCallId": "s1", "correlationId": "k1"}
+            | ({"operationContext": context} if context else {}),
+        }
+        ((read,), _) = parse_callbacks(json.dumps([event]).encode())
+        await turns.happened("c", read)
+        row = await calls.media("c")
+        assert row is not None
+        return row.state
+
+    await calls.put_media(MediaRow("c", "echo", "acs", "asked", 1.0, number=2, turn=4))
+    assert await happens("MediaStreamingStopped", "3.0", 1) == "asked"
+    assert await happens("MediaStreamingFailed", "0.0", 2) == "asked"
+    assert await happens("MediaStreamingStopped", None, 3) == "asked"
+    assert await calls.signals("c") == []
+    assert await happens("MediaStreamingStopped", "6.0", 4) == "ended"
+    assert [row.name for row in await calls.signals("c")] == ["media_ended-2"]
 
 
 async def test_the_caller_hangs_up_while_the_stream_goes_on(acs: AcsRig) -> None:

@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from aiohttp import web
 
-from dialtone import Call, CallBot, Stream
+from dialtone import ActionFailed, Call, CallBot, Stream
+from dialtone.channels.skype import ALONE, MEDIA_LATER
 from dialtone.dialogs.library import Dialog
 from dialtone.errors import ConfigurationError
 from dialtone.media import ticket
@@ -187,6 +188,41 @@ async def test_what_the_dialog_asks_in_such_a_call_is_refused_and_it_goes_on(pla
     reply = await rig.post(opened(reply.body, platform.link), message_id="m1")
     assert reply.body == b""
     assert asked == [None]
+    assert platform.deleted == ["/calls/call-7"]
+
+
+async def test_a_stream_in_mid_call_is_refused_and_the_dialog_goes_on(platform: Platform) -> None:
+    why: list[str] = []
+
+    async def talk(call: Call) -> None:
+        try:
+            await call.start_media("echo")
+        except ActionFailed as error:
+            why.append(error.reason)
+        await call.confirm("Well?")
+
+    reply = await Rig(media_bot(talk), WITH_MEDIA).post(conversation(), message_id="m0")
+    assert actions(reply) == ["answer", "recognize"]
+    assert why.pop() == MEDIA_LATER
+
+    async def hosted(call: Call) -> None:
+        call.answer(media="echo")
+        for _ in range(2):
+            try:
+                await call.stop_media()
+            except ActionFailed as error:
+                why.append(error.reason)
+            await call.signal("pressed")
+        await call.media_ended()
+
+    rig = Rig(media_bot(hosted), WITH_MEDIA)
+    reply = await rig.post(conversation(), message_id="m0")
+    assert actions(reply) == ["answerAppHostedMedia"]
+    assert why.pop() == ALONE
+    assert (await rig.post(opened(reply.body, platform.link), message_id="m1")).body == b""
+    await signal(rig, "pressed", "1", "s1")
+    assert why.pop() == MEDIA_LATER
+    await signal(rig, "media_ended", {"reason": "finished"}, "s2")
     assert platform.deleted == ["/calls/call-7"]
 
 

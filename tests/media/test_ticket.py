@@ -64,6 +64,17 @@ def test_a_ticket_of_another_call_or_key_is_refused() -> None:
         verify(bytes(32), ticket, "call-1", 0)
 
 
+def test_a_standing_ticket_is_no_other_one() -> None:
+    ticket, standing = sign(KEY, "call-1", 100), sign(KEY, "call-1", 100, standing=True)
+    verify(KEY, standing, "call-1", 99, standing=True)
+    with pytest.raises(TicketError, match="expired"):
+        verify(KEY, standing, "call-1", 100, standing=True)
+    with pytest.raises(TicketError, match="not signed"):
+        verify(KEY, standing, "call-1", 99)
+    with pytest.raises(TicketError, match="not signed"):
+        verify(KEY, ticket, "call-1", 99, standing=True)
+
+
 def test_a_key_is_base64_of_32_bytes_or_more() -> None:
     assert load_key(base64.b64encode(KEY).decode()) == KEY
     with pytest.raises(ValueError, match="31 bytes"):

@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 import websockets
+from aiohttp import web
 
 from dialtone.media import ticket
 from dialtone.media.stream import Stream
+from dialtone.signals import SignalKeys
 from media_worker.limits import Limits
 from media_worker.server import MediaWorker
 from media_worker.settings import Settings
+from tests.functions.issuer import serving
 from tests.media_worker.conftest import Workplace
 from tests.media_worker.peer import METADATA, audio, heard, pcm
 
@@ -256,6 +259,64 @@ async def test_a_ticket_opens_one_stream(workplace: Workplace) -> None:
     seconds[0] = 1000.0  # it opens nothing any more, so it is not remembered either
     worker.sessions.sweep()
     assert not worker.sessions.is_spent(signed)
+
+
+async def test_one_address_opens_each_stream_that_the_functions_want_once(workplace: Workplace) -> None:
+    """The address of all streams of a call names none of them (media_worker/admission.py, rule 4)."""
+    wanted: list[tuple[str, int] | int] = [404]
+    posted: list[str] = []
+
+    async def functions(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            posted.append(request.path)
+            return web.Response(status=202)
+        assert request.path == "/api/calls/call-1/stream"
+        assert request.headers["Authorization"] == f"Bearer {SignalKeys([KEY]).key_of('call-1')}"
+        answer = wanted[-1]
+        if isinstance(answer, int):
+            return web.Response(status=answer)
+        return web.json_response({"handler": answer[0], "number": answer[1]})
+
+    async def refused(target: str) -> tuple[int, str]:
+        with pytest.raises(websockets.InvalidStatus) as caught:
+            await workplace.stream(worker, target)
+        body = json.loads(caught.value.response.body or b"{}")
+        return caught.value.response.status_code, body["error"]["code"]
+
+    async with serving(functions) as url:
+        settings = Settings(KEY, port=0, public_url=url, signal_key=KEY, limits=QUICK)
+        told, other = Told(), Told()
+        worker = await workplace.worker(settings, {"echo": told, "other": other})
+        target = f"/media/call-1?ticket={ticket.sign(KEY, 'call-1', 1000, standing=True)}"
+        assert await refused(target) == (409, "NOT_WANTED")
+        assert await refused(f"/media/call-1?ticket={ticket.sign(KEY, 'call-1', 1000)}") == (401, "BAD_TICKET")
+        assert await refused(f"{target}&handler=echo") == (401, "BAD_TICKET")
+        wanted.append(("echo", 1))
+        first = await workplace.stream(worker, target)
+        await first.send(METADATA)
+        assert await echoes(first, 1)
+        first.transport.abort()
+        await until(lambda: lost(worker))
+        wanted.append(500)  # what lives is resumed all the same
+        second = await workplace.stream(worker, target)
+        await second.send(METADATA)
+        assert await echoes(second, 2)
+        assert told.begun == 1
+        wanted.append(("other", 2))  # it was started before the end of the first one came
+        third = await workplace.stream(worker, target)
+        await third.send(METADATA)
+        assert await echoes(third, 3)
+        assert await told.until(1) == ["replaced"]
+        await third.close()
+        assert await other.until(1) == ["closed"]
+        assert await refused(target) == (409, "NOT_WANTED")
+        wanted.append(500)
+        assert await refused(target) == (503, "NO_ANSWER")
+        await until(lambda: len(posted) == 2)
+        assert posted == ["/api/calls/call-1/signals/media_ended", "/api/calls/call-1/signals/media_ended-2"]
+        lonely = await workplace.worker(Settings(KEY, port=0))
+        with pytest.raises(websockets.InvalidStatus, match="503"):
+            await workplace.stream(lonely, target)
 
 
 async def test_a_ticket_that_expired_still_resumes_its_stream(workplace: Workplace) -> None:

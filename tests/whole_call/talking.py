@@ -38,6 +38,13 @@ async def talk(call: Call) -> None:
     while (key := await call.signal("pressed", timeout=600)) is not None:
         pressed.append(key.data["key"])
     end: MediaEnd = await call.media_ended()
-    # The platform takes no question in such a call.
+    # The platform of the Skype contract takes no question in such a call.
     answer = await call.confirm("Do you hear me?")
-    await call.run(write_down, pressed, [end.handler, end.reason, end.detail, str(answer)])
+    again = ""
+    if answer:
+        await call.start_media("parrot")
+        key = await call.signal("pressed", timeout=600)
+        await call.stop_media()
+        again = f"{key and key.data['key']} {(await call.media_ended()).reason}"
+        call.say("That was all.")
+    await call.run(write_down, pressed, [end.handler, end.reason, end.detail, str(answer), again])

@@ -64,7 +64,7 @@ def test_the_caller_hears_their_own_voice_and_the_dialog_goes_on(talking: House,
     assert (over["handler"], over["reason"], over["problems"]) == ("parrot", "finished", [])
     # What was on its way when the bot closed the stream is lost; a slow machine has more of it.
     assert over["lost_s"] < 1
-    assert told(notes) == "4|parrot|finished||None"
+    assert told(notes) == "4|parrot|finished||None|"
     # The first message, the outcome of the media answer, and two notifications: the rest went by signals.
     assert len(talking.line.exchanges) == 4
 
@@ -75,7 +75,7 @@ def test_a_handler_that_fails_ends_one_stream_and_its_dialog_is_told(
     calls = script(tmp_path, "hear: {stream: true}", 'press: "0"', "wait: 60", expect="{ended_by: bot}")
     rung = talking.ring(plain, calls)
     assert rung.code == 0, rung.kind("verdict")
-    assert told(notes) == "|parrot|failed|the handler failed|None"
+    assert told(notes) == "|parrot|failed|the handler failed|None|"
 
 
 def test_the_caller_hangs_up_in_the_middle(talking: House, tmp_path: Path) -> None:

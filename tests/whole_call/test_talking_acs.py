@@ -22,12 +22,17 @@ steps:
   - press: "#"
   - hear: Do you hear me
   - press: "1"
+  - hear: {stream: true}
+  - speak: "Four, five, six."
+  - hear: {own_voice: true}
+  - press: "5"
+  - hear: That was all
 expect: {ended_by: bot}
 """
 
 
 def test_a_call_that_comes_in_is_the_handlers_and_then_the_dialogs(tmp_path: Path) -> None:
-    """On ACS a dialog can go on when its media stream is over."""
+    """On ACS a dialog can go on when its media stream is over, and begin another."""
     notes, script, logs = tmp_path / "notes", tmp_path / "script.yaml", tmp_path / "logs"
     script.write_text(CALL)
     with Stack(
@@ -46,7 +51,8 @@ def test_a_call_that_comes_in_is_the_handlers_and_then_the_dialogs(tmp_path: Pat
         stack.check()
     assert events[-1]["ok"], events[-1]
     streams = [event for event in events if event["kind"] == "stream"]
-    assert (streams[0]["what"], streams[-1]["what"], streams[-1]["reason"]) == ("opened", "over", "finished")
-    assert streams[-1]["sent_s"] > 1
-    assert streams[-1]["heard_s"] > 1
-    assert notes.read_text() == "4|parrot|finished||True\n"
+    assert [each["what"] for each in streams] == ["opened", "over", "opened", "over"]
+    assert [each["reason"] for each in streams[1::2]] == ["finished", "closed"]
+    for over in streams[1::2]:
+        assert (over["problems"], over["sent_s"] > 1, over["heard_s"] > 1) == ([], True, True)
+    assert notes.read_text() == "4|parrot|finished||True|5 closed\n"
