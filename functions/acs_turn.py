@@ -10,8 +10,8 @@
    ends, for the kit cancels nothing; unless the platform says that the call goes on, its end is waited for.
 5. A recording's sound comes later, by Event Grid, to the path that the dialog was told: `functions.acs_recordings`.
 6. The platform knows the command that places a call by its request id.
-7. Who is in the call is noted by the number of the update, and the highest number is who is there now: updates come in
-   any order, more than once. A key that is pressed after `start_tones` is a signal, once by its number.
+7. Who is in the call is told by `functions.acs_roster`. A key that is pressed after `start_tones` is a signal, once by
+   its number.
 8. A call is not redirected to anybody for whom it has rung here before, which would never end. One that this bot has
    redirected to an ACS user rings in the same subscription again, and is that user's.
 9. A call is answered and placed with the address of its streams (`functions.media`), whether there will be one or not:
@@ -68,6 +68,7 @@ from dialtone.storage import MediaRow, NoteRow, Recording, SignalRow, TurnRow
 from functions import media
 from functions.acs_client import AcsClient
 from functions.acs_recordings import WHOLE_CALL, AcsRecordings
+from functions.acs_roster import TELLS, AcsRoster
 from functions.acs_settings import AcsSettings
 from functions.http import about_call, log
 from functions.outside import CallOutside
@@ -80,7 +81,6 @@ STREAM_OVER: Final = {"MediaStreamingStopped": "closed", "MediaStreamingFailed":
 STREAMING: Final = frozenset({"MediaStreamingStarted", *STREAM_OVER})
 _STREAMS: Final = frozenset({"answerAppHostedMediaOutcome", "startMediaOutcome"})
 _BEGUN: Final = "begun"
-_ROSTER: Final = "roster"
 _RINGS: Final = "rings"
 _FROM: Final = "from"
 _TO: Final = "to"
@@ -172,9 +172,8 @@ class AcsTurns(SteppedTurns):
         about_call(call_id)
         if event.type in STREAM_OVER:
             await self._stream_over(call_id, event)
-        if event.type == "ParticipantsUpdated":
+        if event.type in TELLS:
             await self._gathered(call_id, event)
-            return
         if event.tone:
             await self._pressed(call_id, event)
             return
@@ -260,32 +259,31 @@ class AcsTurns(SteppedTurns):
 
     async def _gathered(self, call_id: str, event: CallEvent) -> None:
         """Rule 7. The bot is told of what is news, once the call has begun here."""
-        mark, calls = f"{_ROSTER}-{event.number:09d}", self.storage.calls
-        known = {note.message_id: json.loads(note.body) for note in await calls.notes(call_id, f"{_ROSTER}-")}
-        if not event.roster or mark in known:
+        roster = self._roster_notes(call_id)
+        said = await roster.said(event)
+        if said is None:
             return
-        news = all(each < mark for each in known)
-        if news and self.bot.follows_roster and await calls.latest(call_id) is not None:
-            other, bot = self._two((await self._history_at(call_id, 0)).facts)
-            there = acs.roster_as_called([*(known[each] for each in sorted(known)), event.roster], other, bot)
+        if said.is_news and self.bot.follows_roster and await self.storage.calls.latest(call_id) is not None:
+            two = self._two((await self._history_at(call_id, 0)).facts)
             members = [
                 RosterParticipant(identity=each, media_type=ModalityType.AUDIO, media_stream_direction="sendReceive")
-                for each in there
+                for each in acs.roster_as_called([*said.before, said.there], *two)
             ]
             update = RosterUpdate(id=call_id, type=ROSTER_UPDATE, participants=members)
             await self._tell(self.bot.notified, update)
             await self._tell_participants(update)
-        await calls.note(NoteRow(call_id, mark, event.type, json.dumps(event.roster).encode(), self.clock()))
+        await roster.keep(said)
 
     async def _roster(self, before: History | None) -> tuple[str, ...] | None:
         """Rule 7: in any call, for its dialog may add somebody."""
         return None if before is None else await self._roster_of(before.facts)
 
     async def _roster_of(self, facts: CallFacts) -> tuple[str, ...] | None:
-        """Rule 7."""
-        known = await self.storage.calls.notes(facts.call_id, f"{_ROSTER}-")
-        rosters = [json.loads(note.body) for note in sorted(known, key=lambda note: note.message_id)]
+        rosters = await self._roster_notes(facts.call_id).all()
         return acs.roster_as_called(rosters, *self._two(facts)) if rosters else None
+
+    def _roster_notes(self, call_id: str) -> AcsRoster:
+        return AcsRoster(self.storage, call_id, self.clock)
 
     def _two(self, facts: CallFacts) -> tuple[str, str]:
         """Whom a call is with, and the bot, which called where it placed the call."""

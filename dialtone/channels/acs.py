@@ -294,6 +294,11 @@ class CallEvent:
         return tuple(raw_id for raw_id in found if raw_id)
 
     @property
+    def participant(self) -> str:
+        """Whom an event is about that tells who was added or removed; empty for any other event."""
+        return raw_id_of(self.data.get("participant"))
+
+    @property
     def number(self) -> int:
         """Its place among those of its type: sequenceNumber or sequenceId; 0 for none."""
         value = self.data.get("sequenceNumber", self.data.get("sequenceId"))

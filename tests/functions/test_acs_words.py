@@ -13,6 +13,7 @@ from dialtone import ActionFailed, Call, CallBot, ParticipantChange, RosterUpdat
 from dialtone.channels.acs import CallEvent
 from dialtone.dialogs import CallFacts, History
 from functions.acs_client import AcsClient
+from functions.acs_roster import AcsRoster
 from functions.acs_settings import AcsSettings as Settings
 from functions.acs_turn import AcsTurns
 from simulator.platforms.acs_settings import AcsSettings
@@ -20,11 +21,13 @@ from simulator.platforms.rest import Fault
 from tests.channels.acs_rig import event
 from tests.functions.acs_rig import AcsRig, bot_on_acs
 from tests.functions.rig import Rig, conversation
+from tests.functions.stories import script as steps_of
 from tests.functions.test_acs import sent
 
 AGENT = "8:acs:res_agent"
 PHONE = "4:+15550142"
 NORA, BOT = "4:+15550100", "4:+15550199"
+WHO = f'caller: {{identity: "{NORA}"}}\n'
 Dialog = Callable[[Call], Awaitable[Any]]
 
 
@@ -42,7 +45,7 @@ def heard(report: Any) -> list[str]:
 async def told(dialog: Dialog, monkeypatch: Any, script: str = "  - wait: 60\n", **simulated: Any) -> list[str]:
     """What the caller heard of a dialog."""
     async with bot_on_acs(bot_of(dialog), monkeypatch, AcsSettings(**simulated), sockets=False) as acs:
-        report = await acs.ring(script)
+        report = await acs.ring(steps_of(script, WHO))
         assert not acs.resource.settings.faults or acs.resource.requests
         assert {status for _, status in acs.statuses} == {200}
         return heard(report)
@@ -123,7 +126,7 @@ async def test_muting_and_holding(monkeypatch: pytest.MonkeyPatch) -> None:
                 states.append({raw: (each["isMuted"], each["isOnHold"]) for raw, each in call.participants.items()})
 
         acs.before = watch
-        await acs.ring("  - wait: 60\n")
+        await acs.ring(steps_of("  - wait: 60\n", WHO))
         assert {"add": 1, "mute": 1, "hold": 1, "unhold": 1}.items() <= sent(acs).items()
     assert {NORA: (False, True), BOT: (False, False), AGENT: (True, False)} in states
     assert states[-1] == {NORA: (False, False), BOT: (False, False), AGENT: (True, False)}
@@ -330,6 +333,31 @@ async def test_a_crash_between_storing_and_sending_is_mended(number: int, monkey
 # The roster.
 
 CALL_ID = "0b1f8c2e-0000-4000-8000-000000000001-abcdef01"
+
+
+async def test_who_was_added_is_there_though_the_update_is_late() -> None:
+    """And who was removed is not; an update that is higher counts for more."""
+    rig = Rig(bot_of(conference))
+    roster = AcsRoster(rig.storage, CALL_ID, lambda: rig.now)
+
+    async def happens(told: CallEvent) -> list[str]:
+        if said := await roster.said(told):
+            await roster.keep(said)
+        return (await roster.all() or [[]])[-1]
+
+    agent = {"rawId": AGENT}
+    added = event("AddParticipantSucceeded", operationContext="3.0", participant=agent)
+    assert await happens(added) == [], "the first update is still to come"
+    assert await happens(updated(1, [NORA, BOT])) == [NORA, BOT]
+    for _ in range(2):
+        assert await happens(added) == [NORA, BOT, AGENT]
+    removed = event("RemoveParticipantSucceeded", operationContext="5.0", participant=agent)
+    for _ in range(2):
+        assert await happens(removed) == [NORA, BOT]
+    assert await happens(updated(2, [NORA, BOT, AGENT])) == [NORA, BOT, AGENT]
+    assert await happens(updated(3, [NORA, BOT])) == [NORA, BOT]
+
+
 UPDATES = st.lists(
     st.tuples(st.integers(1, 6), st.sets(st.sampled_from([NORA, BOT, AGENT, PHONE]), min_size=1)),
     min_size=1,

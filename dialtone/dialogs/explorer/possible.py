@@ -3,8 +3,8 @@
 1. A question for a choice: each choice, a wrong key, silence. For digits: as many as are asked for, one, none in time.
 2. A recording: each reason that ends it, with sound and without; one that the platform says it made and sent none.
 3. A transfer, and each of the kit's own actions: it comes about, it does not. A function: its examples (None without
-   one), it raises. A bag of data: its examples (empty without one). A signal: its examples (None without one), it does
-   not come.
+   one), it raises. A bag of data: its examples (empty without one). A signal: its examples (None without one; of a
+   key, 1 and #), it does not come.
 4. In each question the caller may hang up, and a prompt of the workflow may fail to be played.
 """
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from dialtone import protocol
+from dialtone.dialogs.commanding import TONE
 from dialtone.dialogs.requests import AskMeeting, Invoke, Load, Look, Place, StoredRecording, Work
 from dialtone.protocol import RecognitionCompletionReason, RecordingCompletionReason
 
@@ -147,6 +148,8 @@ def _nested(action: protocol.Action) -> protocol.PlayPrompt | None:
 
 
 def _given(examples: Examples, name: str) -> list[tuple[Any, bool]]:
+    if name == TONE and name not in examples:
+        return [("1", False), ("#", False)]
     return [(result, False) for result in examples[name]] if name in examples else [(None, True)]
 
 
