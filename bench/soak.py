@@ -225,7 +225,7 @@ async def _caller(
         found.calls += 1
         found.call_seconds += time.monotonic() - began
         found.sent += stream.sent
-        found.lost += stream.lost
+        found.lost += stream.lost + stream.left
         found.heard += stream.playout.played + len(stream.playout) + stream.playout.lost + stream.playout.cleared
         found.problems += stream.problems
         if stream.reason != "closed":

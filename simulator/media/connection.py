@@ -4,6 +4,9 @@
    full (503) or cannot be reached is tried as long.
 2. What is written while it is broken is lost, and so is the oldest of more than WAITING messages that a worker does not
    take; sound that is lost is counted.
+3. What still waits when the stream ends in order, by whoever, is not lost: nobody is there any more who wants it. It is
+   counted as left. There is some whenever the end has come and has not been noticed yet, above all where this process
+   was kept from running.
 """
 
 import asyncio
@@ -51,7 +54,7 @@ class Connection:
         self.state: State = "new"
         self.reason = self.detail = ""
         self.code: int | None = None
-        self.sent = self.lost = 0
+        self.sent = self.lost = self.left = 0
         self.began = asyncio.Event()
         """It was open once, or never will be."""
         self.was_open = False
@@ -66,6 +69,9 @@ class Connection:
         """Send a message, late by the jitter."""
         if self.state != "open":
             self.lost += sound
+            return
+        if self.closing.is_set():
+            self.left += sound
             return
         now = asyncio.get_running_loop().time()
         late = self._random.uniform(0, self._faults.jitter) if self._faults.jitter else 0.0
@@ -140,9 +146,10 @@ class Connection:
             for task in (sender, *tasks):
                 task.cancel()
             await asyncio.gather(sender, *tasks, return_exceptions=True)
-            self.lost += sum(sound for _, _, sound in self._out)
+            unsent = sum(sound for _, _, sound in self._out)
             self._out.clear()
         if self.closing.is_set():
+            self.left += unsent
             await link.close()
             await self._read(link)  # what was on its way
             return True
@@ -150,9 +157,11 @@ class Connection:
             link.transport.abort()
         self.code = link.close_code if done else 1006
         if self.code is None or self.code in _BROKEN:
+            self.lost += unsent
             self.state = "interrupted"
             self._told("interrupted")
             return False
+        self.left += unsent
         self._over("finished" if self.code in (1000, 1001) else "refused", link.close_reason or "")
         return True
 
@@ -163,12 +172,14 @@ class Connection:
                 self._news.clear()
                 await self._news.wait()
             when, text, sound = self._out.popleft()
-            if (wait := when - loop.time()) > 0:
-                await asyncio.sleep(wait)
             try:
+                if (wait := when - loop.time()) > 0:
+                    await asyncio.sleep(wait)
                 await link.send(text)
-            except ConnectionClosed:
-                self.lost += sound
+            except (ConnectionClosed, asyncio.CancelledError) as end:
+                self._out.appendleft((when, text, sound))
+                if isinstance(end, asyncio.CancelledError):
+                    raise
                 return
             self.sent += sound
 

@@ -138,6 +138,11 @@ class MediaStream:
         """Frames of sound that were not: by a fault, or because nobody took them."""
         return self._connection.lost + self._thinned
 
+    @property
+    def left(self) -> int:
+        """Frames of sound that were not, because the stream ended in order before."""
+        return self._connection.left
+
     # For whoever is at the other end of the line.
 
     def push(self, pcm: bytes, participant: str | None = None) -> None:

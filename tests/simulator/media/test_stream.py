@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 import websockets
+from websockets.asyncio.server import ServerConnection, serve
 
 from dialtone import Stream, VideoFrame
 from dialtone.media.messages import Dtmf, MediaType, Transcription
@@ -226,6 +228,26 @@ async def test_a_connection_that_breaks_is_opened_again_and_goes_on() -> None:
         assert bot.metrics.resumed == 2
     assert news == ["opened", "interrupted", "reestablished", "interrupted", "reestablished", "over"]
     assert stream.lost > 0
+
+
+async def test_sound_that_still_waits_when_the_bot_ends_the_stream_is_not_lost() -> None:
+    """The end comes while this process is kept from running: then more is due at once than can leave before it."""
+
+    async def bot(connection: ServerConnection) -> None:
+        for _ in range(5):
+            await connection.recv()
+        closing = asyncio.create_task(connection.close())
+        await asyncio.sleep(0)
+        time.sleep(0.4)
+        await closing
+
+    async with serve(bot, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with connected(f"http://127.0.0.1:{port}") as stream:
+            while stream.state != "over":
+                await asyncio.sleep(0.01)
+            assert (stream.reason, stream.lost) == ("finished", 0)
+            assert stream.left >= 10
 
 
 async def test_sound_is_lost_and_late_as_it_is_told() -> None:
