@@ -14,7 +14,7 @@ beep            seconds
 pressed         key
 spoke           text, start, seconds, participant when it is not the caller
 stream          what (opened, interrupted, reestablished, over), url, handler; when the stream is over also reason,
-                code, detail, problems, and seconds of sound: sent_s, lost_s (never sent, though the stream went on), heard_s
+                code, detail, problems, and seconds of sound: sent_s, lost_s (never sent, though it went on), heard_s
 recorded        operation_id, seconds, format, bytes, reason; spoken (seconds of it in which the caller spoke) where the
                 end of a recording is a command
 deleted         operation_id: the bot had the platform delete a recording
