@@ -70,9 +70,11 @@ class AcsRecordings:
         others = (replace(first, operation_id=f"{first.operation_id}-{n}") for n in range(1, len(file.chunks)))
         parts = [first, *others]
         for recording, chunk in zip(parts, file.chunks, strict=True):
-            await self.storage.recordings.expect(recording)
+            path = await self.storage.recordings.expect(recording)
             where = {"content": chunk.content, "is_part": len(parts) > 1, "recording": _document(recording)}
-            await self._note(recording.call_id, sound_note(recording.operation_id), _PROMISED, where)
+            if await self._note(recording.call_id, sound_note(recording.operation_id), _PROMISED, where):
+                # From its end on the platform keeps it for a day, and a call may be long.
+                await self.storage.ledger.change(path, expected_at=self.clock())
         for recording in parts:
             await self.fetch(recording.call_id, recording.operation_id)
 
@@ -100,8 +102,10 @@ class AcsRecordings:
             log.info("a recording of %d bytes is stored", stored.size)
         return stored is not None
 
-    async def _note(self, partition: str, name: str, event: str, body: dict[str, Any]) -> None:
-        await self.storage.calls.note(NoteRow(partition, name, event, json.dumps(body).encode(), self.clock()))
+    async def _note(self, partition: str, name: str, event: str, body: dict[str, Any]) -> bool:
+        """Whether it was not noted before."""
+        note = NoteRow(partition, name, event, json.dumps(body).encode(), self.clock())
+        return await self.storage.calls.note(note)
 
 
 def _whose(recording_id: str) -> str:

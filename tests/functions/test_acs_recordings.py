@@ -97,6 +97,7 @@ async def test_the_timer_fetches_what_no_delivery_could(monkeypatch: pytest.Monk
         await leave_a_message(acs)
         entry = await entry_of(acs)
         assert (entry.state, entry.fault) == (State.EXPECTED, "notFetched")
+        assert entry.expected_at > acs.rig.now, "the day begins when Event Grid says where it is"
         assert (await keeper(acs).reconcile(day(acs))).findings == [("not fetched", entry.path)]
         assert (await keeper(acs).work()).completed == 0
         assert (await keeper(acs).work()).completed == 1
@@ -116,7 +117,7 @@ async def test_a_day_later_it_is_gone_and_the_ledger_says_so(monkeypatch: pytest
             acs.rig.now += DOWNLOAD_WITHIN_S - 60
             assert (await keeper(acs).work()).completed == 0
             assert parts(acs)[-1][1] == 404
-            acs.rig.now += 60
+            acs.rig.now += 61
             report = await keeper(acs).work()
             (entry,) = await acs.rig.storage.ledger.of_day("20231114")
             assert (entry.state, entry.fault) == (state, fault)
