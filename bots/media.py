@@ -5,6 +5,8 @@
 
 import asyncio
 from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
 
 from dialtone import CallBot, Stream, VideoFrame
 
@@ -57,7 +59,7 @@ async def bridge(stream: Stream) -> None:
 
 @bot.media("meter")
 async def meter(stream: Stream) -> None:
-    """Tells the dialog once a second how loud the caller is: the sound's part of what a hue bot does with pictures."""
+    """Tells the dialog once a second how loud the caller is."""
     loudest, frames = -96.0, 0
     async for _ in stream.audio:
         loudest, frames = max(loudest, stream.level), frames + 1
@@ -72,6 +74,74 @@ async def player(stream: Stream) -> None:
     stream.on_audio(stream.send)
     async for picture in stream.video:
         stream.send_video(VideoFrame(picture.data, picture.timestamp, picture.key))
+
+
+COLOURS = {"1": ("red", 90, 240), "2": ("green", 54, 34), "3": ("blue", 240, 110)}
+"""By key: the word for a colour, and how much blue and red it has (Cb and Cr)."""
+
+
+@bot.media("hue")
+async def hue(stream: Stream) -> None:
+    """Shows whoever is seen their own picture in the colour that they press (1 red, 2 green, 3 blue; 0 as it is), or
+    say, where the platform's transcriber writes it down, with their sound: the hue bot of the old SDK. It needs PyAV.
+    """
+    painter = Painter()
+
+    async def listen() -> None:
+        async for caption in stream.captions:
+            painter.colour = next(
+                (key for key, (word, *_) in COLOURS.items() if word in caption.text.lower()), painter.colour
+            )
+
+    async def obey() -> None:
+        async for key in stream.dtmf:
+            painter.colour = key.tone
+
+    stream.on_audio(stream.send)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(listen())
+        tasks.create_task(obey())
+        async for picture in stream.video:
+            # Other calls go on while a picture is made.
+            for painted in await asyncio.to_thread(painter.paint, picture.data):
+                stream.send_video(painted, timestamp=picture.timestamp)
+
+
+class Painter:
+    """Paints access units of H.264 in a colour, a key of `COLOURS`; any other leaves them as they are."""
+
+    def __init__(self) -> None:
+        import av
+
+        self.colour = "0"
+        self._decoder = av.CodecContext.create("h264", "r")
+        self._decoder.thread_count = 1  # more would give a picture only with one of the next
+        self._encoder: Any = None
+
+    def paint(self, picture: bytes) -> list[bytes]:
+        """What is to be shown instead of a picture; nothing for one that cannot be decoded."""
+        import av
+
+        painted = []
+        try:
+            frames = self._decoder.decode(av.Packet(picture))
+        except av.FFmpegError:
+            return []
+        for frame in frames:
+            # A copy: the decoder goes on from what it has decoded. The luminance, then both colours.
+            pixels = frame.to_ndarray(format="yuv420p")
+            for number, value in enumerate(COLOURS.get(self.colour, ())[1:]):
+                begin = frame.height + number * frame.height // 4
+                pixels[begin : begin + frame.height // 4] = value
+            size = frame.width, frame.height
+            if self._encoder is None or (self._encoder.width, self._encoder.height) != size:
+                self._encoder = av.CodecContext.create("libx264", "w")
+                self._encoder.width, self._encoder.height = size
+                self._encoder.pix_fmt, self._encoder.time_base = "yuv420p", Fraction(1, 30)
+                self._encoder.options = {"preset": "ultrafast", "tune": "zerolatency"}
+            made = av.VideoFrame.from_ndarray(pixels, format="yuv420p")
+            painted += [bytes(packet) for packet in self._encoder.encode(made)]
+        return painted
 
 
 @bot.media("watcher")

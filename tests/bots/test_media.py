@@ -5,8 +5,10 @@ import base64
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from fractions import Fraction
 from typing import Any
 
+import av
 import pytest
 import websockets
 
@@ -180,3 +182,59 @@ async def test_pictures_and_sound_in_step() -> None:
         pictures = [each["VideoData"] for each in found if each["Kind"] == "VideoData"]
         assert [each["Timestamp"] for each in pictures] == [0, 333_333, 666_667, 1_000_000, 1_333_333]
         assert sum(each["Kind"] == "AudioData" for each in found) == 3
+
+
+def filmed(count: int) -> list[bytes]:
+    """Access units of a grey picture."""
+    encoder: Any = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = 64, 48, "yuv420p", Fraction(1, 30)
+    encoder.options = {"preset": "ultrafast", "tune": "zerolatency"}
+    grey = av.VideoFrame(64, 48, "yuv420p")
+    for plane in grey.planes:
+        plane.update(bytes([128]) * plane.buffer_size)
+    return [bytes(packet) for _ in range(count) for packet in encoder.encode(grey)]
+
+
+async def test_hue_shows_the_caller_in_the_colour_that_they_press_or_say() -> None:
+    decoder: Any = av.CodecContext.create("h264", "r")
+    decoder.thread_count = 1
+    units = iter(filmed(4))
+    async with line() as rig:
+        peer = await rig.call("hue")
+
+        async def shown(number: int) -> tuple[int, int]:
+            """Cb and Cr of what comes back for a picture."""
+            data = base64.b64encode(next(units)).decode()
+            body = {"timestamp": number, "keyFrame": not number, "data": data}
+            await peer.send(json.dumps({"kind": "VideoData", "videoData": body}))
+            while (found := await message(peer))["Kind"] != "VideoData":
+                continue
+            assert found["VideoData"]["Timestamp"] == number
+            (frame,) = decoder.decode(av.Packet(base64.b64decode(found["VideoData"]["Data"])))
+            return tuple(bytes(plane)[0] for plane in frame.planes[1:])  # type: ignore[return-value]
+
+        metadata = {"encoding": "H264", "width": 64, "height": 48, "fps": 30}
+        await peer.send(json.dumps({"kind": "VideoMetadata", "videoMetadata": metadata}))
+        broken = {"timestamp": 9, "keyFrame": True, "data": base64.b64encode(b"\0\0\1\x65" * 9).decode()}
+        await peer.send(json.dumps({"kind": "VideoData", "videoData": broken}))
+        assert await shown(0) == (128, 128)
+        await peer.send(json.dumps({"kind": "DtmfData", "dtmfData": {"data": "1"}}))
+        await asyncio.sleep(0.05)
+        blue, red = await shown(1)
+        assert blue < 110 < 200 < red
+        said = {
+            "text": "Blue, please.",
+            "format": "display",
+            "confidence": 0.9,
+            "offset": 0,
+            "duration": 1,
+            "words": [],
+        }
+        said |= {"participantRawID": "4:+15550100", "resultStatus": "Final"}
+        await peer.send(json.dumps({"kind": "TranscriptionData", "transcriptionData": said}))
+        await asyncio.sleep(0.05)
+        blue, red = await shown(2)
+        assert red < 128 < 200 < blue
+        await peer.send(json.dumps({"kind": "DtmfData", "dtmfData": {"data": "0"}}))
+        await asyncio.sleep(0.05)
+        assert await shown(3) == pytest.approx((128, 128), abs=4)
