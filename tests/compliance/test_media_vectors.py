@@ -17,6 +17,12 @@ import jwt
 import pytest
 import websockets
 from aiohttp import web
+from azure.communication.callautomation import (
+    MediaStreamingAudioChannelType,
+    MediaStreamingContentType,
+    MediaStreamingOptions,
+    StreamingTransportType,
+)
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from dialtone.media import wire
@@ -31,6 +37,10 @@ from dialtone.media.messages import (
 from media_worker.server import MediaWorker
 from media_worker.settings import Settings
 from media_worker.tokens import ISSUER
+from simulator.media.options import StreamOptions
+from simulator.media.stream import MediaStream
+from tests.compliance.acs_server import acs
+from tests.compliance.test_acs_sdk import in_thread, placed
 
 Json = dict[str, Any]
 CASES: list[Json] = json.loads((Path(__file__).parent / "cases" / "acs_teams.json").read_text(encoding="utf-8"))
@@ -39,9 +49,6 @@ BY_ID = {case["id"]: case for case in CASES}
 OURS = ("acs.media.", "acs.ws.")
 
 OWNED = {
-    "ws-026": "simulator",
-    "ws-028": "simulator",
-    "ws-030": "acs-channel",
     "acs": "acs-channel",
     "graph": "teams-channel",
     "prompt": "operators",
@@ -49,7 +56,6 @@ OWNED = {
 """Vectors, by their id or the first part of their area, that are not checked here, and what will check them."""
 
 OWNERS = {
-    "simulator": "what the platform does with messages of a bot that it may not send, or that are too big",
     "acs-channel": "answering calls through Communication Services, and when it opens a stream",
     "teams-channel": "calls and meetings through Microsoft Graph",
     "operators": "what a prompt has to be to go live",
@@ -247,7 +253,44 @@ async def test_the_platforms_token_opens_the_stream_of_the_call_in_the_header() 
     await runner.cleanup()
 
 
-BY_STREAM = ["ws-011", "ws-027", "ws-029", "jwt-008"]
+async def test_the_platform_plays_nothing_where_the_stream_is_not_bidirectional() -> None:
+    case = BY_ID["ws-026"]
+    options = StreamOptions("ws://127.0.0.1:9/", bidirectional=case["input"]["enableBidirectional"])
+    stream = MediaStream(options, call_id="c1")
+    stream._take(wire.encode(bytes(640)))
+    assert len(stream.playout) == int(case["expect"]["played"])
+    assert case["expect"]["simulator"].removeprefix("warn: ") in stream.problems[0]
+
+
+async def test_the_platform_warns_of_what_is_too_big() -> None:
+    stream = MediaStream(StreamOptions("ws://127.0.0.1:9/"), call_id="c1")
+    stream._take(wire.encode(bytes(BY_ID["ws-028"]["input"]["message_bytes"])))
+    assert len(stream.playout) == 0
+    assert f"{wire.MAX_MESSAGE_BYTES} are allowed" in stream.problems[0]
+
+
+async def test_a_stream_that_is_not_to_start_waits_for_the_command() -> None:
+    started = BY_ID["ws-030"]["input"]["startMediaStreaming"]
+    options = MediaStreamingOptions(
+        transport_url="wss://media.example/ws/c1",
+        transport_type=StreamingTransportType.WEBSOCKET,
+        content_type=MediaStreamingContentType.AUDIO,
+        audio_channel_type=MediaStreamingAudioChannelType.MIXED,
+        start_media_streaming=started,
+    )
+    async with acs() as server:
+        with server.client() as client:
+            call = await placed(server, client, media_streaming=options)
+            await server.event("ParticipantsUpdated")
+            subscription = (await in_thread(call.get_call_properties)).media_streaming_subscription
+            assert (subscription.state, started) == ("inactive", False)
+            assert not [event for event in server.events if "MediaStreaming" in event["type"]]
+            await in_thread(call.start_media_streaming, operation_context="now")
+            await server.event("MediaStreamingStarted", "now")
+            assert server.asked[-1] == ("startMediaStreaming", 202)
+
+
+BY_STREAM = ["ws-011", "ws-026", "ws-027", "ws-028", "ws-029", "ws-030", "jwt-008"]
 
 
 def test_every_vector_is_checked_or_owned() -> None:
