@@ -9,6 +9,7 @@ from dialtone import ActionFailed, Call, CallBot, CallEnded, MediaEnd, Stream
 from dialtone.dialogs import Event, History, Look, Signalled, Turn, finish_activity, take_turn
 from dialtone.errors import DialogError
 from dialtone.protocol import CallStateChange, Conversation, ConversationResult
+from dialtone.testing import dial, media_ended, repeat
 
 ENDED = ["1", {"reason": "finished", "detail": "", "handler": "echo"}]
 
@@ -291,6 +292,20 @@ def test_streams_of_a_call_that_goes_on_are_started_and_ended_one_after_the_othe
     table.signals["media_ended-2"] = ["4", {"reason": "finished"}]
     assert table.take(Signalled()) == ["hangup"]
     assert heard == [7, "closed", "finished"]
+
+
+async def test_the_kit_of_tests_ends_each_of_them() -> None:
+    async def dialog(call: Call) -> None:
+        await call.start_media("echo")
+        await call.stop_media()
+        first = await call.media_ended()
+        await call.start_media("echo")
+        second = await call.media_ended()
+        call.say(f"{first.reason}, {second.reason}")
+
+    call = await dial(bot_of(dialog), media_ended("closed"), repeat(), media_ended("lost", number=2))
+    assert call.said == ["closed, lost"]
+    assert [actions[-1] for actions in call.actions] == ["startMedia", "stopMedia", "startMedia", "hangup"]
 
 
 def test_a_stream_that_cannot_be_started_leaves_the_call_as_it_was() -> None:

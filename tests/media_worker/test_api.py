@@ -457,6 +457,23 @@ async def test_a_signal_reaches_the_dialog(rig: Rig) -> None:
     assert json.loads(ended[2]) == {"handler": "it", "reason": "finished", "detail": ""}
 
 
+async def test_the_dialog_is_told_of_a_platform_that_breaks_the_wire(rig: Rig) -> None:
+    async def handler(stream: Stream) -> None:
+        await stream.closed
+
+    async with functions([]) as (url, told):
+        peer = await rig.stream(handler, Settings(port=0, public_url=url, signal_key=b"k" * 32))
+        await peer.send(b"binary")
+        async with asyncio.timeout(10):
+            await peer.wait_closed()
+            while not told:
+                await asyncio.sleep(0.01)
+    assert peer.close_code == 1003
+    ((path, _, body, _),) = told
+    assert path.endswith("/signals/media_ended")
+    assert json.loads(body) == {"handler": "it", "reason": "refused", "detail": "a message is binary"}
+
+
 async def test_without_an_address_there_are_no_signals_and_no_recordings(rig: Rig) -> None:
     async def handler(stream: Stream) -> None:
         with pytest.raises(MediaError, match="DIALTONE_PUBLIC_URL"):
