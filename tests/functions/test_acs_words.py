@@ -220,6 +220,28 @@ async def test_a_call_that_cannot_be_redirected_is_answered(monkeypatch: pytest.
         assert report.ok, report.reasons
 
 
+@pytest.mark.parametrize("refused", [False, True], ids=["done", "refused"])
+async def test_a_redirect_that_a_crash_interrupts_is_done_once(refused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Storage fails once, at each insert of the call in turn; Event Grid tells of the call again."""
+    number = inserts = 0
+
+    def fail(operation: str) -> bool:
+        nonlocal inserts
+        inserts += operation == "insert calls"
+        return operation == "insert calls" and inserts == number
+
+    while number <= inserts:
+        number, inserts = number + 1, 0
+        async with bot_on_acs(bot_of(redirecting), monkeypatch, sockets=False) as acs:
+            acs.rig.backend.fail = fail
+            if refused:
+                acs.resource.settings.faults.append(Fault("redirect", 403, times=2))
+            report = await acs.ring("  - wait: 60\n")
+            assert heard(report) == (["Nobody is there."] if refused else [])
+            assert sent(acs) == ({"answer": 1, "play": 1, "terminate": 1} if refused else {"redirect": 1})
+    assert number > 4
+
+
 async def test_a_redirected_call_rings_for_its_user_and_not_for_the_bot(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is the same subscription; nobody at the user's phone takes it here."""
 
