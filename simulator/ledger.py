@@ -9,7 +9,7 @@ http.request    attempt (from 1), message_id, chain_id, url, json, bytes (of aud
 http.reply      status, json, or text when it is not JSON; status null and error when there was no reply; ms in real
                 time; fault when it is the reply to what a fault sent, or a fault lost it
 fault           fault, value, request (its number, from 0): what the plan of faults does
-heard           text or file or silence_ms, start, seconds, cut: what the caller heard of a prompt
+heard           text or file or silence_ms (timer: by which a question is timed), start, seconds, cut: of a prompt
 beep            seconds
 pressed         key
 spoke           text, start, seconds, participant when it is not the caller

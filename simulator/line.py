@@ -68,6 +68,8 @@ class Sound:
     text: str | None = None
     file: str | None = None
     silence_ms: int | None = None
+    timer: bool = False
+    """Whether it is silence by which the bot keeps the time of a question, where the platform does not."""
 
     @property
     def seconds(self) -> float:
@@ -231,7 +233,12 @@ class Line:
             heard.cut = heard.end < until
             if self.ear is not None:
                 self.ear.silenced(cut=heard.cut)
-            what = {"text": sound.text, "file": sound.file, "silence_ms": sound.silence_ms}
+            what = {
+                "text": sound.text,
+                "file": sound.file,
+                "silence_ms": sound.silence_ms,
+                "timer": sound.timer or None,
+            }
             self.ledger.add(
                 "caller",
                 "heard",

@@ -169,7 +169,10 @@ def faults_of(report: CallReport, calm: CallReport, *, cut: bool = False) -> lis
 
 
 def story(events: Iterable[Event]) -> list[Event]:
-    """What happened in a call, without times and the bot's own ids: what was heard, said, pressed, and who hung up."""
+    """What happened in a call, without times and the bot's own ids: what was heard, said, pressed, and who hung up.
+
+    Silence that times a question is no part of it: how much of it is heard depends on when a key is told.
+    """
     return [
         {
             name: value
@@ -177,7 +180,7 @@ def story(events: Iterable[Event]) -> list[Event]:
             if name not in _UNTOLD and not (name == "bytes" and "spoken" in event)
         }
         for event in events
-        if event["kind"] in _TOLD
+        if event["kind"] in _TOLD and "timer" not in event
     ]
 
 

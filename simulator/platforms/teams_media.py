@@ -133,7 +133,7 @@ class TeamsMedia:
         pcm = check_wav(answer.body)
         name = PurePosixPath(unquote(urlsplit(uri).path)).name
         if (silence := _SILENCE.fullmatch(name)) is not None:
-            return Sound(pcm, silence_ms=int(silence[1]))
+            return Sound(pcm, silence_ms=int(silence[1]), timer=True)
         text = self._service.said(answer.body)
         return Sound(pcm, text=text) if text is not None else Sound(pcm, file=name)
 
