@@ -1,5 +1,6 @@
 """A bot on Teams under test: its functions on a socket, the simulated tenant on another, calls in virtual time."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -74,6 +75,7 @@ async def bot_on_teams(
     simulated = simulated or Simulated()
     async with open_wire() as wire:
         ticks = count()
+        answering = set[func.HttpRequest]()
         service = GraphService(wire, VirtualClock, simulated)
 
         async def link(_: MemoryContainer, name: str, *args: Any, **more: Any) -> str:
@@ -96,7 +98,11 @@ async def bot_on_teams(
                 route_params={"ticket": parts[2] if len(parts) > 2 else "", "name": parts[-1]},
                 body=body,
             )
-            reply = await HANDLERS[name](asked)
+            answering.add(asked)
+            try:
+                reply = await HANDLERS[name](asked)
+            finally:
+                answering.discard(asked)
             there.statuses.append((name, reply.status_code))
             return web.Response(status=reply.status_code, body=reply.get_body(), content_type=reply.mimetype)
 
@@ -131,7 +137,10 @@ async def bot_on_teams(
             try:
                 yield there
             finally:
+                # Calls that the bot placed go on until they are broken off, and the bot with them.
+                await service.close()
+                while answering:
+                    await asyncio.sleep(0.01)
                 await client.close()
                 if speech is not None:
                     await speech.close()
-                await service.close()

@@ -9,7 +9,9 @@ import pytest
 from bots import recorder, reminder
 from dialtone.loading import load_bot
 from dialtone.scripts import sample_bots, scripts_of
+from simulator.faults import parse_fault
 from simulator.script import read_script_file
+from simulator.storm import faults_of
 from tests.functions.teams_rig import bot_on_teams
 
 
@@ -60,3 +62,14 @@ async def test_people_are_called_into_a_meeting(monkeypatch: pytest.MonkeyPatch)
     assert [event["identity"] for event in events if event["kind"] == "joined"][2:] == ["8:orgid:omar"]
     heard = [event["text"] for event in events if event["kind"] == "heard" and "text" in event]
     assert heard == ["It is time for Stand-up.", "1 of 3 cannot be reached.", "You can begin."]
+
+
+async def test_a_late_notice_changes_no_story(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the silence that times a question less is heard, when it begins after the key has come."""
+    script = read_script_file(scripts_of("bots.callback:bot", "teams")[0])
+    async with bot_on_teams(load_bot("bots.callback:bot"), monkeypatch) as rig:
+        calm = await rig.bot.ring(script, 1)
+        late = await rig.bot.ring(script.model_copy(update={"faults": (parse_fault("drop=1@4"),)}), 2)
+    assert faults_of(late, calm) == []
+    silences = [[event for event in report.events if event.get("timer")] for report in (calm, late)]
+    assert [len(each) for each in silences] == [2, 1]
