@@ -5,7 +5,9 @@
 2. Which command a notice is about is said by its clientContext. What has none (states, keys) is about the command that
    the call is at; an established call is what the answer, its first command, was for.
 3. A key is stored once, with the place where the call was. A question reads the keys that came to its places, in the
-   order of their numbers, as far as none is missing; when its time is up, all of them.
+   order of their numbers, as far as none is missing; when its time is up, all of them. The key that ended a recording
+   answers nothing of what follows, though its notice may come after the recording's end: where none came in time, it is
+   the first key after it.
 4. From a question several events may lead on: a key, the end of what is played, the end of the call. The first that
    inserts its `went` note decides, and all others go on as that one did.
 5. The sound of a recording is fetched, with the token that came with it, and stored before its turn.
@@ -19,10 +21,10 @@
 import io
 import json
 import wave
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from dialtone.channels import teams
 from dialtone.channels.acs_results import Result
@@ -58,6 +60,8 @@ from dialtone.protocol import (
     Meeting,
     ModalityType,
     Participant,
+    Record,
+    RecordingCompletionReason,
     Redirect,
     RosterParticipant,
     RosterUpdate,
@@ -79,6 +83,8 @@ from functions.turn import marks_of
 RECORDING_MAX: Final = 16 * 1024 * 1024
 """Bytes of a recording: two minutes have less than a quarter of that."""
 _KEY: Final = "tone"
+_STOP: Final = "stopTone"
+_STOPPED: Final = str(RecordingCompletionReason.COMPLETED_STOP_TONE_DETECTED)
 _WENT: Final = "went"
 _ROSTER: Final = "roster"
 _ALIVE: Final = "alive"
@@ -97,6 +103,13 @@ class TeamsAt(At):
     def step(self) -> TeamsStep:
         """The command that it is at."""
         return self.steps[self.position]
+
+
+class Pressed(NamedTuple):
+    """A key, or the keys that end a recording, and the place where the call was: the turn, and the command in it."""
+
+    key: str
+    place: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,6 +255,7 @@ class TeamsTurns(SteppedTurns):
             found = of_notice(where.steps, where.position, notice, where.kept, keys)
             if found is not None and where.step.role == "record":
                 found = await self._with_sound(where, notice, found)
+                await self._keep_stop(where, found)
         if found is not None:
             await self._on(where, found)
 
@@ -417,18 +431,31 @@ class TeamsTurns(SteppedTurns):
         mark = f"{_KEY}-{number:09d}"
         await self.storage.calls.note(NoteRow(where.row.call_id, mark, _KEY, body, self.clock()))
 
+    async def _keep_stop(self, where: TeamsAt, found: Found) -> None:
+        """Rule 3: note that a key ended the recording that the call is at."""
+        action, row = where.step.action, where.row
+        if isinstance(action, Record) and found.kept.get("reason") == _STOPPED:
+            body = json.dumps(["".join(action.stop_tones or []), row.sequence, where.position]).encode()
+            mark = f"{_KEY}-{_STOP}-{row.sequence}-{where.position}"
+            await self.storage.calls.note(NoteRow(row.call_id, mark, _STOP, body, self.clock()))
+
     async def _keys(self, where: TeamsAt, *, whole: bool = False) -> str:
         """Rule 3: the keys of the question that the call is at; empty when it is at none."""
         if not where.step.is_listening:
             return ""
-        notes = await self.storage.calls.notes(where.row.call_id, f"{_KEY}-")
-        numbered = sorted((int(note.message_id.rpartition("-")[2]), json.loads(note.body)) for note in notes)
-        vault, before, keys = self._vault(where.row.call_id), -1, ""
-        for number, (key, sequence, position) in numbered:
+        vault, pressed, stops = self._vault(where.row.call_id), dict[int, Pressed](), list[Pressed]()
+        for note in await self.storage.calls.notes(where.row.call_id, f"{_KEY}-"):
+            told, *place = json.loads(note.body)
+            if note.event == _STOP:
+                stops.append(Pressed(told, tuple(place)))
+            else:
+                pressed[int(note.message_id.rpartition("-")[2])] = Pressed(vault.open(told), tuple(place))
+        before, keys, ended = -1, "", _ended_recordings(pressed, stops)
+        for number, (key, (sequence, position)) in sorted(pressed.items()):
             if sequence == where.row.sequence and where.step.listens <= position < where.step.behind:
                 if not whole and before >= 0 and number != before + 1:
                     break
-                keys += vault.open(key)
+                keys += key if number not in ended else ""
             before = number
         return keys
 
@@ -497,6 +524,18 @@ class TeamsTurns(SteppedTurns):
 def _teams(where: At) -> TeamsAt:
     assert isinstance(where, TeamsAt), "only this module makes the places of its calls"
     return where
+
+
+def _ended_recordings(pressed: Mapping[int, Pressed], stops: Sequence[Pressed]) -> set[int]:
+    """Rule 3: the numbers of the keys that ended recordings and were told of after it."""
+    found = set[int]()
+    for tones, place in stops:
+        if any(each.place == place and each.key in tones for each in pressed.values()):
+            continue
+        later = [number for number, each in pressed.items() if each.place > place and number not in found]
+        if later and pressed[min(later)].key in tones:
+            found.add(min(later))
+    return found
 
 
 def _seconds_of(sound: bytes) -> float:

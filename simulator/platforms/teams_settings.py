@@ -29,7 +29,9 @@ class TeamsSettings:
     """Waits before each further try of a notification that had no 2xx. Documented that there are some."""
 
     request_timeout_s: float = 15.0
-    lost_s: float = 5.0
+    lost_s: float = 1.0
+    """How long until a notification, or its reply, that a fault has lost is given up: a connection that breaks."""
+
     establish_s: float = 0.5
     transfer_s: float = 2.0
     invite_s: float = 3.0
