@@ -8,7 +8,7 @@ import jwt
 import pytest
 
 from dialtone.certified import self_signed
-from dialtone.errors import ConfigurationError, DependencyError
+from dialtone.errors import ActionFailed, ConfigurationError, DependencyError
 from functions.identity import AppTokens
 from functions.platform_client import PlatformClient
 from functions.teams_client import GraphClient
@@ -85,7 +85,7 @@ async def test_a_list_is_read_to_its_end_and_only_from_graph(there: There, monke
     there.service.meetings.append(meeting)
     reports = await there.client.listed("listAttendanceReports", user="o1", meeting="m1")
     assert [report["id"] for report in reports] == ["r1", "r2", "r3", "r4", "r5"]
-    with pytest.raises(DependencyError, match=r"OnlineMeetingArtifact\.Read\.All"):
+    with pytest.raises(ActionFailed, match=r"OnlineMeetingArtifact\.Read\.All"):
         await there.client.listed("listAttendanceReports", user="o1", meeting="m2")
 
     async def elsewhere(*_: object, **__: object) -> tuple[int, bytes]:
