@@ -1,7 +1,8 @@
 """What Teams plays and records on a line with media that it hosts (Microsoft Graph, playPrompt and recordResponse).
 
 1. A prompt is a file: WAV, PCM, 16 kHz, 16 bit, mono; any other fails as 8535, one that cannot be fetched as 8536.
-2. The files of a command are fetched before the first is heard; those with a known resourceId, only once.
+2. The files of a command are fetched before the first is heard; those with a known resourceId, only once. One that a
+   crash or an outage of the bot kept back is asked for again.
 3. A recording begins after its beep. It ends with a stop tone, with silence, or after its longest duration; a recording
    in which nothing is said has no sound.
 4. What a file says is known to the simulator when its own speech service (`SpeechService`) made it.
@@ -21,7 +22,7 @@ from simulator.line import CallOver, Key, Line, Sound, SpeechEnded, SpeechStarte
 from simulator.platform import Recording
 from simulator.platforms.rest import Json
 from simulator.platforms.teams_settings import TeamsSettings
-from simulator.wire import TooLarge, Wire
+from simulator.wire import Response, TooLarge, Wire
 
 _SILENCE: Final = re.compile(r"silence-([0-9]+)\.wav")
 
@@ -123,11 +124,12 @@ class TeamsMedia:
         return sounds
 
     async def _fetched(self, uri: str) -> Sound:
-        try:
-            async with self._line.clock.io():
-                answer = await self._wire.get(uri, self._settings.prompt_max_bytes, self._settings.prompt_timeout_s)
-        except TooLarge:
-            raise MediaFailed(8536, "the file is too large") from None
+        answer = await self._asked(uri)
+        for wait_s in self._settings.prompt_waits_s:
+            if not answer.again:
+                break
+            await self._line.pause(wait_s)
+            answer = await self._asked(uri)
         if answer.failure is not None or answer.status != 200:
             raise MediaFailed(8536, f"the file could not be fetched: {answer.failure or answer.status}")
         pcm = check_wav(answer.body)
@@ -136,6 +138,13 @@ class TeamsMedia:
             return Sound(pcm, silence_ms=int(silence[1]), timer=True)
         text = self._service.said(answer.body)
         return Sound(pcm, text=text) if text is not None else Sound(pcm, file=name)
+
+    async def _asked(self, uri: str) -> Response:
+        try:
+            async with self._line.clock.io():
+                return await self._wire.get(uri, self._settings.prompt_max_bytes, self._settings.prompt_timeout_s)
+        except TooLarge:
+            raise MediaFailed(8536, "the file is too large") from None
 
 
 def check_wav(data: bytes) -> bytes:

@@ -39,6 +39,8 @@ class TeamsSettings:
     max_call_duration_s: float = 4 * 3600.0
     prompt_max_bytes: int = 8 * 1024 * 1024
     prompt_timeout_s: float = 10.0
+    prompt_waits_s: tuple[float, ...] = (0.5, 1.0, 2.0)
+    """Waits before a file is asked for again that the bot could not give: a 5xx, a lost connection. Undocumented."""
 
     record_on_hang_up: bool = True
     """Whether a recording that a hang-up ends has its sound: completed, with mediaReceiveTimeout. Undocumented."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bots import voicemail
+from bots import hello, voicemail
 from simulator.script import read_script
 from simulator.storm import Storm
 from tests.functions.teams_rig import bot_on_teams
@@ -33,3 +33,19 @@ async def test_a_voicemail_box_stands_every_fault_at_every_notice(monkeypatch: p
     assert len(requests) > 8
     at = [f"{fault}@{request}" for fault in WEATHER for request in range(len(requests))]
     assert [str(cell.fault) for cell in cells] == ["None", *at]
+
+
+async def test_a_text_that_a_crash_kept_back_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def before(name: str, _: bytes) -> None:
+        if name == "teams_spoken":
+            asked.append(name)
+            if len(asked) == 1:
+                raise ConnectionResetError
+
+    async with bot_on_teams(hello.bot, monkeypatch) as rig:
+        rig.before = before
+        report = await rig.ring("  - hear: Watson\n")
+    assert len(asked) == 2
+    assert report.ok
