@@ -64,7 +64,7 @@ from dialtone.protocol import (
     Workflow,
     read_action,
 )
-from dialtone.storage import MediaRow, NoteRow, Recording, SignalRow, TurnRow
+from dialtone.storage import MediaRow, NoteRow, SignalRow, TurnRow
 from functions import media
 from functions.acs_client import AcsClient
 from functions.acs_recordings import WHOLE_CALL, AcsRecordings
@@ -74,7 +74,7 @@ from functions.http import about_call, log
 from functions.outside import CallOutside
 from functions.platform_client import Taken
 from functions.stepped_turn import PLACED, At, SteppedTurns, place_refused, placed_id, seed_of
-from functions.turn import marks_of
+from functions.turn import recording_of
 
 STREAM_OVER: Final = {"MediaStreamingStopped": "closed", "MediaStreamingFailed": "lost"}
 """Events that say that a media stream is over, and the reason that a dialog is told."""
@@ -442,19 +442,11 @@ class AcsTurns(SteppedTurns):
         if not outcome.succeeded:
             await self.recordings.unwanted(str(kept[RECORDING_ID]), result.id)
             return None
-        caller = before.facts.caller
-        consent, keep = marks_of(before)
-        recording = Recording(
-            call_id=result.id,
-            operation_id=outcome.id,
-            caller=caller.identity if caller else "",
-            seconds=outcome.length_of_recording_in_secs if isinstance(outcome, RecordOutcome) else 0.0,
-            format=str(outcome.format if isinstance(outcome, RecordOutcome) else kept[RECORDING_FORMAT]),
-            reason=str(outcome.completion_reason) if isinstance(outcome, RecordOutcome) else WHOLE_CALL,
-            started=before.facts.started,
-            consent=consent,
-            keep=keep,
-        )
+        seconds, encoding, reason = 0.0, kept.get(RECORDING_FORMAT), WHOLE_CALL
+        if isinstance(outcome, RecordOutcome):
+            seconds, encoding = outcome.length_of_recording_in_secs, outcome.format
+            reason = str(outcome.completion_reason)
+        recording = recording_of(before, outcome.id, seconds=seconds, format=str(encoding), reason=reason)
         return StoredRecording(await self.recordings.promised(str(kept[RECORDING_ID]), recording), 0)
 
 

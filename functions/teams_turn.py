@@ -4,10 +4,7 @@
    is sent again when the process dies between sending it and storing its mark; both have the same clientContext.
 2. Which command a notice is about is said by its clientContext. What has none (states, keys) is about the command that
    the call is at; an established call is what the answer, its first command, was for.
-3. A key is stored once, with the place where the call was. A question reads the keys that came to its places, in the
-   order of their numbers, as far as none is missing; when its time is up, all of them. The key that ended a recording
-   answers nothing of what follows, though its notice may come after the recording's end: where none came in time, it is
-   the first key after it.
+3. Which keys answer a question is said by `functions.teams_keys`.
 4. From a question several events may lead on: a key, the end of what is played, the end of the call. The first that
    inserts its `went` note decides, and all others go on as that one did.
 5. The sound of a recording is fetched, with the token that came with it, and stored before its turn.
@@ -21,10 +18,10 @@
 import io
 import json
 import wave
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final
 
 from dialtone.channels import teams
 from dialtone.channels.acs_results import Result
@@ -60,15 +57,13 @@ from dialtone.protocol import (
     Meeting,
     ModalityType,
     Participant,
-    Record,
-    RecordingCompletionReason,
     Redirect,
     RosterParticipant,
     RosterUpdate,
     Workflow,
     read_action,
 )
-from dialtone.storage import CallRecord, NoteRow, Recording, TurnRow
+from dialtone.storage import CallRecord, NoteRow, TurnRow
 from functions import media
 from functions.http import about_call, log
 from functions.outside import CallOutside
@@ -76,15 +71,13 @@ from functions.platform_client import Taken
 from functions.speech import Speech
 from functions.stepped_turn import PLACED, At, SteppedTurns, place_refused, placed_id, seed_of
 from functions.teams_client import GraphClient
+from functions.teams_keys import TeamsKeys
 from functions.teams_meetings import meeting_of
 from functions.teams_settings import TeamsSettings
-from functions.turn import marks_of
+from functions.turn import recording_of
 
 RECORDING_MAX: Final = 16 * 1024 * 1024
 """Bytes of a recording: two minutes have less than a quarter of that."""
-_KEY: Final = "tone"
-_STOP: Final = "stopTone"
-_STOPPED: Final = str(RecordingCompletionReason.COMPLETED_STOP_TONE_DETECTED)
 _WENT: Final = "went"
 _ROSTER: Final = "roster"
 _ALIVE: Final = "alive"
@@ -103,13 +96,6 @@ class TeamsAt(At):
     def step(self) -> TeamsStep:
         """The command that it is at."""
         return self.steps[self.position]
-
-
-class Pressed(NamedTuple):
-    """A key, or the keys that end a recording, and the place where the call was: the turn, and the command in it."""
-
-    key: str
-    place: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,16 +232,17 @@ class TeamsTurns(SteppedTurns):
         if where is None:
             log.debug("a notice changes nothing")
             return
+        place = where.row.sequence, where.position
         if notice.tone is not None:
-            await self._keep_key(where, notice)
+            await self._keys(where).pressed(*notice.tone, place)
             # The command that the call is at is sent for whoever claimed it and died; then its keys are looked at.
             found = await self._send(where, mine=False)
         else:
-            keys = await self._keys(where, whole=True)
+            keys = await self._keys(where).of(where.step, place[0], whole=True)
             found = of_notice(where.steps, where.position, notice, where.kept, keys)
             if found is not None and where.step.role == "record":
                 found = await self._with_sound(where, notice, found)
-                await self._keep_stop(where, found)
+                await self._keys(where).ended(where.step.action, found.kept, place)
         if found is not None:
             await self._on(where, found)
 
@@ -336,7 +323,8 @@ class TeamsTurns(SteppedTurns):
         found = await SteppedTurns._send(self, where, mine=mine)
         here = _teams(where)
         if found is None and here.step.is_listening:
-            found = of_keys(here.steps, here.position, await self._keys(here))
+            keys = await self._keys(here).of(here.step, here.row.sequence)
+            found = of_keys(here.steps, here.position, keys)
         return found
 
     async def _decided(self, where: At, found: Found) -> Found:
@@ -422,42 +410,10 @@ class TeamsTurns(SteppedTurns):
 
     # What comes in.
 
-    async def _keep_key(self, where: TeamsAt, notice: Notice) -> None:
+    def _keys(self, where: TeamsAt) -> TeamsKeys:
         """Rule 3."""
-        assert notice.tone is not None
-        number, key = notice.tone
-        sealed = self._vault(where.row.call_id).seal(key)
-        body = json.dumps([sealed, where.row.sequence, where.position]).encode()
-        mark = f"{_KEY}-{number:09d}"
-        await self.storage.calls.note(NoteRow(where.row.call_id, mark, _KEY, body, self.clock()))
-
-    async def _keep_stop(self, where: TeamsAt, found: Found) -> None:
-        """Rule 3: note that a key ended the recording that the call is at."""
-        action, row = where.step.action, where.row
-        if isinstance(action, Record) and found.kept.get("reason") == _STOPPED:
-            body = json.dumps(["".join(action.stop_tones or []), row.sequence, where.position]).encode()
-            mark = f"{_KEY}-{_STOP}-{row.sequence}-{where.position}"
-            await self.storage.calls.note(NoteRow(row.call_id, mark, _STOP, body, self.clock()))
-
-    async def _keys(self, where: TeamsAt, *, whole: bool = False) -> str:
-        """Rule 3: the keys of the question that the call is at; empty when it is at none."""
-        if not where.step.is_listening:
-            return ""
-        vault, pressed, stops = self._vault(where.row.call_id), dict[int, Pressed](), list[Pressed]()
-        for note in await self.storage.calls.notes(where.row.call_id, f"{_KEY}-"):
-            told, *place = json.loads(note.body)
-            if note.event == _STOP:
-                stops.append(Pressed(told, tuple(place)))
-            else:
-                pressed[int(note.message_id.rpartition("-")[2])] = Pressed(vault.open(told), tuple(place))
-        before, keys, ended = -1, "", _ended_recordings(pressed, stops)
-        for number, (key, (sequence, position)) in sorted(pressed.items()):
-            if sequence == where.row.sequence and where.step.listens <= position < where.step.behind:
-                if not whole and before >= 0 and number != before + 1:
-                    break
-                keys += key if number not in ended else ""
-            before = number
-        return keys
+        call_id = where.row.call_id
+        return TeamsKeys(self.storage, self._vault(call_id), call_id, self.clock)
 
     async def _with_sound(self, where: TeamsAt, notice: Notice, found: Found) -> Found:
         """Rule 5."""
@@ -468,20 +424,9 @@ class TeamsTurns(SteppedTurns):
             return found
         sound = await self.client.fetch(location, token, limit=RECORDING_MAX)
         before = await self._history_at(where.row.call_id, where.row.sequence)
-        caller, seconds = before.facts.caller, _seconds_of(sound)
-        consent, keep = marks_of(before)
-        recording = Recording(
-            call_id=where.row.call_id,
-            operation_id=where.step.action.operation_id,
-            caller=caller.identity if caller else "",
-            seconds=seconds,
-            format="wav",
-            reason=str(found.kept["reason"]),
-            started=before.facts.started,
-            fault=str(fault_of(sound, "wav", seconds)),
-            consent=consent,
-            keep=keep,
-        )
+        seconds, reason = _seconds_of(sound), str(found.kept["reason"])
+        fault, operation_id = str(fault_of(sound, "wav", seconds)), where.step.action.operation_id
+        recording = recording_of(before, operation_id, seconds=seconds, format="wav", reason=reason, fault=fault)
         stored = await self.storage.recordings.save(recording, sound)
         log.info("a recording of %d bytes is stored", stored.size)
         kept = {**found.kept, SOUND: [stored.path, stored.size, stored.fault], SECONDS: seconds}
@@ -524,18 +469,6 @@ class TeamsTurns(SteppedTurns):
 def _teams(where: At) -> TeamsAt:
     assert isinstance(where, TeamsAt), "only this module makes the places of its calls"
     return where
-
-
-def _ended_recordings(pressed: Mapping[int, Pressed], stops: Sequence[Pressed]) -> set[int]:
-    """Rule 3: the numbers of the keys that ended recordings and were told of after it."""
-    found = set[int]()
-    for tones, place in stops:
-        if any(each.place == place and each.key in tones for each in pressed.values()):
-            continue
-        later = [number for number, each in pressed.items() if each.place > place and number not in found]
-        if later and pressed[min(later)].key in tones:
-            found.add(min(later))
-    return found
 
 
 def _seconds_of(sound: bytes) -> float:

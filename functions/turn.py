@@ -268,24 +268,10 @@ class Turns:
             if outcome.succeeded:
                 log.warning("the platform recorded and sent no sound")
             return None
-        caller = before.facts.caller
-        kind = _format(incoming.format, outcome.format)
-        consent, keep = marks_of(before)
-        stored = await self.storage.recordings.save(
-            Recording(
-                call_id=message.id,
-                operation_id=outcome.id,
-                caller=caller.identity if caller else "",
-                seconds=outcome.length_of_recording_in_secs,
-                format=kind,
-                reason=str(outcome.completion_reason),
-                started=before.facts.started,
-                fault=str(fault_of(incoming.audio, kind, outcome.length_of_recording_in_secs)),
-                consent=consent,
-                keep=keep,
-            ),
-            incoming.audio,
-        )
+        kind, seconds = _format(incoming.format, outcome.format), outcome.length_of_recording_in_secs
+        reason, fault = str(outcome.completion_reason), str(fault_of(incoming.audio, kind, seconds))
+        recording = recording_of(before, outcome.id, seconds=seconds, format=kind, reason=reason, fault=fault)
+        stored = await self.storage.recordings.save(recording, incoming.audio)
         if stored.fault:
             log.warning("the sound of a recording is stored with a fault, %s: %d bytes", stored.fault, stored.size)
         return StoredRecording(stored.path, stored.size, stored.fault)
@@ -498,10 +484,23 @@ class Turns:
         return Reply(row.reply, row.status, row.content_type)
 
 
-def marks_of(before: History) -> tuple[str, str]:
-    """What a dialog said of the recording that it asked for: `consent` and `keep` of a `Recording`."""
-    consent, keep = before.recording or ("", "")
-    return consent, keep or STANDARD
+def recording_of(
+    before: History, operation_id: str, *, seconds: float, format: str, reason: str, fault: str = ""
+) -> Recording:
+    """A recording that a turn's dialog asked for, with what the dialog said of it."""
+    caller, (consent, keep) = before.facts.caller, before.recording or ("", "")
+    return Recording(
+        call_id=before.facts.call_id,
+        operation_id=operation_id,
+        caller=caller.identity if caller else "",
+        seconds=seconds,
+        format=format,
+        reason=reason,
+        started=before.facts.started,
+        fault=fault,
+        consent=consent,
+        keep=keep or STANDARD,
+    )
 
 
 def _failed(turn: Turn) -> str:
