@@ -22,6 +22,7 @@ from dialtone.privacy import Callers
 from dialtone.storage import CallRecord, Storage
 from dialtone.storage.ledger import Entry, is_path
 from dialtone.storage.story import events_of, told
+from functions import console_figures
 from functions.console_door import operator, reader, switched_on, writer
 from functions.http import about_call, route
 from functions.recordings import keeper
@@ -90,8 +91,6 @@ async def console_calls(req: func.HttpRequest) -> func.HttpResponse:
 @route(blueprint, "console/api/call", "GET", verifier=reader)
 async def console_call(req: func.HttpRequest) -> func.HttpResponse:
     """One call's timeline and recordings, by its `id`."""
-    from functions import console_figures  # it explores the bot, which costs a cold start
-
     call_id, storage = req.params.get("id", ""), _storage()
     about_call(call_id)
     events = await events_of(storage.calls, storage.recordings, call_id)
@@ -148,8 +147,6 @@ async def console_delete_recording(req: func.HttpRequest) -> func.HttpResponse:
 @route(blueprint, "console/api/prompts", "GET", verifier=reader)
 async def console_prompts(req: func.HttpRequest) -> func.HttpResponse:
     """What callers hear, what was refused and why, and what is missing or unused for this bot."""
-    from functions import console_figures  # it explores the bot, which costs a cold start
-
     return _json(await console_figures.prompts(turns()))
 
 
@@ -214,16 +211,12 @@ async def console_health(req: func.HttpRequest) -> func.HttpResponse:
 @route(blueprint, "console/api/figures", "GET", verifier=reader)
 async def console_day(req: func.HttpRequest) -> func.HttpResponse:
     """Figures of the latest calls of a `day`."""
-    from functions import console_figures  # it explores the bot, which costs a cold start
-
     return _json(await console_figures.figures(turns(), _day(req)))
 
 
 @route(blueprint, "console/api/flow", "GET", verifier=reader)
 async def console_flow(req: func.HttpRequest) -> func.HttpResponse:
     """The flow of the bot as a picture, with how often each outcome was taken on a `day`."""
-    from functions import console_figures  # it explores the bot, which costs a cold start
-
     picture = await console_figures.flow_picture(turns(), _day(req))
     return func.HttpResponse(picture, mimetype="image/svg+xml", headers={"Cache-Control": "no-store"})
 

@@ -11,13 +11,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from functools import cache
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from dialtone import layered
 from dialtone.dialogs import CallBot
-from dialtone.dialogs.explorer import explore
-from dialtone.dialogs.explorer.flow import Flow, Link, Node, flow_of
-from dialtone.dialogs.explorer.graph import Exploration
 from dialtone.dialogs.requests import Code
 from dialtone.storage import CallRecord, Storage, TurnRow, call_key
 from dialtone.storage.backend import together
@@ -25,6 +21,10 @@ from dialtone.storage.keys import day_of
 from dialtone.storage.ledger import Entry
 from dialtone.storage.prompt_report import report
 from functions.turn import LOST, Turns
+
+if TYPE_CHECKING:
+    from dialtone.dialogs.explorer.flow import Flow, Node
+    from dialtone.dialogs.explorer.graph import Exploration
 
 CALLS: Final = 200
 AT_ONCE: Final = 20
@@ -58,6 +58,9 @@ async def figures(there: Turns, day: str) -> dict[str, Any]:
 
 async def flow_picture(there: Turns, day: str) -> str:
     """The flow of a bot, each outcome with how often it was taken by the latest calls of a day."""
+    from dialtone import layered  # it and the explorer cost a cold start
+    from dialtone.dialogs.explorer.flow import Flow, Link
+
     _, journals, _ = await _journals(there.storage, day)
     _, flow = await _explored(there.bot)
     counted = _outcomes(journals)
@@ -114,11 +117,11 @@ def _outcomes(journals: Iterable[list[TurnRow]]) -> Outcomes:
     return counted
 
 
-def _count(node: Node, label: str, counted: Outcomes) -> int:
+def _count(node: "Node", label: str, counted: Outcomes) -> int:
     return sum(counted[mark, label] for mark in node.marks)
 
 
-def _told(flow: Flow, counted: Outcomes) -> Iterable[dict[str, Any]]:
+def _told(flow: "Flow", counted: Outcomes) -> Iterable[dict[str, Any]]:
     """The outcomes of each question that was asked, the most frequent first."""
     for node in flow.nodes:
         labels = dict.fromkeys(
@@ -132,12 +135,15 @@ def _told(flow: Flow, counted: Outcomes) -> Iterable[dict[str, Any]]:
                 yield {"question": question, "outcome": label, "count": count, "share": count / whole}
 
 
-async def _explored(bot: CallBot) -> tuple[Exploration, Flow]:
+async def _explored(bot: CallBot) -> "tuple[Exploration, Flow]":
     return await asyncio.to_thread(_walk, bot)
 
 
 @cache
-def _walk(bot: CallBot) -> tuple[Exploration, Flow]:
+def _walk(bot: CallBot) -> "tuple[Exploration, Flow]":
+    from dialtone.dialogs.explorer import explore  # costs a cold start
+    from dialtone.dialogs.explorer.flow import flow_of
+
     until = monotonic() + EXPLORE_S
     found = explore(bot, states=STATES, enough=lambda: monotonic() > until)
     return found, flow_of(found)

@@ -192,10 +192,7 @@ class CallBot(Library):
         roster. Raises `DialogError` for a second handler and for a function that is not `async`.
         """
         must_be_async(handler, "on_notification", "write the handler as `async def name(notification): ...`")
-        if self.notified is not None:
-            raise DialogError(
-                "there are two handlers of notifications", field="on_notification", fix="call one from the other"
-            )
+        _only(self.notified, "on_notification", "notifications")
         self.notified = handler  # type: ignore[assignment]  # the decorated function keeps its own type
         return handler
 
@@ -209,10 +206,7 @@ class CallBot(Library):
         function that is not `async`.
         """
         must_be_async(handler, "on_participant", "write the handler as `async def name(change): ...`")
-        if self.came_and_went is not None:
-            raise DialogError(
-                "there are two handlers of participants", field="on_participant", fix="call one from the other"
-            )
+        _only(self.came_and_went, "on_participant", "participants")
         self.came_and_went = handler  # type: ignore[assignment]  # the decorated function keeps its own type
         return handler
 
@@ -228,3 +222,9 @@ class CallBot(Library):
         if multiparty and self.follows_roster:
             return (CALL_STATE_CHANGE, ROSTER_UPDATE)
         return (CALL_STATE_CHANGE,) if media or self.notified is not None else ()
+
+
+def _only(there: object, name: str, of: str) -> None:
+    """Raise DialogError when a handler is there already."""
+    if there is not None:
+        raise DialogError(f"there are two handlers of {of}", field=name, fix="call one from the other")

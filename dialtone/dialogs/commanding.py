@@ -219,29 +219,24 @@ class Commanding(Asking):
     @word
     async def pause_recording(self, recording: CallRecording) -> None:
         """Record nothing until it is resumed, while a card's number is said for instance. Raises `ActionFailed`."""
-        await self._command(
-            "pauseRecording",
-            recording.id,
-            lambda op: protocol.PauseRecording(operation_id=op, recording_id=recording.id),
-        )
+        await self._on_recording(protocol.PauseRecording, recording)
 
     @word
     async def resume_recording(self, recording: CallRecording) -> None:
         """Go on recording. Raises `ActionFailed`."""
-        await self._command(
-            "resumeRecording",
-            recording.id,
-            lambda op: protocol.ResumeRecording(operation_id=op, recording_id=recording.id),
-        )
+        await self._on_recording(protocol.ResumeRecording, recording)
 
     @word
     async def stop_recording(self, recording: CallRecording) -> None:
         """End the recording; its sound is stored later, at its `path`. Raises `ActionFailed`."""
-        await self._command(
-            "stopRecording",
-            recording.id,
-            lambda op: protocol.StopRecording(operation_id=op, recording_id=recording.id),
-        )
+        await self._on_recording(protocol.StopRecording, recording)
+
+    async def _on_recording(
+        self,
+        action: type[protocol.PauseRecording | protocol.ResumeRecording | protocol.StopRecording],
+        recording: CallRecording,
+    ) -> None:
+        await self._command(action.kind, recording.id, lambda op: action(operation_id=op, recording_id=recording.id))
 
     async def _command(self, kind: str, identity: str | None, build: Callable[[str], protocol.Action]) -> None:
         """Do it, or raise `ActionFailed`."""

@@ -14,6 +14,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from random import Random
 from typing import Any, Literal
 
@@ -125,6 +126,19 @@ class AcsCall:
             self.stream.start(self.others, context)
         if self.properties.get("transcriptionSubscription", {}).get("state") == "active":
             self.write_down(context)
+
+    def life(self, *, bot_url: str, seed: int, script: str) -> AbstractContextManager[None]:
+        """Note that it starts, and how it ended."""
+        return self.line.life(
+            lambda: {"commands": self.commands, "recordings": len(self.recorder.saved)},
+            call_id=self.correlation_id,
+            chain_id=self.id,
+            seed=seed,
+            bot=self.notation.address(bot_url),
+            caller=self.caller,
+            to=self.to,
+            script=script,
+        )
 
     def write_down(self, context: str | None, locale: str = "") -> None:
         """Have what is said written down."""

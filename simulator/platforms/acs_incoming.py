@@ -83,16 +83,7 @@ class AcsIncoming:
     async def run(self) -> None:
         """Make the call, until it is over."""
         call, line = self.call, self.call.line
-        with line.life(
-            lambda: {"commands": call.commands, "recordings": len(self.recordings)},
-            call_id=call.correlation_id,
-            chain_id=call.id,
-            seed=self._seed,
-            bot=call.notation.address(self._bot_url),
-            caller=call.caller,
-            to=call.to,
-            script=self._setup.name,
-        ):
+        with call.life(bot_url=self._bot_url, seed=self._seed, script=self._setup.name):
             outcome = await self._resource.rings.ring(call, self._random, name=self._setup.caller.name)
             if outcome == "answered":
                 await call.run()

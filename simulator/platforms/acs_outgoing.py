@@ -49,16 +49,7 @@ class AcsOutgoing:
     async def run(self) -> None:
         """Ring, then live until it is over."""
         call, line = self._call, self.line
-        with line.life(
-            lambda: {"commands": call.commands, "recordings": len(self.recordings)},
-            call_id=call.correlation_id,
-            chain_id=call.id,
-            seed=self._seed,
-            bot=call.notation.address(self._bot_url),
-            caller=call.caller,
-            to=call.to,
-            script="phone",
-        ):
+        with call.life(bot_url=self._bot_url, seed=self._seed, script="phone"):
             await self._ring()
             if line.over_by is None:
                 call.connect(self._context)
