@@ -165,8 +165,10 @@ class SteppedTurns(Turns, ABC):
                     return
                 where, mine = turned
             else:
+                kept: dict[str, Any] | None = dict(following.kept)
                 mine = await self._claim(where, following.position, dict(following.kept))
-                kept = await self._kept(where.row.call_id, where.row.sequence, following.position)
+                if not mine:
+                    kept = await self._kept(where.row.call_id, where.row.sequence, following.position)
                 where = replace(where, position=following.position, kept=kept or {})
             onward = await self._send(where, mine=mine)
             if onward is None:
