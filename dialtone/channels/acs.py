@@ -62,9 +62,14 @@ _KINDS: Final = (
     ("8:spool:", "communicationUser"),
     ("8:dod-acs:", "communicationUser"),
     ("8:gcch-acs:", "communicationUser"),
-    ("28:", "microsoftTeamsApp"),
+    ("28:orgid:", "microsoftTeamsApp"),
+    ("28:dod:", "microsoftTeamsApp"),
+    ("28:gcch:", "microsoftTeamsApp"),
 )
 """How a rawId begins, and whose it is; the first that fits."""
+
+_CLOUDS: Final = {"orgid": "public", "dod": "dod", "gcch": "gcch"}
+"""The cloud of a Teams user or app, by the second part of its rawId."""
 
 
 def kind_of(raw_id: str) -> str:
@@ -72,7 +77,7 @@ def kind_of(raw_id: str) -> str:
 
     An ACS user of three parts is a Teams user who works through Teams Phone Extensibility.
     """
-    if raw_id.startswith("8:acs:") and raw_id.count("_") == 2:
+    if raw_id.startswith(("8:acs:", "8:dod-acs:", "8:gcch-acs:")) and raw_id.count("_") == 2:
         return "teamsExtensionUser"
     return next((kind for start, kind in _KINDS if raw_id.startswith(start)), "unknown")
 
@@ -85,10 +90,14 @@ def identifier(raw_id: str) -> dict[str, Any]:
         case "communicationUser":
             return {"rawId": raw_id, "communicationUser": {"id": raw_id}}
         case "microsoftTeamsUser":
-            user = {"userId": raw_id.split(":", 2)[2], "isAnonymous": False}
+            _, cloud, name = raw_id.split(":", 2)
+            user = {"userId": name, "isAnonymous": False, "cloud": _CLOUDS[cloud]}
             return {"rawId": raw_id, "microsoftTeamsUser": user}
+        case "microsoftTeamsUser(anonymous)":
+            return {"rawId": raw_id, "microsoftTeamsUser": {"userId": raw_id.split(":", 2)[2], "isAnonymous": True}}
         case "microsoftTeamsApp":
-            return {"rawId": raw_id, "microsoftTeamsApp": {"appId": raw_id.rsplit(":", 1)[1]}}
+            _, cloud, name = raw_id.split(":", 2)
+            return {"rawId": raw_id, "microsoftTeamsApp": {"appId": name, "cloud": _CLOUDS[cloud]}}
     return {"rawId": raw_id}
 
 
@@ -103,11 +112,19 @@ def raw_id_of(value: object) -> str:
             return f"4:{number}"
         case {"communicationUser": {"id": str(user)}}:
             return user
-        case {"microsoftTeamsUser": {"userId": str(user)}}:
-            return f"8:orgid:{user}"
-        case {"microsoftTeamsApp": {"appId": str(app)}}:
-            return f"28:orgid:{app}"
+        case {"microsoftTeamsUser": {"userId": str(user), "isAnonymous": True}}:
+            return f"8:teamsvisitor:{user}"
+        case {"microsoftTeamsUser": {"userId": str(user)} as about}:
+            return f"8:{_realm(about)}:{user}"
+        case {"microsoftTeamsApp": {"appId": str(app)} as about}:
+            return f"28:{_realm(about)}:{app}"
     return ""
+
+
+def _realm(about: Mapping[str, Any]) -> str:
+    """The second part of the rawId of a Teams user or app, by its cloud."""
+    given = str(about.get("cloud")).lower()
+    return next((realm for realm, cloud in _CLOUDS.items() if cloud == given), "orgid")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@
 2. `reason` is a word for code to branch on; `cause` and `check` are for whoever reads a log or an outcome.
 3. A sub-code that is not in the table has the reason `unknown`, and its numbers are kept.
 
-Sources: Azure Communication Services, "Troubleshooting response codes" (Call Automation); the play and recognize how-to
-guides. The guides put 8532 under completed and under failed: both are read.
+Sources: Azure Communication Services, "Troubleshooting response codes" (Call Automation, call end); the play and
+recognize how-to guides. The guides put 8532 under completed and under failed: both are read.
 """
 
 from collections.abc import Mapping
@@ -29,6 +29,8 @@ _RACE: Final = "nothing: the call ended while the command was on its way"
 _NOT_SET_UP: Final = Meaning(
     "not_set_up", "the command needs what was not given when the call was answered", "DIALTONE_ACS_SPEECH"
 )
+_ACCESS: Final = Meaning("access", "the identity or the token of the request is not accepted", "ACS_ACCESS_KEY")
+_INTERNAL: Final = Meaning("internal", "the platform itself failed", "the correlation id, with Microsoft's support")
 _SPEECH: Final = "the link between the ACS resource and the AI services resource"
 
 MEANINGS: Final[Mapping[int, Meaning]] = {
@@ -78,6 +80,9 @@ MEANINGS: Final[Mapping[int, Meaning]] = {
     8570: Meaning("speech_error", "the speech service failed", retryable=True),
     8571: Meaning("recording_conflict", "another operation changes the recording", retryable=True),
     8572: Meaning("play_shutdown", "the playing service went down", retryable=True),
+    8578: Meaning("transcription_failed", "the transcription failed", "the address of its stream", retryable=True),
+    8579: Meaning("transcription_canceled", "the transcription was cancelled"),
+    8580: Meaning("transcription_shutdown", "the transcription service went down", retryable=True),
     8581: Meaning("stream_url", "the address of the media stream is not valid", "that it is wss"),
     8582: Meaning("empty_text", "a text to play is empty"),
     8583: Meaning("incompatible", "another media operation excludes this one", "what else runs in the call"),
@@ -87,13 +92,35 @@ MEANINGS: Final[Mapping[int, Meaning]] = {
     8589: Meaning("recording_throttled", "too many recordings at once", retryable=True),
     8603: Meaning("stream_failed", "the media stream could not be opened", "whether the media worker can be reached"),
     8604: Meaning("stream_canceled", "the media stream was cancelled"),
+    8605: Meaning("speech_model", "a custom speech model is not supported here", "the model of the transcription"),
+    8609: Meaning("invalid_join", "the bot's reply to the invitation is not valid", "the log of the functions"),
+    8610: Meaning("no_reply", "the bot did not reply to a notification in time", "the cold start of the functions"),
+    **dict.fromkeys((7500, 7501, 7502), _ACCESS),
     7504: Meaning("no_permission", "the resource may not do it", "the permissions of the resource"),
     7507: Meaning("source_identity", "the call belongs to another resource", "that the key is that resource's own"),
     7509: Meaning("signature", "the signature of the request is wrong", "ACS_ACCESS_KEY"),
+    9001: Meaning("service_unknown", "a service beneath the platform failed", retryable=True),
+    9002: Meaning("service_timeout", "a service beneath the platform took too long", retryable=True),
+    9003: Meaning("service_canceled", "a service beneath the platform broke off", retryable=True),
+    9998: _INTERNAL,
+    9999: _INTERNAL,
 }
 """By sub-code. 8522 with the code 405 means a missing set-up, such as no address of AI services."""
 
 NOT_FOUND: Final = 8522
+ENDINGS: Final[Mapping[tuple[int, int], Meaning]] = {
+    (0, 5300): Meaning("removed", "the participant was removed from the call"),
+    (0, 7000): Meaning("ended_by_bot", "the bot ended the call"),
+    (0, 560_000): Meaning("remote_hang_up", "the telephone hung up"),
+    (410, 301_005): Meaning("media_lost", "no sound came through any more", "the caller's network"),
+    (480, 10_037): Meaning("no_endpoint", "whoever was called is signed in nowhere", "the user's id", retryable=True),
+    (486, 560_486): Meaning("busy", "the telephone is busy", retryable=True),
+    (487, 0): Meaning("caller_canceled", "the caller gave up before the call was answered"),
+    (487, 10_004): Meaning("ring_timeout", "nobody answered in time", retryable=True),
+    (603, 0): Meaning("declined", "whoever was called declined"),
+}
+"""How a call, or a part of one, ended: by code and sub-code, which mean nothing by themselves."""
+
 LOOP: Final = 508
 """The code of a refusal of the kit's own: a redirect that would come back. HTTP's "Loop Detected"."""
 _LOOP: Final = Meaning("loop", "the call has rung there before, and would come back", "the redirects of all bots")
@@ -131,6 +158,8 @@ class Result:
             return _NOT_SET_UP
         if self.code == LOOP:
             return _LOOP
+        if (ending := ENDINGS.get((self.code, self.sub_code))) is not None:
+            return ending
         if not self.sub_code and self.code >= 400:
             return _UNKNOWN
         return MEANINGS.get(self.sub_code, _UNKNOWN)

@@ -7,7 +7,8 @@
   2. A document holds notifications in no order, some of them late. In a document the end of a call comes last, tones go
      by sequenceId, rosters by rosterSequenceNumber, and a state that comes before one that is there is passed over.
   3. `resourceUrl`, in older ones `resource`, names what it is about: a call, an operation of one, its participants.
-     `resourceData` is an object or an array, by what it is about; one that cannot be read spoils no other.
+     `resourceData` is an object or an array, by what it is about, and the other form of the same is read too; one that
+     cannot be read spoils no other.
   4. The end of a call and of an operation are told as `deleted`. A result's sub-code is written `subcode` or `subCode`,
      as a number or as text.
   5. `clientContext` is the only thing that ties an operation to its command; states, tones and rosters have none.
@@ -44,7 +45,9 @@ TONES: Final[Mapping[str, str]] = {
 }
 """Keys by the platform's names for them; `flash` is none."""
 
-_RESOURCE: Final = re.compile(r"/(?:app|communications)/calls/([^/?]+)(?:/([A-Za-z]+)(?:/([^/?]+))?)?")
+_RESOURCE: Final = re.compile(
+    r"(?:^|/)(?:app|communications)/calls/([^/?]+)(?:/([A-Za-z]+)(?:/([^/?]+))?)?", re.ASCII | re.IGNORECASE
+)
 _IDENTITIES: Final = (
     ("user", "8:orgid:"),
     ("phone", "4:"),
@@ -127,9 +130,8 @@ class Notice:
     def tone(self) -> tuple[int, str] | None:
         """Number and key of a tone; None for a notification of something else, and for what is no key."""
         info = self.data.get("toneInfo") if self.about == "call" else None
-        if not isinstance(info, dict) or _text(info, "tone") not in TONES:
-            return None
-        return _number(info.get("sequenceId")), TONES[_text(info, "tone")]
+        key = TONES.get(_text(info, "tone").lower()) if isinstance(info, dict) else None
+        return None if key is None or not isinstance(info, dict) else (_number(info.get("sequenceId")), key)
 
     @property
     def roster_number(self) -> int:
@@ -169,7 +171,7 @@ def result_of(data: Mapping[str, Any]) -> Result | None:
     if not isinstance(info, dict):
         return None
     return Result.of(
-        {"subCode": info.get("subcode", info.get("subCode")), **{k: info.get(k) for k in ("code", "message")}}
+        {"subCode": info.get("subcode") or info.get("subCode"), **{k: info.get(k) for k in ("code", "message")}}
     )
 
 
@@ -268,16 +270,16 @@ def _notice(value: object) -> Notice | str:
     data = _object(value)
     resource = _text(data, "resourceUrl") or _text(data, "resource")
     found = _RESOURCE.search(resource)
-    content = data.get("resourceData")
     if found is None:
         return "resourceUrl names no call"
-    part, operation = found[2] or "", found[3] or ""
+    part, operation = (found[2] or "").lower(), found[3] or ""
     about: About = "call"
     if part:
         about = {"operations": "operation", "participants": "participants"}.get(part, "other")  # type: ignore[assignment]
-    if not isinstance(content, list if about == "participants" else dict) and about != "other":
+    change = _text(data, "changeType").lower()
+    content = _content(about, data.get("resourceData"), alone=bool(operation), over=change == "deleted")
+    if content is None:
         return f"resourceData of {about} is of another type"
-    change = _text(data, "changeType")
     known: Change = change if change in ("created", "updated", "deleted") else "other"  # type: ignore[assignment]
     canonical = json.dumps([resource, change, content], sort_keys=True, separators=(",", ":"))
     return Notice(
@@ -289,6 +291,22 @@ def _notice(value: object) -> Notice | str:
         data=content if isinstance(content, dict) else {"rosterSequenceNumber": _latest(content)},
         members=participants_of(content) if about == "participants" else (),
     )
+
+
+def _content(about: About, given: object, *, alone: bool, over: bool) -> dict[str, Any] | list[Any] | None:
+    """Rule 3: what is told, an object for a call or an operation and an array for a roster; None for what is neither.
+
+    A participant `alone` is no roster. What is `over` may have nothing told of it.
+    """
+    if about == "participants":
+        whole = given if isinstance(given, list) else [given] if isinstance(given, dict) and "info" in given else None
+        return None if alone else whole
+    if about == "other":
+        return given if isinstance(given, dict | list) else {}
+    told = given[0] if isinstance(given, list) and len(given) == 1 else given
+    if told is None and over:
+        return {}
+    return told if isinstance(told, dict) else None
 
 
 def _latest(content: object) -> int:

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, SerializeAsAny
 
 from dialtone.protocol.conversation import Participant
 from dialtone.protocol.enums import ModalityType, RecordingFormat, SayAs, VoiceGender
-from dialtone.protocol.model import ContractModel, rule_error
+from dialtone.protocol.model import ContractModel, missing, rule_error
 
 Seconds = int | float
 
@@ -79,12 +79,22 @@ class PlayPrompt(Action):
     prompts: list[Prompt]
 
 
+def _says_what_it_is(value: Any) -> Any:
+    if isinstance(value, dict) and value.get("action") is None:
+        raise missing("action")
+    return value
+
+
+NestedPrompt = Annotated[PlayPrompt, BeforeValidator(_says_what_it_is)]
+"""The prompt within another action: whole, with an operationId and an action of its own."""
+
+
 class Record(Action):
     """Record the caller. The result comes as a multipart callback."""
 
     kind = "record"
     action: str = "record"
-    play_prompt: PlayPrompt | None = None
+    play_prompt: NestedPrompt | None = None
     max_duration_in_seconds: Seconds | None = None
     initial_silence_timeout_in_seconds: Seconds | None = None
     max_silence_timeout_in_seconds: Seconds | None = None
@@ -113,7 +123,7 @@ class Recognize(Action):
 
     kind = "recognize"
     action: str = "recognize"
-    play_prompt: PlayPrompt | None = None
+    play_prompt: NestedPrompt | None = None
     barge_in_allowed: bool | None = None
     culture: str | None = None
     initial_silence_timeout_in_seconds: Seconds | None = None
@@ -162,11 +172,14 @@ def reader(actions: Mapping[str, type[Action]]) -> Callable[[Any], Any]:
             return value
         kind = value.get("action")
         if kind is None:
-            raise rule_error("MISSING:action", "action is required")
+            raise missing("action")
         # The platform's chooser ignores case here; its validation then wants the exact name (rules.check_action).
         model = folded.get(kind.casefold()) if isinstance(kind, str) else None
         if model is None:
-            raise rule_error("ACTION_UNSUPPORTED", f"the action is none of {', '.join(actions)}")
+            names = ", ".join(actions)
+            raise rule_error(
+                "ACTION_UNSUPPORTED", "this action is not known", member="action", fix=f"use one of {names}"
+            )
         return model.model_validate(value)
 
     return read

@@ -8,7 +8,7 @@ The Skype contract has none of them, so they are never on its wire. Platforms th
 
 from typing import Final, Literal
 
-from dialtone.protocol.actions import ACTIONS, Action, Hangup, PlayPrompt, Record, Seconds, reader
+from dialtone.protocol.actions import ACTIONS, Action, Hangup, NestedPrompt, Record, Seconds, reader
 from dialtone.protocol.conversation import Participant
 from dialtone.protocol.enums import RecordingFormat
 from dialtone.protocol.media import MEDIA_ACTIONS
@@ -58,7 +58,7 @@ class Hold(Action):
     kind = "hold"
     action: str = "hold"
     target: Participant | None = None
-    play_prompt: PlayPrompt | None = None
+    play_prompt: NestedPrompt | None = None
 
 
 class Unhold(Action):

@@ -94,10 +94,17 @@ def _as_it_is(value: Any) -> Any:
     return value
 
 
-def rule_error(code: str, message: str) -> PydanticCustomError:
-    """An error for a validator to raise; `violation_of` gives its code back."""
+def rule_error(code: str, message: str, *, member: str, fix: str) -> PydanticCustomError:
+    """An error for a validator of an object to raise, about one of its members; `violation_of` gives its code back."""
     # The library takes a message template, where braces stand for values.
-    return PydanticCustomError(_RULE + code, message.replace("{", "{{").replace("}", "}}"))
+    return PydanticCustomError(
+        _RULE + code, message.replace("{", "{{").replace("}", "}}"), {"member": member, "fix": fix}
+    )
+
+
+def missing(member: str) -> PydanticCustomError:
+    """The error of a validator for a member that is not there, as the library's own of a model is written."""
+    return rule_error(f"MISSING:{member}", f"{member} is required", member=member, fix=f"add {member}")
 
 
 def violation_of(error: ValidationError) -> ContractViolation:
@@ -109,8 +116,9 @@ def violation_of(error: ValidationError) -> ContractViolation:
     path = [str(part) for part in location]
     field = ".".join(path)
     if first["type"].startswith(_RULE):
-        code = first["type"].removeprefix(_RULE)
-        return ContractViolation(code, first["msg"], field=field, stage="parse")
+        code, about = first["type"].removeprefix(_RULE), first["ctx"]
+        field = ".".join([*path, about["member"]])
+        return ContractViolation(code, first["msg"], field=field, fix=about["fix"], stage="parse")
     if first["type"] == "missing" or (first["input"] is None and location and isinstance(location[-1], str)):
         return ContractViolation(
             f"MISSING:{path[-1]}",

@@ -13,7 +13,7 @@ from dialtone.protocol.enums import (
     RecordingCompletionReason,
     RecordingFormat,
 )
-from dialtone.protocol.model import ContractModel, rule_error
+from dialtone.protocol.model import ContractModel, missing, rule_error
 
 
 class Outcome(ContractModel):
@@ -168,10 +168,15 @@ def _read_outcome(value: Any) -> Any:
         return value
     kind = value.get("type")
     if kind is None:
-        raise rule_error("MISSING:type", "type is required")
+        raise missing("type")
     model = OUTCOMES.get(kind) if isinstance(kind, str) else None
     if model is None:
-        raise rule_error("OUTCOME_UNSUPPORTED", "this type of outcome is not known")
+        raise rule_error(
+            "OUTCOME_UNSUPPORTED",
+            "this type of outcome is not known",
+            member="type",
+            fix="spell it as the action's name and Outcome, as in playPromptOutcome",
+        )
     return model.model_validate(value)
 
 

@@ -155,7 +155,7 @@ def test_a_body_with_participants_begins_a_call_even_if_it_has_an_appstate() -> 
         (wire(RESULT | {"operationOutcome": None}), "MISSING:operationOutcome", "operationOutcome"),
         (wire({"id": "call-7", "callState": "established", "appState": "s"}), "MISSING:operationOutcome", None),
         (wire(RESULT | {"appState": "x" * 1025}), "APPSTATE_TOO_LONG", "appState"),
-        (wire(RESULT | {"operationOutcome": {"type": "danceOutcome"}}), "OUTCOME_UNSUPPORTED", "operationOutcome"),
+        (wire(RESULT | {"operationOutcome": {"type": "danceOutcome"}}), "OUTCOME_UNSUPPORTED", "operationOutcome.type"),
         (
             wire(RESULT).replace(b'"lengthOfRecordingInSecs": 2', b'"lengthOfRecordingInSecs": 1e999'),
             "WRONG_TYPE",

@@ -83,6 +83,32 @@ def test_a_sub_code_is_read_however_it_is_written(code: dict[str, Any]) -> None:
     assert (found.result.code, found.result.sub_code) == (400, 8508)
 
 
+@pytest.mark.parametrize(
+    ("written", "same"),
+    [
+        ({"resourceUrl": "communications/calls/g1"}, {}),
+        ({"resourceUrl": "https://graph.microsoft.com/v1.0/Communications/Calls/g1"}, {}),
+        ({"changeType": "Updated"}, {}),
+        ({"resourceData": [{"state": "established"}]}, {}),
+        ({"resourceData": {"toneInfo": {"sequenceId": "1", "tone": "Star"}}}, {"tone": (1, "*"), "state": ""}),
+        ({"changeType": "deleted", "resourceData": None}, {"state": "terminated", "change": "deleted"}),
+        (
+            {"resourceUrl": "/communications/calls/g1/Participants", "resourceData": {"id": "p", "info": {}}},
+            {"about": "participants", "state": "", "members": (Member("p", "8:unknown:"),)},
+        ),
+    ],
+)
+def test_the_same_is_read_however_it_is_written(written: dict[str, Any], same: dict[str, Any]) -> None:
+    (found,) = read(value({"state": "established"}) | {"resourceUrl": "/communications/calls/g1"} | written)
+    plain = {"about": "call", "change": "updated", "call_id": "g1", "state": "established", "members": (), "tone": None}
+    assert {name: getattr(found, name) for name in plain} == plain | same
+
+
+def test_a_participant_alone_is_no_roster() -> None:
+    found, unreadable = teams.parse(document(value({"id": "p", "info": {}}, part="/participants/p")))
+    assert (found, len(unreadable)) == ([], 1)
+
+
 def test_a_repetition_has_the_same_id_and_is_read_once() -> None:
     same = value({"state": "established"})
     (one,) = read(same, dict(same))

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.communication.callautomation import CommunicationIdentifierKind
+from azure.communication.callautomation._shared.models import identifier_from_raw_id
 from azure.core.messaging import CloudEvent
 
 from dialtone.channels import acs
@@ -300,6 +302,35 @@ def test_identifier(number: str) -> None:
     case = BY_ID[number]
     assert acs.kind_of(case["input"]["rawId"]) == case["expect"]["kind"]
     assert acs.raw_id_of(acs.identifier(case["input"]["rawId"])) == case["input"]["rawId"]
+
+
+SDK_KINDS = {
+    CommunicationIdentifierKind.PHONE_NUMBER: "phoneNumber",
+    CommunicationIdentifierKind.COMMUNICATION_USER: "communicationUser",
+    CommunicationIdentifierKind.MICROSOFT_TEAMS_USER: "microsoftTeamsUser",
+    CommunicationIdentifierKind.MICROSOFT_TEAMS_APP: "microsoftTeamsApp",
+    CommunicationIdentifierKind.TEAMS_EXTENSION_USER: "teamsExtensionUser",
+    CommunicationIdentifierKind.UNKNOWN: "unknown",
+}
+
+
+@pytest.mark.parametrize(
+    "raw_id",
+    [
+        *(f"4:{number}" for number in ("+15550142", "15550142", "anonymous")),
+        *(f"8:{realm}:{name}" for realm in ("acs", "dod-acs", "gcch-acs") for name in ("a", "a_b", "a_b_c", "a_b_c_d")),
+        *(f"{start}:{realm}:one" for start in ("8", "28") for realm in ("orgid", "dod", "gcch", "other")),
+        *("8:teamsvisitor:v", "8:spool:a_b_c", "8:nora", "28:app", "29:1x", "2:555", "8:acs", "8:ACS:a", "48:x", ""),
+    ],
+)
+def test_an_identifier_is_of_the_kind_that_the_sdk_says(raw_id: str) -> None:
+    theirs = identifier_from_raw_id(raw_id)
+    assert acs.kind_of(raw_id).removesuffix("(anonymous)") == SDK_KINDS[CommunicationIdentifierKind(theirs.kind)]
+    written = acs.identifier(raw_id)
+    bare = {name: value for name, value in written.items() if name != "rawId"}
+    assert written["rawId"] == theirs.raw_id
+    # An older message has the member without the rawId.
+    assert not bare or acs.raw_id_of(bare) == raw_id
 
 
 @pytest.mark.parametrize("number", sorted(CHECKS))

@@ -140,7 +140,7 @@ def test_a_required_member_that_is_absent_or_null(name: str, null: bool) -> None
         (Conversation, None, "WRONG_TYPE", ""),
         (ConversationResult, RESULT | {"operationOutcome": None}, "MISSING:operationOutcome", "operationOutcome"),
         (ConversationResult, RESULT | {"operationOutcome": "ok"}, "WRONG_TYPE", "operationOutcome"),
-        (ConversationResult, RESULT | {"operationOutcome": {}}, "MISSING:type", "operationOutcome"),
+        (ConversationResult, RESULT | {"operationOutcome": {}}, "MISSING:type", "operationOutcome.type"),
         (ConversationResult, RESULT | {"operationOutcome": {"type": ["x"]}}, "OUTCOME_UNSUPPORTED", None),
         (ConversationResult, RESULT | {"operationOutcome": {"type": "answerOutcome"}}, "MISSING:id", None),
         (
@@ -156,9 +156,15 @@ def test_a_required_member_that_is_absent_or_null(name: str, null: bool) -> None
             "operationOutcome.lengthOfRecordingInSecs",
         ),
         (Workflow, {"actions": [None]}, "WRONG_TYPE", "actions.0"),
-        (Workflow, {"actions": [{"operationId": "x"}]}, "MISSING:action", "actions.0"),
-        (Workflow, {"actions": [{"operationId": "x", "action": 1}]}, "ACTION_UNSUPPORTED", "actions.0"),
-        (Workflow, {"actions": [{"operationId": "x", "action": "dance"}]}, "ACTION_UNSUPPORTED", "actions.0"),
+        (Workflow, {"actions": [{"operationId": "x"}]}, "MISSING:action", "actions.0.action"),
+        (
+            Workflow,
+            {"actions": [RECORD | {"playPrompt": {"operationId": "p", "prompts": [{"value": "One"}]}}]},
+            "MISSING:action",
+            "actions.0.playPrompt.action",
+        ),
+        (Workflow, {"actions": [{"operationId": "x", "action": 1}]}, "ACTION_UNSUPPORTED", "actions.0.action"),
+        (Workflow, {"actions": [{"operationId": "x", "action": "dance"}]}, "ACTION_UNSUPPORTED", "actions.0.action"),
         (Workflow, {"actions": [PLAY, {"action": "hangup"}]}, "MISSING:operationId", "actions.1.operationId"),
         (
             Workflow,

@@ -95,6 +95,7 @@ CONVERSATIONS = [
         "participants.1.identity",
     ),
     Case(1, {"id": "c"}, {"id": " "}, "ID_BLANK", "id"),
+    Case(20, {"appState": "x" * 1024}, {"appState": "x" * 1025}, "APPSTATE_TOO_LONG", "appState"),
     Case(2, {"isMultiparty": True, "threadId": "19:t"}, {"isMultiparty": True}, "THREAD_ID_REQUIRED", "threadId"),
     Case(2, {"isMultiparty": False}, {"isMultiparty": True, "threadId": " "}, "THREAD_ID_REQUIRED", "threadId"),
     Case(
@@ -111,6 +112,7 @@ ACTION_LISTS = [
     Case(5, [REJECT], [ANSWER, REJECT], "ACTION_NOT_ALONE", "actions.1"),
     Case(5, [REJECT], [REJECT, SAY], "ACTION_NOT_ALONE", "actions.0"),
     Case(6, [ANSWER, SAY], [ANSWER, play()], "PROMPTS_EMPTY", "actions.1.prompts"),
+    Case(6, [ANSWER, SAY, HANGUP], [SAY, ANSWER, play()], "PROMPTS_EMPTY", "actions.2.prompts"),
     Case(7, [ANSWER, SAY, HANGUP], [SAY, ANSWER], "ACTION_ORDER", "actions.1"),
     Case(7, [ANSWER, TRANSFER, RECORD, CHOOSE, SAY, HANGUP], [ANSWER, HANGUP, SAY], "ACTION_ORDER", "actions.2"),
     Case(7, [SAY, SAY, SAY], [ANSWER, ANSWER], "ACTION_DUPLICATE", "actions.1"),
@@ -309,6 +311,7 @@ ACTION_LISTS = [
 
 ENVELOPES = [
     Case(8, {}, {"links": {"callback": "/calls"}}, "CALLBACK_NOT_ABSOLUTE", "links.callback"),
+    Case(8, {}, {"links": {"callback": "//bot.test/calls"}}, "CALLBACK_NOT_ABSOLUTE", "links.callback"),
     Case(8, {}, {"links": {"callback": "https://[::1"}}, "CALLBACK_NOT_ABSOLUTE", "links.callback"),
     Case(
         8,
@@ -425,6 +428,23 @@ ROSTER: Json = {"identity": "8:nora", "mediaType": "audio", "mediaStreamDirectio
 NOTIFICATIONS = [
     Case(23, {"participants": [ROSTER]}, {"participants": []}, "PARTICIPANTS_EMPTY", "participants"),
     Case(23, {"participants": [ROSTER]}, {"participants": [ROSTER], "id": ""}, "ID_BLANK", "id"),
+    *[
+        Case(
+            23,
+            {"participants": [ROSTER] * 2, "appState": "s"},
+            {"participants": [ROSTER, ROSTER | {name: " "}]},
+            code,
+            f"participants.1.{name}",
+        )
+        for name, code in [("identity", "PARTICIPANT_BLANK"), ("mediaStreamDirection", "DIRECTION_BLANK")]
+    ],
+    Case(
+        20,
+        {"participants": [ROSTER], "appState": "x" * 1024},
+        {"participants": [ROSTER], "appState": "x" * 1025},
+        "APPSTATE_TOO_LONG",
+        "appState",
+    ),
 ]
 
 

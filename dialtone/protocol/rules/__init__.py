@@ -12,7 +12,7 @@ Conversation
 Workflow, in this order [C]
   4. There is at least one action. [D C]                                               ACTIONS_EMPTY
   5. A standalone action (reject) is the only one. [C]                                 ACTION_NOT_ALONE
-  6. Each action keeps its own rules (9 to 19).
+  6. Each action keeps its own rules (9 to 19); all do before their order is looked at.
   7. Ranks never fall: answer 1, then playPrompt, record, recognize, transfer 2, then hangup 3; an action without a
      rank (placeCall) cannot be in a workflow; only playPrompt may come more than once, since 2017. [C]
                                                             ACTION_ORDER, ACTION_WITHOUT_RANK, ACTION_DUPLICATE
@@ -36,13 +36,14 @@ Actions
  19. transfer: to a Skype user (8: or 29:) who is not the originator. [C 2017]         TRANSFER_TARGET_*
 
 Outcomes
- 20. The id is not blank [C]; appState echoed has at most 1024 characters [D C].       OPERATION_ID_BLANK
+ 20. The id is not blank [C]; an appState has at most 1024 characters, whatever it comes with [D C].
+                                                            OPERATION_ID_BLANK, APPSTATE_TOO_LONG
  21. A successful record has a length above 0 s, a failed one has none. [C]            RECORD_LENGTH_VS_OUTCOME
  22. A successful recognize has exactly one of choiceOutcome and collectDigitsOutcome, with the name or the
      digits. [C] There is no limit of 5 digits (C has one by mistake). [K]             CHOICE_NAME_MISSING, ...
 
 Notifications
- 23. A roster has at least one participant. [R]                                        PARTICIPANTS_EMPTY
+ 23. A roster has at least one participant, each with an identity and a direction. [R] PARTICIPANTS_EMPTY, ..._BLANK
 
 Bots with media of their own [R], and calls that a bot places [C 2017]
  24. The first workflow is one action alone; after the media answer has succeeded a workflow has none.

@@ -65,7 +65,7 @@ def link(uri: str, code: str, field: str, loopback_http: bool) -> None:
         host = parts.hostname
     except ValueError:
         host = None
-    if not host:
+    if not host or not parts.scheme:
         raise ContractViolation(
             f"{code}_NOT_ABSOLUTE",
             "the link is not an absolute address",

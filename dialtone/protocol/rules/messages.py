@@ -8,8 +8,9 @@ from dialtone.protocol.violation import ContractViolation
 
 
 def check_conversation(conversation: Conversation) -> None:
-    """Rules 1 to 3."""
+    """Rules 1 to 3, and 20's of appState."""
     not_blank(conversation.id, "id", "ID_BLANK")
+    app_state(conversation.app_state)
     if not conversation.participants:
         raise ContractViolation(
             "PARTICIPANTS_EMPTY",
@@ -76,12 +77,19 @@ def _recognized(outcome: RecognizeOutcome) -> None:
 
 
 def check_notification(notification: Notification) -> None:
-    """Rule 23."""
+    """Rule 23, and 20's of appState."""
     not_blank(notification.id, "id", "ID_BLANK")
-    if isinstance(notification, RosterUpdate) and not notification.participants:
+    app_state(notification.app_state)
+    if not isinstance(notification, RosterUpdate):
+        return
+    if not notification.participants:
         raise ContractViolation(
             "PARTICIPANTS_EMPTY",
             "a roster has at least one participant",
             field="participants",
             fix="name them",
         )
+    for index, member in enumerate(notification.participants):
+        at = f"participants.{index}"
+        not_blank(member.identity, f"{at}.identity", "PARTICIPANT_BLANK")
+        not_blank(member.media_stream_direction, f"{at}.mediaStreamDirection", "DIRECTION_BLANK")

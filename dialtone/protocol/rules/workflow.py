@@ -55,12 +55,13 @@ def check_actions(actions: list[Action]) -> None:
         )
     ranks = RANKS | commands.RANKS
     rank = min(ranks.values())
-    seen: set[str] = set()
     for index, action in enumerate(actions):
         try:
             check_action(action)
         except ContractViolation as violation:
             raise violation.under(f"actions.{index}") from None
+    seen: set[str] = set()
+    for index, action in enumerate(actions):
         if action.action not in ranks:
             raise ContractViolation(
                 "ACTION_WITHOUT_RANK",
