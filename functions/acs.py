@@ -16,7 +16,6 @@ from typing import Any, Final
 import azure.functions as func
 
 from dialtone import telemetry
-from dialtone.appstate import AppStateCodec, keys_from_setting
 from dialtone.channels import acs
 from dialtone.channels.acs import IncomingCall, RecordingFile, Unreadable
 from dialtone.dialogs import Place
@@ -29,8 +28,8 @@ from functions.acs_turn import AcsTurns
 from functions.http import log, route
 from functions.identity import managed_identity
 from functions.settings import settings
+from functions.skype_turn import turns as skype_turns
 from functions.sounds import sound_of
-from functions.turn import turns as skype_turns
 from functions.verify import anyone, loopback
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
@@ -90,7 +89,6 @@ def turns() -> AcsTurns:
     return AcsTurns(
         bot=there.bot,
         storage=there.storage,
-        codec=AppStateCodec(keys_from_setting(there.settings.appstate_key)),
         settings=there.settings,
         client=AcsClient(current.endpoint, current.key, None if current.key else managed_identity),
         resource=current,

@@ -39,7 +39,7 @@ from dialtone.channels.acs_steps import (
     steps_of,
 )
 from dialtone.channels.stepper import Found, command_id, place_of
-from dialtone.dialogs import CallFacts, Event, History, Place, Placed, StoredRecording, Turn
+from dialtone.dialogs import CallFacts, Event, History, Place, Placed, StoredRecording
 from dialtone.dialogs.commanding import TONE
 from dialtone.dialogs.streaming import handler_of, media_end
 from dialtone.errors import WorkflowError
@@ -71,10 +71,9 @@ from functions.acs_recordings import WHOLE_CALL, AcsRecordings
 from functions.acs_roster import TELLS, AcsRoster
 from functions.acs_settings import AcsSettings
 from functions.http import about_call, log
-from functions.outside import CallOutside
 from functions.platform_client import Taken
-from functions.stepped_turn import PLACED, At, SteppedTurns, place_refused, placed_id, seed_of
-from functions.turn import recording_of
+from functions.stepped_turn import PLACED, At, SteppedTurns, place_refused, placed_id
+from functions.turn import recording_of, seed_of
 
 STREAM_OVER: Final = {"MediaStreamingStopped": "closed", "MediaStreamingFailed": "lost"}
 """Events that say that a media stream is over, and the reason that a dialog is told."""
@@ -106,7 +105,7 @@ class AcsTurns(SteppedTurns):
             return
         at = self.clock()
         event = Event(conversation, at, seed_of(call.correlation_id))
-        row, mine = await self._begin(conversation.id, event, kind="conversation", message_id=call.correlation_id)
+        row, mine = await self._begin(event, kind="conversation", message_id=call.correlation_id)
         await self._run(self._at(row, 0, {}, call.correlation_id, at, "", call.server_call_id, call.context), mine)
 
     async def place(self, place: Place, by: str) -> str:
@@ -163,7 +162,7 @@ class AcsTurns(SteppedTurns):
         handler = about.get("media", "")
         await self._stream_open(call_id, event)
         begins = Event(Placed(conversation, about["args"], handler), at, seed_of(call_id))
-        row, mine = await self._begin(call_id, begins, kind=PLACED, message_id=f"{PLACED}-{call_id}")
+        row, mine = await self._begin(begins, kind=PLACED, message_id=f"{PLACED}-{call_id}")
         where = self._at(row, 0, {}, event.id, moment, event.connection_id, event.server_call_id)
         await self._run(where, mine)
 
@@ -264,14 +263,13 @@ class AcsTurns(SteppedTurns):
         if said is None:
             return
         if said.is_news and self.bot.follows_roster and await self.storage.calls.latest(call_id) is not None:
-            two = self._two((await self._history_at(call_id, 0)).facts)
+            two = self._two((await self.journal.history_at(call_id, 0)).facts)
             members = [
                 RosterParticipant(identity=each, media_type=ModalityType.AUDIO, media_stream_direction="sendReceive")
                 for each in acs.roster_as_called([*said.before, said.there], *two)
             ]
             update = RosterUpdate(id=call_id, type=ROSTER_UPDATE, participants=members)
-            await self._tell(self.bot.notified, update)
-            await self._tell_participants(update)
+            await self.notifications.tell(update)
         await roster.keep(said)
 
     async def _roster(self, before: History | None) -> tuple[str, ...] | None:
@@ -386,8 +384,9 @@ class AcsTurns(SteppedTurns):
             speech=self.resource.speech,
         )
 
-    def _written(self, history: History, actions: list[Action], whole: str) -> bytes:
+    async def _written(self, history: History, actions: list[Action], whole: str) -> bytes:
         """What is stored for a turn: its workflow, whom the call is with, and the bot."""
+        await self._put_media(history, actions)
         workflow = Workflow(actions=list(actions)).to_wire()
         workflow["call"] = self._two(history.facts)
         if any(isinstance(action, Answer) for action in actions):
@@ -430,12 +429,9 @@ class AcsTurns(SteppedTurns):
             if stream is not None and stream.turn == before.sequence and stream.is_wanted:
                 await calls.put_media(replace(stream, state="ended", reason="refused", at=self.clock()))
 
-    async def _possible(self, turn: Turn, event: Event, outside: CallOutside) -> Turn:
-        """A call with media can do all that another can."""
-        return turn
-
     async def _sound(self, before: History, result: ConversationResult, kept: dict[str, Any]) -> StoredRecording | None:
         """Rule 5: where the sound of a recording will be, noted for when it comes."""
+        await self._note_media(before, result)
         outcome = result.operation_outcome
         if not isinstance(outcome, RecordOutcome | StartRecordingOutcome) or RECORDING_ID not in kept:
             return None

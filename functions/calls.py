@@ -9,8 +9,8 @@ from dialtone.errors import BodyTooLarge
 from functions import teams
 from functions.http import route
 from functions.settings import settings
+from functions.skype_turn import turns
 from functions.teams_settings import teams_settings
-from functions.turn import turns
 from functions.verify import platform
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]

@@ -22,8 +22,8 @@ from dialtone.errors import BodyTooLarge, ConfigurationError, Forbidden, Unautho
 from dialtone.protocol import canary as rules
 from functions.http import route
 from functions.settings import settings
-from functions.turn import Reply, Turns
-from functions.turn import turns as turns_of_calls
+from functions.skype_turn import Reply, SkypeTurns
+from functions.skype_turn import turns as turns_of_calls
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -45,7 +45,7 @@ async def line_check(call: Call) -> None:
     call.say("Thank you.")
 
 
-class CanaryTurns(Turns):
+class CanaryTurns(SkypeTurns):
     """Takes the turns of canaries."""
 
     channel: ClassVar[str] = NAME
@@ -64,14 +64,14 @@ class CanaryTurns(Turns):
                 field="id",
                 fix=f"begin it with {rules.PREFIX}",
             )
-        return await Turns.received(self, incoming)
+        return await SkypeTurns.received(self, incoming)
 
 
 @cache
 def turns() -> CanaryTurns:
     """The turns of canaries in this process: those of its bot, with another dialog."""
     there = turns_of_calls()
-    return CanaryTurns(bot, there.storage, there.codec, there.settings, there.clock)
+    return CanaryTurns(bot, there.storage, there.settings, there.clock)
 
 
 async def operator(request: func.HttpRequest) -> None:

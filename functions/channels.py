@@ -1,7 +1,8 @@
 """Which turns are those of a call, by the channel that it came on."""
 
 from functions import acs, canary, teams
-from functions.turn import Turns, turns
+from functions.skype_turn import turns
+from functions.turn import Turns
 
 
 def turns_of(channel: str) -> Turns:

@@ -27,7 +27,7 @@ from functions.console_door import operator, reader, switched_on, writer
 from functions.http import about_call, route
 from functions.recordings import keeper
 from functions.settings import settings
-from functions.turn import turns
+from functions.skype_turn import turns
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 

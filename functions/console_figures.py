@@ -20,7 +20,8 @@ from dialtone.storage.backend import together
 from dialtone.storage.keys import day_of
 from dialtone.storage.ledger import Entry
 from dialtone.storage.prompt_report import report
-from functions.turn import LOST, Turns
+from functions.journal import LOST
+from functions.turn import Turns
 
 if TYPE_CHECKING:
     from dialtone.dialogs.explorer.flow import Flow, Node

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from dialtone.appstate import AppStateCodec, keys_from_setting
 from dialtone.errors import ConfigurationError, DialtoneError
 from dialtone.gate import ENDINGS
+from dialtone.loading import load_bot
 from dialtone.protocol.rules import LOOPBACK
 from dialtone.storage import PROMPTS_CONTAINER, Storage, open_storage
 from functions.canary import keys_of
@@ -24,7 +25,6 @@ from functions.certificates import Certificates, read_pem
 from functions.outside import signal_keys
 from functions.settings import Settings, is_private
 from functions.tokens import read_keys
-from functions.turn import load_bot
 
 KEY_VAULT: Final = "@Microsoft.KeyVault("
 """How a setting starts that the platform reads from a vault before the app starts."""

@@ -6,7 +6,7 @@ import azure.functions as func
 
 from dialtone import __version__
 from functions.http import route
-from functions.turn import turns
+from functions.skype_turn import turns
 from functions.verify import anyone
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 from urllib.parse import quote, urlencode
 
-from dialtone.channels import skype
 from dialtone.channels.acs_commands import MediaStreaming, Transcription, wire_of
 from dialtone.dialogs import CallBot, Event, Turn, take_turn
 from dialtone.dialogs.outside import Outside, complete
@@ -102,10 +101,8 @@ class RefusedOf(Protocol):
         """The first action that it would not take, and why, in a call that is `hosted` by a media handler or not."""
 
 
-async def possible(
-    bot: CallBot, turn: Turn, event: Event, outside: Outside, refused_of: RefusedOf = skype.refused_of
-) -> Turn:
-    """A turn of a call, by default on the Skype channel, without what the platform would not take of it.
+async def possible(bot: CallBot, turn: Turn, event: Event, outside: Outside, refused_of: RefusedOf) -> Turn:
+    """A turn of a call without what the platform would not take of it.
 
     The dialog is told of an action that is refused, as if the platform had refused it, and goes on. What it wants to
     say last is only logged, for nobody is there to be told.

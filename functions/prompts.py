@@ -15,7 +15,7 @@ from dialtone.gate import read_name
 from dialtone.storage import PROMPTS_CONTAINER
 from functions.http import log, route
 from functions.settings import settings
-from functions.turn import turns
+from functions.skype_turn import turns
 from functions.verify import loopback
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]

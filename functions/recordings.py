@@ -13,7 +13,7 @@ from functions.acs_recordings import sound_note
 from functions.events import teller
 from functions.http import log
 from functions.settings import Settings
-from functions.turn import turns
+from functions.skype_turn import turns
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 

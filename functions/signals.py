@@ -24,8 +24,8 @@ from functions.channels import turns_of
 from functions.http import about_call, route
 from functions.outside import signal_keys
 from functions.settings import settings
+from functions.skype_turn import turns
 from functions.stepped_turn import PLACED
-from functions.turn import turns
 
 BODY_MAX: Final = 32_768
 NAME_MAX: Final = 100

@@ -15,7 +15,7 @@ import asyncio
 import hashlib
 import hmac
 import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,13 +26,13 @@ from dialtone.appstate import keys_from_setting
 from dialtone.channels.acs_results import Result
 from dialtone.channels.stepper import Finished, Found, Step, after, context_of, place_of
 from dialtone.dialogs import Event, History, Place, StoredRecording
-from dialtone.errors import DependencyError, Forbidden, WorkflowError
+from dialtone.errors import Forbidden, WorkflowError
 from dialtone.protocol import ConversationResult, failed_outcome
 from dialtone.storage import NoteRow, TurnRow
 from functions.http import log
 from functions.outside import CallOutside
 from functions.platform_client import Taken
-from functions.turn import Turns
+from functions.turn import Turns, seed_of
 
 LEASE_S: Final = 5.0
 """Seconds that whoever has claimed a command is given to send it."""
@@ -93,7 +93,7 @@ class At:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SteppedTurns(Turns, ABC):
+class SteppedTurns(Turns):
     """Takes the turns of calls on one platform of commands."""
 
     lease: float = LEASE_S
@@ -129,6 +129,9 @@ class SteppedTurns(Turns, ABC):
     async def _sound(self, before: History, result: ConversationResult, kept: dict[str, Any]) -> StoredRecording | None:
         """Where the sound of a recording is, or will be; None for any other result."""
 
+    async def _end_call(self, history: History) -> None:
+        """Nothing: a call is ended by a command, as by any other action."""
+
     @abstractmethod
     async def place(self, place: Place, by: str) -> str:
         """Have the platform ring somebody: the id of that call, the same for the same `by`. Rule 4.
@@ -144,10 +147,9 @@ class SteppedTurns(Turns, ABC):
 
         return replace(Turns._outside(self, history), placing=placing)
 
-    async def _begin(self, call_id: str, event: Event, *, kind: str, message_id: str) -> tuple[TurnRow, bool]:
+    async def _begin(self, event: Event, *, kind: str, message_id: str) -> tuple[TurnRow, bool]:
         """Take the first turn of a call: its row, and whether it was taken here."""
-        await self._take(None, event, kind=kind, message_id=message_id)
-        row = await self._row_of(call_id, 0)
+        row = await self._take(None, event, kind=kind, message_id=message_id)
         return row, row.at == event.at
 
     # From one command to the next.
@@ -184,12 +186,10 @@ class SteppedTurns(Turns, ABC):
     async def _turn(self, where: At, result: ConversationResult, kept: dict[str, Any]) -> tuple[At, bool] | None:
         """Take the turn that follows a workflow: where the call is then; None when there is nothing to send."""
         row, at = where.row, self.clock()
-        before = await self._history_at(row.call_id, row.sequence)
-        await self._note_media(before, result)
+        before = await self.journal.history_at(row.call_id, row.sequence)
         recording = await self._sound(before, result, kept)
         event = Event(result, at, seed_of(where.cause), recording, await self._roster(before))
-        await self._take(before, event, kind=result.operation_outcome.type, message_id=where.cause)
-        new = await self._row_of(row.call_id, row.sequence + 1)
+        new = await self._take(before, event, kind=result.operation_outcome.type, message_id=where.cause)
         there = self._first(new, where)
         return (there, new.at == at) if there.steps else None
 
@@ -252,12 +252,6 @@ class SteppedTurns(Turns, ABC):
         places = [place_of(note.message_id.removeprefix(f"{STEP}-")) for note in claimed]
         return latest.sequence, max((place[1] for place in places if place), default=0)
 
-    async def _row_of(self, call_id: str, sequence: int) -> TurnRow:
-        row = await self.storage.calls.get(call_id, sequence)
-        if row is None:
-            raise DependencyError("a turn that was stored is not there", fix="look at the table `calls`")
-        return row
-
 
 def placed_id(by: str, target: str) -> str:
     """The id of a call that the bot places (rule 4)."""
@@ -273,8 +267,3 @@ def place_refused(platform: str, told: str) -> WorkflowError:
         fix="catch ActionFailed where the dialog can go on without it",
         code="CHANNEL_REFUSED",
     )
-
-
-def seed_of(text: str) -> int:
-    """What the random numbers of a turn begin with, by what caused it."""
-    return int.from_bytes(text.encode()[-16:])

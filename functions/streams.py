@@ -14,7 +14,7 @@ import azure.functions as func
 from dialtone.errors import CallOver, CallUnknown
 from functions.http import about_call, route
 from functions.signals import call_of, sender
-from functions.turn import turns
+from functions.skype_turn import turns
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 

@@ -11,8 +11,8 @@ from dialtone.storage import CallRecord
 from functions import teams
 from functions.channels import turns_of
 from functions.http import about_call, log
+from functions.skype_turn import turns
 from functions.teams_settings import teams_settings
-from functions.turn import turns
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 

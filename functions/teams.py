@@ -11,17 +11,16 @@ from typing import Final
 
 import azure.functions as func
 
-from dialtone.appstate import AppStateCodec, keys_from_setting
 from dialtone.channels import teams
 from dialtone.errors import BadMessage, BodyTooLarge
 from functions.http import log, route
 from functions.identity import AppTokens, managed_identity
+from functions.skype_turn import turns as skype_turns
 from functions.sounds import sound_of
 from functions.speech import Speech
 from functions.teams_client import GraphClient
 from functions.teams_settings import TeamsSettings, teams_settings
 from functions.teams_turn import TeamsTurns
-from functions.turn import turns as skype_turns
 from functions.verify import anyone, graph
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
@@ -40,7 +39,6 @@ def turns() -> TeamsTurns:
     return TeamsTurns(
         bot=there.bot,
         storage=there.storage,
-        codec=AppStateCodec(keys_from_setting(there.settings.appstate_key)),
         settings=there.settings,
         client=GraphClient(current.graph, token),
         resource=current,

@@ -69,12 +69,12 @@ from functions.http import about_call, log
 from functions.outside import CallOutside
 from functions.platform_client import Taken
 from functions.speech import Speech
-from functions.stepped_turn import PLACED, At, SteppedTurns, place_refused, placed_id, seed_of
+from functions.stepped_turn import PLACED, At, SteppedTurns, place_refused, placed_id
 from functions.teams_client import GraphClient
 from functions.teams_keys import TeamsKeys
 from functions.teams_meetings import meeting_of
 from functions.teams_settings import TeamsSettings
-from functions.turn import recording_of
+from functions.turn import recording_of, seed_of
 
 RECORDING_MAX: Final = 16 * 1024 * 1024
 """Bytes of a recording: two minutes have less than a quarter of that."""
@@ -113,7 +113,7 @@ class TeamsTurns(SteppedTurns):
         about_call(conversation.id)
         at = self.clock()
         event = Event(conversation, at, seed_of(notice.id))
-        row, mine = await self._begin(conversation.id, event, kind="conversation", message_id=notice.id)
+        row, mine = await self._begin(event, kind="conversation", message_id=notice.id)
         await self._run(self._at(row, 0, {}, notice.id, at, notice.call_id), mine)
 
     async def place(self, place: Place, by: str) -> str:
@@ -186,7 +186,7 @@ class TeamsTurns(SteppedTurns):
         )
         at = self.clock()
         begins = Event(Placed(conversation, about["args"]), at, seed_of(call_id))
-        row, mine = await self._begin(call_id, begins, kind=PLACED, message_id=f"{PLACED}-{call_id}")
+        row, mine = await self._begin(begins, kind=PLACED, message_id=f"{PLACED}-{call_id}")
         await self._run(self._at(row, 0, {}, notice.id, at, notice.call_id), mine)
 
     async def _there(self, graph_id: str) -> list[str]:
@@ -403,7 +403,7 @@ class TeamsTurns(SteppedTurns):
     def _actions(row: TurnRow) -> list[Action]:
         return [read_action(action) for action in json.loads(row.reply)["actions"]] if row.reply else []
 
-    def _written(self, history: History, actions: list[Action], whole: str) -> bytes:
+    async def _written(self, history: History, actions: list[Action], whole: str) -> bytes:
         """What is stored for a turn: its workflow."""
         document = Workflow(actions=list(actions)).to_wire()
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
@@ -423,7 +423,7 @@ class TeamsTurns(SteppedTurns):
         if await self._kept(where.row.call_id, where.row.sequence, where.position + 1) is not None:
             return found
         sound = await self.client.fetch(location, token, limit=RECORDING_MAX)
-        before = await self._history_at(where.row.call_id, where.row.sequence)
+        before = await self.journal.history_at(where.row.call_id, where.row.sequence)
         seconds, reason = _seconds_of(sound), str(found.kept["reason"])
         fault, operation_id = str(fault_of(sound, "wav", seconds)), where.step.action.operation_id
         recording = recording_of(before, operation_id, seconds=seconds, format="wav", reason=reason, fault=fault)
@@ -450,7 +450,7 @@ class TeamsTurns(SteppedTurns):
         mark = f"{_ROSTER}-{notice.roster_number:09d}"
         told = await self.storage.calls.notes(call_id, f"{_ROSTER}-")
         if all(each.message_id.partition(".")[0] <= mark for each in told):
-            await self._notified(update, f"{mark}.{notice.id}")
+            await self.notifications.take(update, f"{mark}.{notice.id}")
 
     async def _stated(self, call_id: str, notice: Notice) -> None:
         """Tell the bot, if it asks, that the state of the call changed."""
@@ -461,7 +461,7 @@ class TeamsTurns(SteppedTurns):
         state = CallState("transferring" if notice.state == "transferAccepted" else notice.state)
         code = str(notice.result.sub_code) if notice.result is not None else None
         change = CallStateChange(id=call_id, type=CALL_STATE_CHANGE, current_state=state, state_change_code=code)
-        await self._tell(self.bot.notified, change)
+        await self.notifications.tell(change)
         note = NoteRow(call_id, f"state-{notice.id}", change.type, change.to_json(), self.clock())
         await self.storage.calls.note(note)
 

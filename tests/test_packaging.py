@@ -151,7 +151,7 @@ class Absent:
             raise ModuleNotFoundError(f"{{name}} is not deployed", name=name)
 sys.meta_path.insert(0, Absent())
 import dialtone, function_app
-from functions.turn import load_bot
+from dialtone.loading import load_bot
 load_bot("bots.reception:bot")
 print(dialtone.__file__)
 print(sorted(function.get_function_name() for function in function_app.app.get_functions()))

@@ -84,7 +84,7 @@ def test_names_are_documented_and_those_that_are_documented_exist() -> None:
 OFF = """
 import sys
 import function_app
-from functions.turn import turns
+from functions.skype_turn import turns
 turns()
 assert not [name for name in sys.modules if name.startswith("opentelemetry")], "it was imported"
 from dialtone import telemetry

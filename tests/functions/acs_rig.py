@@ -208,7 +208,6 @@ async def bot_on_acs(
             turns = AcsTurns(
                 bot=bot,
                 storage=rig.storage,
-                codec=rig.codec,
                 settings=settings,
                 client=client,
                 resource=there_is,

@@ -12,7 +12,7 @@ from dialtone.errors import StorageUnavailable
 from dialtone.storage import Storage
 from dialtone.storage.memory import MemoryBackend, MemoryContainer, MemoryTable
 from functions.settings import Settings
-from functions.turn import Reply, Turns
+from functions.skype_turn import Reply, SkypeTurns
 
 KEY = b"k" * 32
 SETTINGS = Settings(
@@ -83,7 +83,7 @@ class Rig:
     def __post_init__(self) -> None:
         self.storage = Storage.on(self.backend, prompt_refresh=0, link_seconds=600, now=lambda: self.now)
         self.codec = AppStateCodec([KEY])
-        self.turns = Turns(self.bot, self.storage, self.codec, self.settings, lambda: self.now)
+        self.turns = SkypeTurns(self.bot, self.storage, self.settings, lambda: self.now)
 
     async def post(self, body: bytes, *, message_id: str, content_type: str = JSON) -> Reply:
         headers = {"content-type": content_type, "x-microsoft-skype-message-id": message_id}

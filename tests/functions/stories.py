@@ -6,7 +6,7 @@ from aiohttp import web
 
 from bots import reception
 from dialtone import Call, CallBot
-from functions.turn import Turns
+from functions.skype_turn import SkypeTurns
 from simulator.call import place_call
 from simulator.clock import VirtualClock
 from simulator.ledger import Event
@@ -82,7 +82,7 @@ async def on_skype(bot: CallBot, read: Script) -> list[Event]:
         return web.Response(status=reply.status, body=reply.body)
 
     async with serving(serve) as url, open_wire() as wire:
-        turns = Turns(bot, rig.storage, rig.codec, replace(rig.settings, public_url=url))
+        turns = SkypeTurns(bot, rig.storage, replace(rig.settings, public_url=url))
         platform = Skype(PlatformSettings(request_timeout_s=30))
         report = await place_call(read, f"{url}/api/calls", clock=VirtualClock(), wire=wire, seed=7, platform=platform)
     return report.events

@@ -121,7 +121,6 @@ async def bot_on_teams(
             turns = TeamsTurns(
                 bot=bot,
                 storage=rig.storage,
-                codec=rig.codec,
                 settings=settings,
                 client=client,
                 resource=resource,

@@ -412,7 +412,7 @@ async def test_the_roster_is_that_of_the_highest_number(
     rig = Rig(bot)
     await rig.post(conversation(CALL_ID), message_id="m0")  # It has begun; on what channel is all the same here.
     client = AcsClient("http://127.0.0.1:9", b"no command is sent")
-    turns = AcsTurns(bot, rig.storage, rig.codec, rig.settings, client=client, resource=Settings(client.endpoint))
+    turns = AcsTurns(bot, rig.storage, rig.settings, client=client, resource=Settings(client.endpoint))
     for number in order:
         await turns.happened(CALL_ID, updated(number, known[number]))
     assert len(await rig.storage.calls.notes(CALL_ID, "roster-")) == len(known)

@@ -9,7 +9,7 @@ import pytest
 
 from functions import calls
 from functions.settings import settings
-from functions.turn import Reply, turns
+from functions.skype_turn import Reply, turns
 from tests.functions.rig import HUNG_UP, JSON, RECORDED, SETTINGS, chose, conversation, result, with_audio
 
 Post = Callable[..., Awaitable[func.HttpResponse]]

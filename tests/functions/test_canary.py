@@ -18,7 +18,7 @@ from dialtone.protocol import canary as rules
 from functions import canary
 from functions.channels import turns_of
 from functions.settings import settings
-from functions.turn import Reply, turns
+from functions.skype_turn import Reply, turns
 from tests.functions.app import handler
 from tests.functions.issuer import rsa_key
 from tests.functions.rig import HUNG_UP, JSON, chose, conversation, result, said
@@ -90,7 +90,7 @@ async def test_a_canary_that_is_lost_is_swept_by_its_own_dialog(caplog: pytest.L
     there = canary.turns()
     # A call's start is rounded to the millisecond, and one of this millisecond is not before it.
     (record,) = await there.storage.calls.open_calls(started_before=there.clock() + 1)
-    lost = canary.CanaryTurns(there.bot, there.storage, there.codec, there.settings, lambda: time.time() + 86_400)
+    lost = canary.CanaryTurns(there.bot, there.storage, there.settings, lambda: time.time() + 86_400)
     assert type(turns_of(record.channel)) is canary.CanaryTurns
     assert await lost.lost(record)
     assert await there.storage.calls.open_calls(started_before=there.clock() + 1) == []

@@ -15,8 +15,8 @@ from functions.http import route
 from functions.prompts import uploads_key
 from functions.settings import settings
 from functions.signals import sender
+from functions.skype_turn import turns
 from functions.teams import player
-from functions.turn import turns
 from functions.verify import anyone, graph, loopback, platform, verifiers
 from tests.functions.app import functions, handler
 from tests.functions.rig import JSON, Rig, chose, conversation, result

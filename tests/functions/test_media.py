@@ -19,7 +19,8 @@ from dialtone.protocol import MediaWorkflow, rules
 from dialtone.storage import CallRecord, SignalRow, TurnRow
 from functions.media import TICKET_S, Media, end_call
 from functions.settings import Settings
-from functions.turn import MEDIA_LONGEST_S, Reply
+from functions.skype_turn import Reply
+from functions.turn import MEDIA_LONGEST_S
 from tests.functions.rig import SETTINGS, Rig, actions, conversation, result
 
 KEY = b"t" * 32

@@ -9,7 +9,7 @@ import pytest
 from dialtone import Call, CallBot, CallEnded
 from dialtone.dialogs import CallStateChange, RosterUpdate
 from dialtone.errors import BadMessage, StorageUnavailable
-from functions.turn import Reply
+from functions.skype_turn import Reply
 from tests.functions.rig import HUNG_UP, RECORDED, Rig, actions, chose, conversation, result, said, with_audio
 
 Json = dict[str, Any]

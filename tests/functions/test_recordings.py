@@ -22,7 +22,7 @@ from dialtone.errors import StorageUnavailable
 from dialtone.media.sound import Fault
 from dialtone.storage import blobs
 from dialtone.storage.account import Address, AzureAccount
-from functions.turn import Reply
+from functions.skype_turn import Reply
 from tests.fakes import environment
 from tests.functions.rig import KEY, RECORDED, Rig, chose, conversation, result, said, with_audio
 
@@ -277,7 +277,7 @@ async def main():
     await call("small", 5_000_000)
     idle = await call("large", 50_000_000)
     print(json.dumps({"idle": idle, "peak": memory("VmHWM")}))
-    from functions.turn import turns
+    from functions.skype_turn import turns
     stored = [each for each in await turns().storage.recordings.list() if each.call_id == "large"]
     print(json.dumps([[each.size, each.fault] for each in stored]))
     await turns().storage.close()

@@ -13,7 +13,7 @@ from dialtone import Call, CallBot, signal_url
 from dialtone.signals import SignalKeys
 from functions import signals
 from functions.settings import settings
-from functions.turn import Turns, turns
+from functions.skype_turn import SkypeTurns, turns
 from tests.functions.rig import HUNG_UP, KEY, SETTINGS, Rig, chose, conversation, result, said
 
 Json = dict[str, Any]
@@ -89,7 +89,7 @@ def office(monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     settings.cache_clear()
     found = Office()
 
-    def of_the_rig() -> Turns:
+    def of_the_rig() -> SkypeTurns:
         return found.rig.turns
 
     monkeypatch.setattr(signals, "turns", of_the_rig)

@@ -10,9 +10,10 @@ from bots.reception import bot as reception
 from dialtone import ActionFailed, Call, CallBot, CallEnded, Prompt
 from dialtone.channels.skype import NO_COMMANDS
 from dialtone.errors import AppStateRejected, BadMessage, ConfigurationError, DialogError, StorageUnavailable
+from dialtone.loading import load_bot
 from dialtone.protocol import Workflow
 from dialtone.protocol.rules import check_workflow
-from functions.turn import Reply, load_bot
+from functions.skype_turn import Reply
 from tests.functions.rig import HUNG_UP, RECORDED, SILENCE, Rig, actions, chose, conversation, result, said, with_audio
 from tests.sounds import tone
 

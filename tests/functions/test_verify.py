@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from functions.http import route
 from functions.settings import settings
-from functions.turn import turns
+from functions.skype_turn import turns
 from functions.verify import anyone, host_asks_for_key, platform, verifiers
 from tests.fakes import ROOT
 from tests.functions.app import handler

@@ -94,7 +94,6 @@ class Posts:
         return TeamsTurns(
             bot=bot,
             storage=rig.storage,
-            codec=rig.codec,
             settings=rig.settings,
             client=client,
             speech=Speech("https://speech.test", "key", token),

@@ -18,7 +18,7 @@ from dialtone.storage import CALLS_TABLE, RECORDINGS_CONTAINER, Storage, TurnRow
 from dialtone.storage.backend import Container, Table
 from dialtone.storage.keys import turn_key
 from dialtone.storage.memory import MemoryBackend
-from functions.turn import Turns
+from functions.skype_turn import SkypeTurns
 from tests.dialogs.test_any_dialog import Player, Program
 from tests.functions.rig import KEY, SETTINGS
 
@@ -119,9 +119,9 @@ class House:
 
         return Player(programs, world).bot()
 
-    def process(self) -> Turns:
+    def process(self) -> SkypeTurns:
         """A process of the version that is deployed; it knows nothing but what is stored."""
-        return Turns(self._bots[self.storm.version], self.storage, self.codec, SETTINGS, lambda: self.now)
+        return SkypeTurns(self._bots[self.storm.version], self.storage, SETTINGS, lambda: self.now)
 
     def has_row(self, sequence: int) -> bool:
         """Whether a turn of the call is in the journal."""

@@ -33,7 +33,8 @@ from dialtone.dialogs.requests import Answer
 from dialtone.errors import AppStateRejected, StorageUnavailable
 from dialtone.storage import CallRecord, SignalRow, TurnRow
 from dialtone.storage.keys import day_of
-from functions.turn import LOST, Reply
+from functions.journal import LOST
+from functions.skype_turn import Reply
 from tests.dialogs.line import LEFT
 from tests.dialogs.test_any_dialog import ANSWERS, FAILURES, FITTING, Program
 from tests.functions.rig import JSON, SETTINGS, conversation, result, with_audio

@@ -36,7 +36,7 @@ from typing import Any
 import pytest
 
 from dialtone.channels import skype
-from dialtone.dialogs import CallBot, Event, History, StoredRecording, Turn, take_turn
+from dialtone.dialogs import CallBot, CallFacts, Event, History, StoredRecording, Turn, take_turn
 from dialtone.dialogs.run import Run
 from dialtone.dialogs.tape import Tape
 from dialtone.errors import StorageUnavailable
@@ -45,7 +45,9 @@ from dialtone.storage.backend import Entity
 from dialtone.storage.calls import CallStore
 from dialtone.storage.data import DataStore
 from dialtone.storage.memory import MemoryContainer, MemoryTable
-from functions.turn import Reply, Turns
+from functions.journal import Journal
+from functions.skype_turn import SkypeTurns
+from functions.turn import Turns
 from tests.dialogs.test_any_dialog import Program
 from tests.guarantees.story import Story
 
@@ -90,13 +92,13 @@ def believe_any_fingerprint(patch: Patch) -> None:
 
 
 def answer_as_if_the_turn_were_won(patch: Patch) -> None:
-    commit = Turns._commit
+    commit = Journal.commit
 
-    async def won(self: Turns, before: History | None, turn: Turn, row: TurnRow) -> Reply:
-        await commit(self, before, turn, row)
-        return Reply(row.reply)
+    async def won(self: Journal, before: History | None, facts: CallFacts, row: TurnRow) -> TurnRow:
+        await commit(self, before, facts, row)
+        return row
 
-    patch.setattr(Turns, "_commit", won)
+    patch.setattr(Journal, "commit", won)
 
 
 def run_without_looking(patch: Patch) -> None:
@@ -116,25 +118,25 @@ def write_over_a_recording(patch: Patch) -> None:
 
 
 def file_a_recording_under_today(patch: Patch) -> None:
-    store = Turns._store_recording
+    store = SkypeTurns._store_recording
 
-    async def today(self: Turns, before: History | None, incoming: skype.Incoming) -> StoredRecording | None:
+    async def today(self: SkypeTurns, before: History | None, incoming: skype.Incoming) -> StoredRecording | None:
         if before is not None:
             before = before._replace(facts=replace(before.facts, started=self.clock()))
         return await store(self, before, incoming)
 
-    patch.setattr(Turns, "_store_recording", today)
+    patch.setattr(SkypeTurns, "_store_recording", today)
 
 
 def go_on_without_the_sound(patch: Patch) -> None:
-    store = Turns._store_recording
+    store = SkypeTurns._store_recording
 
-    async def careless(self: Turns, before: History | None, incoming: skype.Incoming) -> StoredRecording | None:
+    async def careless(self: SkypeTurns, before: History | None, incoming: skype.Incoming) -> StoredRecording | None:
         with suppress(StorageUnavailable):
             return await store(self, before, incoming)
         return None
 
-    patch.setattr(Turns, "_store_recording", careless)
+    patch.setattr(SkypeTurns, "_store_recording", careless)
 
 
 def go_on_after_the_end(patch: Patch) -> None:
@@ -154,46 +156,46 @@ def lose_calls_at_once(patch: Patch) -> None:
 
 
 def answer_a_call_that_is_not_listed(patch: Patch) -> None:
-    listing = Turns._list
+    index = Journal.index
 
-    async def careless(self: Turns, turn: Turn, row: TurnRow) -> None:
+    async def careless(self: Journal, facts: CallFacts, row: TurnRow) -> None:
         with suppress(StorageUnavailable):
-            await listing(self, turn, row)
+            await index(self, facts, row)
 
-    patch.setattr(Turns, "_list", careless)
+    patch.setattr(Journal, "index", careless)
 
 
 def list_the_end_first(patch: Patch) -> None:
-    commit = Turns._commit
+    commit = Journal.commit
 
-    async def hasty(self: Turns, before: History | None, turn: Turn, row: TurnRow) -> Reply:
+    async def hasty(self: Journal, before: History | None, facts: CallFacts, row: TurnRow) -> TurnRow:
         if before is not None and row.done:
             with suppress(StorageUnavailable):
-                await self._list(turn, row)
-        return await commit(self, before, turn, row)
+                await self.index(facts, row)
+        return await commit(self, before, facts, row)
 
-    patch.setattr(Turns, "_commit", hasty)
+    patch.setattr(Journal, "commit", hasty)
 
 
 def save_first(patch: Patch) -> None:
-    commit = Turns._commit
+    commit = Journal.commit
 
-    async def hasty(self: Turns, before: History | None, turn: Turn, row: TurnRow) -> Reply:
-        await self._save(row, new=True)
-        return await commit(self, before, turn, row)
+    async def hasty(self: Journal, before: History | None, facts: CallFacts, row: TurnRow) -> TurnRow:
+        await self.save(row, is_new=True)
+        return await commit(self, before, facts, row)
 
-    patch.setattr(Turns, "_commit", hasty)
+    patch.setattr(Journal, "commit", hasty)
 
 
 def save_what_was_not_stored(patch: Patch) -> None:
-    commit = Turns._commit
+    commit = Journal.commit
 
-    async def own(self: Turns, before: History | None, turn: Turn, row: TurnRow) -> Reply:
-        reply = await commit(self, before, turn, row)
-        await self._save(row, new=True)
-        return reply
+    async def own(self: Journal, before: History | None, facts: CallFacts, row: TurnRow) -> TurnRow:
+        kept = await commit(self, before, facts, row)
+        await self.save(row, is_new=True)
+        return kept
 
-    patch.setattr(Turns, "_commit", own)
+    patch.setattr(Journal, "commit", own)
 
 
 def save_again(patch: Patch) -> None:

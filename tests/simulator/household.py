@@ -8,7 +8,7 @@ from aiohttp import web
 
 from dialtone import CallBot
 from dialtone.errors import DialtoneError
-from functions.turn import Turns
+from functions.skype_turn import SkypeTurns
 from tests.functions.issuer import serving
 from tests.functions.rig import SETTINGS, Rig
 
@@ -26,7 +26,7 @@ class Household:
 
     async def kill(self) -> None:
         self.kills += 1
-        self.rig.turns = Turns(self.rig.bot, self.rig.storage, self.rig.codec, self.rig.settings, self.tick)
+        self.rig.turns = SkypeTurns(self.rig.bot, self.rig.storage, self.rig.settings, self.tick)
 
     async def storage(self, *, up: bool) -> None:
         self.outages += not up
