@@ -27,6 +27,7 @@ FOREIGN_S: Final = 600.0
 FETCH_S: Final = 20.0
 WHOLE_CALL: Final = "wholeCall"
 """The reason of a recording that a dialog has started, and that ends when it says so or the call does."""
+_BEGUN: Final = "begun"
 _WHOSE: Final = "sent"
 _UNWANTED: Final = "unwanted"
 _PROMISED: Final = "recording"
@@ -39,6 +40,18 @@ class AcsRecordings:
     storage: Storage
     client: AcsClient
     clock: Callable[[], float]
+
+    async def begun(self, call_id: str, recording_id: str, at: float) -> None:
+        """A recording of a call has begun, by the platform's clock at so many Unix seconds."""
+        note = NoteRow(
+            call_id, f"{_BEGUN}-{recording_id}", "RecordingStateChanged", json.dumps(at).encode(), self.clock()
+        )
+        await self.storage.calls.note(note)
+
+    async def began(self, call_id: str, recording_id: str) -> float:
+        """When a recording began, by the platform's clock in Unix seconds; 0 while that is not known."""
+        note = await self.storage.calls.note_of(call_id, f"{_BEGUN}-{recording_id}")
+        return float(json.loads(note.body)) if note is not None else 0.0
 
     async def promised(self, recording_id: str, recording: Recording) -> str:
         """A recording has ended, or one of the whole call has begun: the path where its sound will be. Rule 1."""

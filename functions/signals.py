@@ -23,9 +23,9 @@ from dialtone.storage import SignalRow
 from functions.channels import turns_of
 from functions.http import about_call, route
 from functions.outside import signal_keys
+from functions.placing import PLACED
 from functions.settings import settings
 from functions.skype_turn import turns
-from functions.stepped_turn import PLACED
 
 BODY_MAX: Final = 32_768
 NAME_MAX: Final = 100

@@ -7,18 +7,15 @@
 3. Which keys answer a question is said by `functions.teams_keys`.
 4. From a question several events may lead on: a key, the end of what is played, the end of the call. The first that
    inserts its `went` note decides, and all others go on as that one did.
-5. The sound of a recording is fetched, with the token that came with it, and stored before its turn.
+5. The sound of a recording is stored before its turn: `functions.teams_recordings`.
 6. A roster is kept for the turns of a meeting's call, whether or not the bot asks for notifications; one that a later
    one has overtaken is not.
 7. A call that lasts is kept alive: Graph ends one that was not within KEEP_ALIVE_S.
-8. A call that the bot places, to a user, a telephone or a meeting, is noted once more with Graph's own id, by the reply
-   to its `create` or by the first notice, whichever comes first. It is answered when it is established.
+8. A call that the bot places is answered when it is established. What is noted of it is said by
+   `functions.teams_placing`.
 """
 
-import io
 import json
-import wave
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Final
@@ -27,12 +24,10 @@ from dialtone.channels import teams
 from dialtone.channels.acs_results import Result
 from dialtone.channels.skype import prompts_of
 from dialtone.channels.speech import ssml_of
-from dialtone.channels.stepper import Found, context_of, place_of
-from dialtone.channels.teams import Notice, identity_of
-from dialtone.channels.teams_commands import Setup, create
-from dialtone.channels.teams_meetings import Coordinates, coordinates_of, join, link_of, read_link
+from dialtone.channels.stepper import Found, place_of
+from dialtone.channels.teams import Notice
+from dialtone.channels.teams_commands import Setup
 from dialtone.channels.teams_steps import (
-    SECONDS,
     SOUND,
     TeamsStep,
     of_keys,
@@ -42,9 +37,8 @@ from dialtone.channels.teams_steps import (
     refused_of,
     steps_of,
 )
-from dialtone.dialogs import Event, History, Place, Placed, StoredRecording, Turn
-from dialtone.errors import BadMessage, DependencyError, WorkflowError
-from dialtone.media.sound import fault_of
+from dialtone.dialogs import Event, History, Place, StoredRecording, Turn
+from dialtone.errors import BadMessage, DependencyError
 from dialtone.protocol import (
     CALL_STATE_CHANGE,
     OUTCOMES,
@@ -52,11 +46,8 @@ from dialtone.protocol import (
     Action,
     CallState,
     CallStateChange,
-    Conversation,
     ConversationResult,
-    Meeting,
     ModalityType,
-    Participant,
     Redirect,
     RosterParticipant,
     RosterUpdate,
@@ -65,23 +56,23 @@ from dialtone.protocol import (
 )
 from dialtone.storage import CallRecord, NoteRow, TurnRow
 from functions import media
+from functions.commands import At
 from functions.http import about_call, log
 from functions.outside import CallOutside
+from functions.placing import PLACED, placed_id
 from functions.platform_client import Taken
 from functions.speech import Speech
-from functions.stepped_turn import PLACED, At, SteppedTurns, place_refused, placed_id
+from functions.stepped_turn import SteppedTurns
 from functions.teams_client import GraphClient
 from functions.teams_keys import TeamsKeys
-from functions.teams_meetings import meeting_of
+from functions.teams_placing import TeamsPlacing
+from functions.teams_recordings import TeamsRecordings
 from functions.teams_settings import TeamsSettings
-from functions.turn import recording_of, seed_of
+from functions.turn import seed_of
 
-RECORDING_MAX: Final = 16 * 1024 * 1024
-"""Bytes of a recording: two minutes have less than a quarter of that."""
 _WENT: Final = "went"
 _ROSTER: Final = "roster"
 _ALIVE: Final = "alive"
-_GRAPH: Final = "graph"
 _MADE: Final = {"answer": ("establishing", "established"), "transfer": ("transferring", "transferAccepted")}
 """The states that a command makes of a call."""
 
@@ -107,6 +98,13 @@ class TeamsTurns(SteppedTurns):
     speech: Speech | None = None
     channel: ClassVar[str] = teams.NAME
 
+    @property
+    def calls_placed(self) -> TeamsPlacing:
+        """The calls that this bot places, and which meeting a call is of."""
+        return TeamsPlacing(self.client, self.resource.app, self.placing)
+
+    # What comes in.
+
     async def incoming(self, notice: Notice) -> None:
         """Take a call that rings; each delivery of its notice, once. Raises the errors of `dialtone.errors`."""
         conversation = notice.conversation
@@ -118,104 +116,20 @@ class TeamsTurns(SteppedTurns):
 
     async def place(self, place: Place, by: str) -> str:
         """See `SteppedTurns`. A meeting is called by its join link."""
-        target, call_id = place.target, placed_id(by, place.target)
-        setup = self._setup(call_id)
-        where = read_link(target) if place.is_meeting else None
-        if place.stream is not None:
-            why, fix = "Teams gives bots no media streams here", "leave media out, or place the call on ACS"
-            raise WorkflowError(why, field="media", fix=fix, code="CHANNEL_CANNOT")
-        known = target.startswith("8:orgid:") or (target.startswith("4:") and bool(setup.instance))
-        if where is None and not known:
-            raise WorkflowError(
-                f"Teams does not call {target.partition(':')[0]}: identities here",
-                field="place",
-                fix="call 8:orgid: users, join links of meetings, and 4: numbers once DIALTONE_TEAMS_INSTANCE is set",
-                code="CHANNEL_CANNOT",
-            )
-        about = json.dumps({"target": target, "args": dict(place.args)}).encode()
-        await self.storage.calls.note(NoteRow(call_id, PLACED, "placed", about, self.clock()))
-        if await self.storage.calls.noted(call_id, _GRAPH):
-            return call_id
-        taken = await self.client.send("create", create(setup, target) if where is None else join(setup, where))
-        if taken.refused is not None or not isinstance(taken.body, dict):
-            told = taken.refused.told() if taken.refused is not None else "no JSON object"
-            raise place_refused("Microsoft Graph", told)
-        await self._note_created(call_id, str(taken.body.get("id")), taken.body)
+        call_id = placed_id(by, place.target)
+        await self.calls_placed.place(place, call_id, self._setup(call_id))
         return call_id
-
-    async def _created(self, call_id: str, graph_id: str) -> dict[str, Any]:
-        """What is noted of a call that the bot placed: Graph's id of it, and its subject.
-
-        Its notices may overtake the reply to its `create`, or that was lost: then Graph is asked.
-        """
-        note = await self.storage.calls.note_of(call_id, _GRAPH)
-        if note is not None:
-            return dict(json.loads(note.body))
-        call = await self.client.send("get", call=graph_id)
-        return await self._note_created(call_id, graph_id, call.body if isinstance(call.body, dict) else {})
-
-    async def _note_created(self, call_id: str, graph_id: str, call: Mapping[str, Any]) -> dict[str, Any]:
-        """Note a call that the bot placed, as Graph has it."""
-        chat = call.get("chatInfo")
-        thread = chat.get("threadId") if isinstance(chat, dict) else None
-        created = {"id": graph_id, "subject": call.get("subject"), "thread": thread}
-        note = NoteRow(call_id, _GRAPH, "created", json.dumps(created).encode(), self.clock())
-        await self.storage.calls.note(note)
-        return created
 
     async def _answered(self, call_id: str, notice: Notice) -> None:
         """A call that the bot placed is established. Rule 8."""
-        note = await self.storage.calls.note_of(call_id, PLACED)
-        if note is None:
-            log.info("a call that this bot did not place is established")
+        placed = await self.calls_placed.answered(call_id, notice.call_id)
+        if placed is None:
             return
-        about = json.loads(note.body)
-        created = await self._created(call_id, notice.call_id)
-        bot = Participant(identity=f"28:{self.resource.app}", originator=True)
-        is_meeting = Place(about["target"]).is_meeting
-        there = await self._there(notice.call_id) if is_meeting else [about["target"]]
-        others = [Participant(identity=identity, originator=False) for identity in there]
-        conversation = Conversation(
-            id=call_id,
-            participants=[bot, *others],
-            is_multiparty=is_meeting,
-            thread_id=created.get("thread"),
-            subject=created.get("subject"),
-            presented_modality_types=[ModalityType.AUDIO],
-            call_state=CallState.ESTABLISHED,
-        )
         at = self.clock()
-        begins = Event(Placed(conversation, about["args"]), at, seed_of(call_id))
-        row, mine = await self._begin(begins, kind=PLACED, message_id=f"{PLACED}-{call_id}")
+        row, mine = await self._begin(
+            Event(placed, at, seed_of(call_id)), kind=PLACED, message_id=f"{PLACED}-{call_id}"
+        )
         await self._run(self._at(row, 0, {}, notice.id, at, notice.call_id), mine)
-
-    async def _there(self, graph_id: str) -> list[str]:
-        """Who is in a meeting that was joined, as Graph tells; nobody when it does not: rosters follow."""
-        told = await self.client.send("listParticipants", call=graph_id)
-        members = teams.participants_of(told.body.get("value") if isinstance(told.body, dict) else None)
-        own = identity_of({"application": {"id": self.resource.app}})
-        return [each.identity for each in members if not each.in_lobby and each.identity != own]
-
-    async def meeting(self, call_id: str) -> Meeting:
-        """The meeting that a call is of: by the link that it was joined by, else by what Graph tells of the call.
-
-        Raises `WorkflowError` for a call that is of none, and what `teams_meetings.meeting_of` raises.
-        """
-        placed, created = [await self.storage.calls.note_of(call_id, mark) for mark in (PLACED, _GRAPH)]
-        link = json.loads(placed.body)["target"] if placed is not None else ""
-        if not Place(link).is_meeting or not isinstance(read_link(link), Coordinates):
-            graph_id = json.loads(created.body)["id"] if created is not None else call_id
-            call = await self.client.send("get", call=graph_id)
-            where = coordinates_of(call.body) if isinstance(call.body, dict) else None
-            if where is None:
-                raise WorkflowError(
-                    "this call is of no meeting, or of one whose organizer is not known",
-                    field="meeting",
-                    fix="catch ActionFailed where the dialog can go on without it",
-                    code="CHANNEL_CANNOT",
-                )
-            link = link_of(where)
-        return await meeting_of(self.client, link)
 
     async def happened(self, call_id: str, notice: Notice) -> None:
         """Take a notice of a call. Rules 2 to 6 and 8."""
@@ -265,21 +179,20 @@ class TeamsTurns(SteppedTurns):
         """Rule 7: ask for an open call to go on, once in each of its quarters of an hour. Raises `DependencyError`."""
         about_call(record.call_id)
         quarter = int((self.clock() - record.started) // teams.KEEP_ALIVE_S[0])
-        place = await self._current(record.call_id)
+        place = await self.commands.current(record.call_id)
         if quarter < 1 or place is None:
             return
         mark = f"{_ALIVE}-{quarter}"
         if await self.storage.calls.noted(record.call_id, mark):
             return
-        created = await self.storage.calls.note_of(record.call_id, _GRAPH)
-        graph = json.loads(created.body)["id"] if created is not None else record.call_id
-        taken = await self.client.send("keepAlive", call=graph)
+        taken = await self.client.send("keepAlive", call=await self.calls_placed.graph_id(record.call_id))
         if taken.refused is not None:
             log.warning("the call could not be kept alive: %s", taken.refused.told())
         await self.storage.calls.note(NoteRow(record.call_id, mark, "keepAlive", b"", self.clock()))
 
     def _outside(self, history: History) -> CallOutside:
-        return replace(SteppedTurns._outside(self, history), asking=partial(self.meeting, history.facts.call_id))
+        meeting = partial(self.calls_placed.meeting, history.facts.call_id)
+        return replace(SteppedTurns._outside(self, history), asking=meeting)
 
     # What a platform is.
 
@@ -332,7 +245,7 @@ class TeamsTurns(SteppedTurns):
         if not _teams(where).step.is_listening:
             return found
         row, calls = where.row, self.storage.calls
-        mark = f"{_WENT}-{context_of(row.sequence, where.position)}"
+        mark = f"{_WENT}-{where.context}"
         document = {"outcome": found.outcome.to_wire(), "over": found.over, "kept": dict(found.kept), "to": found.to}
         # It may say what the caller typed.
         body = self._vault(row.call_id).seal(json.dumps(document))
@@ -361,13 +274,13 @@ class TeamsTurns(SteppedTurns):
         elif established and notice.tone is None:
             place = await self._answer_of(call_id)
         elif notice.about == "call":
-            place = await self._current(call_id)
+            place = await self.commands.current(call_id)
         else:
             place = None
         if place is None:
             return None
         row = await self.storage.calls.get(call_id, place[0])
-        kept = await self._kept(call_id, *place)
+        kept = await self.commands.kept(call_id, *place)
         if row is None or kept is None:
             return None
         where = self._at(row, place[1], kept, notice.id, self.clock(), notice.call_id)
@@ -377,7 +290,7 @@ class TeamsTurns(SteppedTurns):
         """Where the answer was sent: it is the first command of a call, but for one that could not be redirected."""
         first = await self.storage.calls.get(call_id, 0)
         if first is not None and any(isinstance(action, Redirect) for action in self._actions(first)):
-            return await self._current(call_id)
+            return await self.commands.current(call_id)
         return 0, 0
 
     def _at(
@@ -420,17 +333,12 @@ class TeamsTurns(SteppedTurns):
         location, token = (str(notice.data.get(name) or "") for name in ("recordingLocation", "recordingAccessToken"))
         if not location or found.kept.get("reason") == "initialSilenceTimeout":
             return found
-        if await self._kept(where.row.call_id, where.row.sequence, where.position + 1) is not None:
+        if await self.commands.kept(where.row.call_id, where.row.sequence, where.position + 1) is not None:
             return found
-        sound = await self.client.fetch(location, token, limit=RECORDING_MAX)
         before = await self.journal.history_at(where.row.call_id, where.row.sequence)
-        seconds, reason = _seconds_of(sound), str(found.kept["reason"])
-        fault, operation_id = str(fault_of(sound, "wav", seconds)), where.step.action.operation_id
-        recording = recording_of(before, operation_id, seconds=seconds, format="wav", reason=reason, fault=fault)
-        stored = await self.storage.recordings.save(recording, sound)
-        log.info("a recording of %d bytes is stored", stored.size)
-        kept = {**found.kept, SOUND: [stored.path, stored.size, stored.fault], SECONDS: seconds}
-        return replace(found, kept=kept)
+        operation_id, reason = where.step.action.operation_id, str(found.kept["reason"])
+        kept = await TeamsRecordings(self.storage, self.client).fetch(location, token, before, operation_id, reason)
+        return replace(found, kept={**found.kept, **kept})
 
     async def _gathered(self, call_id: str, notice: Notice) -> None:
         """Rule 6. One that comes before the call has begun here is followed by others."""
@@ -469,12 +377,3 @@ class TeamsTurns(SteppedTurns):
 def _teams(where: At) -> TeamsAt:
     assert isinstance(where, TeamsAt), "only this module makes the places of its calls"
     return where
-
-
-def _seconds_of(sound: bytes) -> float:
-    """How long a WAV file plays; 0 for what is none."""
-    try:
-        with wave.open(io.BytesIO(sound)) as file:
-            return float(round(file.getnframes() / file.getframerate(), 3))
-    except (wave.Error, EOFError, ZeroDivisionError):
-        return 0.0

@@ -15,6 +15,7 @@ from dialtone import Call, CallBot, Prompt
 from dialtone.channels.teams import Notice
 from dialtone.errors import ActionFailed
 from functions import stepped_turn, sweeper, teams
+from functions.commands import Commands
 from functions.platform_client import Taken
 from functions.teams_client import GraphClient
 from functions.teams_turn import TeamsTurns
@@ -289,10 +290,10 @@ async def test_a_call_is_kept_alive_once_in_each_quarter_of_an_hour(
     await later.keep_alive(record)
     assert sent(rig)["keepAlive"] == 0, "the call is over: nothing is asked for it, whatever its age"
 
-    async def goes_on(_: TeamsTurns, call_id: str) -> tuple[int, int]:
+    async def goes_on(_: Commands, call_id: str) -> tuple[int, int]:
         return 0, 0
 
-    monkeypatch.setattr(TeamsTurns, "_current", goes_on)
+    monkeypatch.setattr(Commands, "current", goes_on)
     for minutes in (10, 20, 25, 31, 40):
         at = record.started + 60 * minutes
         await replace(rig.turns, clock=lambda at=at: at).keep_alive(record)  # type: ignore[misc]
