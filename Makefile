@@ -10,6 +10,9 @@
 BIN := .venv/bin
 CODE := function_app.py functions bots dialtone devhost media_worker simulator scripts bench tests
 
+# Where the environment forbids it, each of the hundreds of programs that tests start would compile all that it imports.
+test check: export PYTHONDONTWRITEBYTECODE :=
+
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s  %s\n", $$1, $$2}' Makefile
 
