@@ -1,7 +1,7 @@
 """What goes wrong on the way: a plan of faults, each at a request of the platform to the bot.
 
 A fault is a mapping with its name and, in `at`, the number of the request: 0 is the first of the call. On a command
-line it is written `NAME=VALUE@AT`, such as `duplicate=2@1`, or `lost_caller@1`.
+line it is written `NAME=VALUE@AT`, such as `duplicate=2@1`; `lost_caller@1` is `lost_caller=true@1`.
 
 | fault       | value                        | what happens at that request                                            |
 |-------------|------------------------------|-------------------------------------------------------------------------|
@@ -195,7 +195,7 @@ def parse_fault(text: str) -> AnyFault:
     if verb not in FAULTS:
         raise ValueError(f"{text!r} is no fault; write NAME=VALUE@AT, with a name of {', '.join(FAULTS)}")
     try:
-        return FAULTS[verb].model_validate({verb: value or True, "at": at})
+        return FAULTS[verb].model_validate({verb: True if verb in CUTS and value in ("", "true") else value, "at": at})
     except ValidationError as error:
         member = error.errors()[0]["loc"][0]
         allowed = ALLOWED[verb] if member == verb else "the number of a request, from 0"

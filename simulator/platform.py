@@ -66,6 +66,10 @@ class Platform(Protocol):
         """Whether faults of tokens can be had."""
 
     @property
+    def requests_to_ring(self) -> int:
+        """How many of a call's requests it takes to ring the bot: one that misses any of them knows of no call."""
+
+    @property
     def max_call_s(self) -> float:
         """How long a call may last."""
 

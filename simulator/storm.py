@@ -100,8 +100,9 @@ class Storm:
             if not calm.ok:
                 continue
             for text in self._possible():
-                # A bot that never had the first request knows of no call.
-                for request in range(text == "no_callback", calm.requests):
+                # A bot that was not rung knows of no call.
+                first = self.bot.platform.requests_to_ring if text == "no_callback" else 0
+                for request in range(first, calm.requests):
                     number += 1
                     if number % self.every:
                         continue

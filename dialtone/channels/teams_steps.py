@@ -5,9 +5,9 @@ Graph plays files, records up to two minutes, and tells which keys are pressed. 
  1. answer is the answer, then a subscription to keys. A call that is answered is established by a notice. One that the
     bot has placed begins with the subscription.
  2. A question is its prompt, then files of silence that are its time-outs. Each key cuts the silence off and begins
-    another, as long as the time between two keys; a silence that ends is a time-out. A prompt is cut off by a key
-    when that is allowed; otherwise keys that come during it are lost. Operations are queued by Graph, so each cut
-    is a command of its own, and one that ends the question clears the way for what is played next.
+    another, as long as the time between two keys and LATE_S; a silence that ends is a time-out. A prompt is cut off by
+    a key when that is allowed; otherwise keys that come during it are lost. Operations are queued by Graph, so each
+    cut is a command of its own, and one that ends the question clears the way for what is played next.
  3. The steps of a question are laid out for as many keys as it takes; which comes next is said by how many came:
     `prompt… wait0 (cut1 wait1) (cut2 wait2) … end`.
  4. Choices are made by their keys; words are not heard. A stop tone is no part of the digits. The maximum is reported
@@ -77,6 +77,8 @@ from dialtone.protocol import (
 )
 
 CANCELLED: Final = 8508
+LATE_S: Final = 1.0
+"""Seconds that a key has on top of the time between two: they are counted between notices, and one may be late."""
 SOUND: Final = "sound"
 SECONDS: Final = "seconds"
 _DIGITS: Final = "digits"
@@ -242,7 +244,7 @@ def _recognize(maker: _Maker, action: Recognize) -> None:
     maker.play(action, [silence(maker.setup, initial)], role="wait", **question)
     for count in range(1, most):
         maker.add(action, "cancelMediaProcessing", cancelled, role="cut", count=count, **question)
-        maker.play(action, [silence(maker.setup, between)], role="wait", count=count, **question)
+        maker.play(action, [silence(maker.setup, between + LATE_S)], role="wait", count=count, **question)
     maker.add(action, "cancelMediaProcessing", cancelled, role="end", count=most, **question)
 
 

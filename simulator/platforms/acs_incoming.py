@@ -44,6 +44,11 @@ class Acs:
         return self.resource.phones
 
     @property
+    def requests_to_ring(self) -> int:
+        """The event of an incoming call."""
+        return 1
+
+    @property
     def max_call_s(self) -> float:
         """How long a call may last."""
         return self.resource.settings.max_call_duration_s

@@ -101,6 +101,11 @@ class Skype:
         return self.issuer is not None
 
     @property
+    def requests_to_ring(self) -> int:
+        """The first request is the call."""
+        return 1
+
+    @property
     def max_call_s(self) -> float:
         """How long a call may last."""
         return self.settings.max_call_duration_s

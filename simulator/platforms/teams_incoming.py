@@ -35,6 +35,11 @@ class Teams:
         return self._tokens
 
     @property
+    def requests_to_ring(self) -> int:
+        """The call in the Skype shape, which is answered 204, and the notice after it."""
+        return 2
+
+    @property
     def max_call_s(self) -> float:
         """How long a call may last."""
         return self.service.settings.max_call_duration_s

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bots import hello, voicemail
+from bots import hello, survey, voicemail
 from simulator.script import read_script
 from simulator.storm import Storm
 from tests.functions.teams_rig import bot_on_teams
@@ -49,3 +49,28 @@ async def test_a_text_that_a_crash_kept_back_is_asked_for_again(monkeypatch: pyt
         report = await rig.ring("  - hear: Watson\n")
     assert len(asked) == 2
     assert report.ok
+
+
+TYPED = """\
+name: Type a number
+steps:
+  - hear: six digits
+    pause: 0.5
+  - press: "654321"
+  - hear: You typed 6 5 4 3 2 1
+"""
+
+
+async def test_a_key_that_is_told_as_late_as_the_time_between_two_keys_is_still_one_of_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with bot_on_teams(survey.bot, monkeypatch) as rig:
+        calm = await rig.ring(read_script(TYPED))
+        requests = [event for event in calm.events if event["kind"] == "http.request"]
+        tones = [number for number, event in enumerate(requests) if "toneInfo" in str(event["json"])]
+        delayed = read_script(f"{TYPED}faults:\n  - {{delay: {survey.bot.defaults.interdigit}, at: {tones[-1]}}}\n")
+        late = await rig.bot.ring(delayed, 8)
+    assert (calm.reasons, late.reasons) == ([], [])
+    # Without this one the bot knows of no call, and a storm does not ask it to end one.
+    assert requests[rig.bot.platform.requests_to_ring - 1]["json"]["value"][0]["resourceData"]["state"] == "incoming"
+    assert any(event["kind"] == "fault" for event in late.events)

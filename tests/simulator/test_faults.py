@@ -20,6 +20,10 @@ GOOD = [
 ]
 
 
+def test_a_fault_that_is_true_may_say_so() -> None:
+    assert parse_fault("lost_caller=true@1") == parse_fault("lost_caller@1")
+
+
 def test_every_fault_is_told_and_can_be_written() -> None:
     assert [text.partition("=")[0].partition("@")[0] for text in GOOD] == list(FAULTS) == list(ALLOWED)
     assert faults.__doc__ is not None
@@ -46,6 +50,8 @@ def test_a_fault_is_read_as_it_is_written(text: str) -> None:
         ("kill=never@1", "kill is before or after"),
         ("skew=301@1", "skew is seconds, -300 to 300"),
         ("lost_caller=maybe@1", "lost_caller is true"),
+        ("duplicate@1", "duplicate is copies, 1 to 16"),
+        ("skew=@1", "skew is seconds, -300 to 300"),
     ],
 )
 def test_what_is_allowed_is_said(text: str, why: str) -> None:
