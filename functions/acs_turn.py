@@ -63,7 +63,7 @@ from functions.acs_redirects import AcsRedirects
 from functions.acs_roster import TELLS, AcsRoster
 from functions.acs_settings import AcsSettings
 from functions.acs_streams import STREAM_OVER, STREAMING, AcsStreams, streaming_to
-from functions.commands import At
+from functions.commands import LONG_AGO, At
 from functions.http import about_call, log
 from functions.placing import PLACED, placed_conversation, placed_id
 from functions.platform_client import Taken
@@ -111,8 +111,8 @@ class AcsTurns(SteppedTurns):
             return
         at = self.clock()
         event = Event(conversation, at, seed_of(call.correlation_id))
-        row, mine = await self._begin(event, kind="conversation", message_id=call.correlation_id)
-        await self._run(self._at(row, 0, {}, call.correlation_id, at, "", call.server_call_id, call.context), mine)
+        row, claimed = await self._begin(event, kind="conversation", message_id=call.correlation_id)
+        await self._run(self._at(row, 0, {}, call.correlation_id, at, "", call.server_call_id, call.context), claimed)
 
     async def place(self, place: Place, by: str) -> str:
         """See `SteppedTurns`."""
@@ -156,9 +156,9 @@ class AcsTurns(SteppedTurns):
         at, moment = self.clock(), event.at or self.clock()
         await self.streams.opened(call_id, event)
         begins = Event(Placed(conversation, about["args"], about.get("media", "")), at, seed_of(call_id))
-        row, mine = await self._begin(begins, kind=PLACED, message_id=f"{PLACED}-{call_id}")
+        row, claimed = await self._begin(begins, kind=PLACED, message_id=f"{PLACED}-{call_id}")
         where = self._at(row, 0, {}, event.id, moment, event.connection_id, event.server_call_id)
-        await self._run(where, mine)
+        await self._run(where, claimed)
 
     async def _place_of(self, call_id: str, event: CallEvent) -> tuple[int, int] | None:
         """The turn and the position of the command that an event is about; None when it is about none. Rule 2."""
@@ -171,11 +171,11 @@ class AcsTurns(SteppedTurns):
 
     async def _ended(self, call_id: str, event: CallEvent, sequence: int, position: int) -> None:
         """Go on from a command, if the event ends it."""
-        row = await self.storage.calls.get(call_id, sequence)
-        kept = await self.commands.kept(call_id, sequence, position)
-        if row is None or kept is None:
+        command = await self.commands.find(call_id, sequence, position)
+        if command is None:
             log.info("%s is about a command that was not sent", event.type)
             return
+        row, kept = command
         if RECORDING_ID in kept and (began := await self.recordings.began(call_id, str(kept[RECORDING_ID]))):
             kept = {**kept, RECORDING_FROM: began}
         moment = event.at or self.clock()
@@ -195,7 +195,7 @@ class AcsTurns(SteppedTurns):
         """See `Turns`; then the commands of the turn are sent."""
         row = await Turns.signalled(self, call_id, name)
         if row is not None and row.reply and (ids := await self.streams.ids_of(call_id)) is not None:
-            await self._run(self._at(row, 0, {}, row.message_id, row.at, *ids), mine=True)
+            await self._run(self._at(row, 0, {}, row.message_id, row.at, *ids), LONG_AGO)
         return row
 
     async def _gathered(self, call_id: str, event: CallEvent) -> None:

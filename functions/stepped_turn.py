@@ -8,6 +8,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any, Final
 
 from dialtone.channels.acs_results import Result
@@ -15,7 +16,7 @@ from dialtone.channels.stepper import Finished, Found, after
 from dialtone.dialogs import Event, History, Place, StoredRecording
 from dialtone.protocol import ConversationResult, failed_outcome
 from dialtone.storage import TurnRow
-from functions.commands import LEASE_S, At, Commands
+from functions.commands import LEASE_S, At, Claimed, Commands
 from functions.http import log
 from functions.outside import CallOutside
 from functions.placing import Placing
@@ -93,14 +94,15 @@ class SteppedTurns(Turns):
 
     # From one command to the next.
 
-    async def _begin(self, event: Event, *, kind: str, message_id: str) -> tuple[TurnRow, bool]:
-        """Take the first turn of a call: its row, and whether it was taken here."""
+    async def _begin(self, event: Event, *, kind: str, message_id: str) -> tuple[TurnRow, Claimed]:
+        """Take the first turn of a call: its row, and whether its first command was claimed by that."""
+        began = monotonic()
         row = await self._take(None, event, kind=kind, message_id=message_id)
-        return row, row.at == event.at
+        return row, began if row.at == event.at else None
 
-    async def _run(self, where: At, mine: bool) -> None:
+    async def _run(self, where: At, claimed: Claimed) -> None:
         """Send the first command of a turn, and go on."""
-        if where.steps and (found := await self._send(where, mine=mine)) is not None:
+        if where.steps and (found := await self._send(where, claimed)) is not None:
             await self._on(where, found)
 
     async def _on(self, where: At, found: Found) -> None:
@@ -114,36 +116,36 @@ class SteppedTurns(Turns):
                 turned = await self._turn(where, following.result, {**where.kept, **found.kept})
                 if turned is None:
                     return
-                where, mine = turned
+                where, claimed = turned
             else:
                 kept: dict[str, Any] | None = dict(following.kept)
-                mine = await self.commands.claim(where, following.position, following.kept)
-                if not mine:
+                claimed = await self.commands.claim(where, following.position, following.kept)
+                if claimed is None:
                     kept = await self.commands.kept(where.row.call_id, where.row.sequence, following.position)
                 where = replace(where, position=following.position, kept=kept or {})
-            onward = await self._send(where, mine=mine)
+            onward = await self._send(where, claimed)
             if onward is None:
                 return
             found = onward
         log.error("the dialog asks again and again for what is refused; it is asked no more, and the call ends as lost")
 
-    async def _turn(self, where: At, result: ConversationResult, kept: dict[str, Any]) -> tuple[At, bool] | None:
+    async def _turn(self, where: At, result: ConversationResult, kept: dict[str, Any]) -> tuple[At, Claimed] | None:
         """Take the turn that follows a workflow: where the call is then; None when there is nothing to send."""
-        row, at = where.row, self.clock()
+        row, at, began = where.row, self.clock(), monotonic()
         before = await self.journal.history_at(row.call_id, row.sequence)
         recording = await self._sound(before, result, kept)
         event = Event(result, at, seed_of(where.cause), recording, await self._roster(before))
         new = await self._take(before, event, kind=result.operation_outcome.type, message_id=where.cause)
         there = self._first(new, where)
-        return (there, new.at == at) if there.steps else None
+        return (there, began if new.at == at else None) if there.steps else None
 
-    async def _send(self, where: At, *, mine: bool) -> Found | None:
+    async def _send(self, where: At, claimed: Claimed) -> Found | None:
         """Send a step's command unless it was sent; what its reply says, None when an event is waited for."""
         step = where.steps[where.position]
         if step.refusal:
             log.warning("%s is refused: %s", step.action.action, step.refusal)
             return Found(failed_outcome(step.action, step.refusal))
-        taken = await self.commands.sent(where, self._command, mine=mine)
+        taken = await self.commands.sent(where, self._command, claimed)
         if taken.refused is None:
             return self._of_reply(where, taken.body)
         if not taken.refused.gone:

@@ -56,7 +56,7 @@ from dialtone.protocol import (
 )
 from dialtone.storage import CallRecord, NoteRow, TurnRow
 from functions import media
-from functions.commands import At
+from functions.commands import At, Claimed
 from functions.http import about_call, log
 from functions.outside import CallOutside
 from functions.placing import PLACED, placed_id
@@ -111,8 +111,8 @@ class TeamsTurns(SteppedTurns):
         about_call(conversation.id)
         at = self.clock()
         event = Event(conversation, at, seed_of(notice.id))
-        row, mine = await self._begin(event, kind="conversation", message_id=notice.id)
-        await self._run(self._at(row, 0, {}, notice.id, at, notice.call_id), mine)
+        row, claimed = await self._begin(event, kind="conversation", message_id=notice.id)
+        await self._run(self._at(row, 0, {}, notice.id, at, notice.call_id), claimed)
 
     async def place(self, place: Place, by: str) -> str:
         """See `SteppedTurns`. A meeting is called by its join link."""
@@ -126,10 +126,10 @@ class TeamsTurns(SteppedTurns):
         if placed is None:
             return
         at = self.clock()
-        row, mine = await self._begin(
+        row, claimed = await self._begin(
             Event(placed, at, seed_of(call_id)), kind=PLACED, message_id=f"{PLACED}-{call_id}"
         )
-        await self._run(self._at(row, 0, {}, notice.id, at, notice.call_id), mine)
+        await self._run(self._at(row, 0, {}, notice.id, at, notice.call_id), claimed)
 
     async def happened(self, call_id: str, notice: Notice) -> None:
         """Take a notice of a call. Rules 2 to 6 and 8."""
@@ -150,7 +150,7 @@ class TeamsTurns(SteppedTurns):
         if notice.tone is not None:
             await self._keys(where).pressed(*notice.tone, place)
             # The command that the call is at is sent for whoever claimed it and died; then its keys are looked at.
-            found = await self._send(where, mine=False)
+            found = await self._send(where, None)
         else:
             keys = await self._keys(where).of(where.step, place[0], whole=True)
             found = of_notice(where.steps, where.position, notice, where.kept, keys)
@@ -231,9 +231,9 @@ class TeamsTurns(SteppedTurns):
     async def _sound(self, before: History, result: ConversationResult, kept: dict[str, Any]) -> StoredRecording | None:
         return StoredRecording(*kept[SOUND]) if SOUND in kept else None
 
-    async def _send(self, where: At, *, mine: bool) -> Found | None:
+    async def _send(self, where: At, claimed: Claimed) -> Found | None:
         """Send a command unless it was sent; what its reply says, or the keys that its question has been given."""
-        found = await SteppedTurns._send(self, where, mine=mine)
+        found = await SteppedTurns._send(self, where, claimed)
         here = _teams(where)
         if found is None and here.step.is_listening:
             keys = await self._keys(here).of(here.step, here.row.sequence)
@@ -277,12 +277,10 @@ class TeamsTurns(SteppedTurns):
             place = await self.commands.current(call_id)
         else:
             place = None
-        if place is None:
+        command = await self.commands.find(call_id, *place) if place is not None else None
+        if place is None or command is None:
             return None
-        row = await self.storage.calls.get(call_id, place[0])
-        kept = await self.commands.kept(call_id, *place)
-        if row is None or kept is None:
-            return None
+        row, kept = command
         where = self._at(row, place[1], kept, notice.id, self.clock(), notice.call_id)
         return where if place[1] < len(where.steps) else None
 
