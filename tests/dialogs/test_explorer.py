@@ -32,10 +32,6 @@ KINDS = {
 }
 ALSO = {"dead_end": {"exception"}}
 """What follows from a fault is found too."""
-SAMPLES = [
-    *("attendant", "bilingual", "callback", "conference", "hello", "payment", "pizza", "reception", "recorder"),
-    *("reminder", "survey", "voicemail"),
-]
 PAID = {"payment": [{"paid": True}, {"paid": False}]}
 
 
@@ -59,23 +55,6 @@ def test_a_planted_fault_is_found(name: str) -> None:
     assert finding.path or name == "unreached"
     assert kinds(found) - {KINDS[name]} == ALSO.get(name, set())
     assert found.complete
-
-
-@pytest.mark.parametrize("name", SAMPLES)
-def test_a_sample_is_clean(name: str) -> None:
-    found = explore(import_module(f"bots.{name}").bot, examples=PAID, states=400)
-    assert found.findings == []
-    assert found.complete
-    assert found.not_reached == []
-
-
-def test_all_samples_are_explored() -> None:
-    bots = {path.stem for path in (Path(__file__).parents[2] / "bots").glob("[a-z]*.py")}
-    assert bots - {"media"} == set(SAMPLES), "media has handlers of streams and no dialog"
-
-
-def test_the_samples_german_is_whole() -> None:
-    assert explore(import_module("bots.bilingual").bot, languages=("en", "de-AT")).findings == []
 
 
 def test_without_an_example_it_asks_for_one() -> None:
