@@ -55,8 +55,9 @@ def test_what_is_copied_is_in_the_context() -> None:
 def image(runtime_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the file makes, with a virtual environment of its Python in `venv`."""
     folder = tmp_path_factory.mktemp("image")
-    subprocess.run([runtime_python, "-m", "venv", folder / "venv"], check=True)
+    subprocess.run([runtime_python, "-m", "venv", "--without-pip", folder / "venv"], check=True)
     python = folder / "venv/bin/python"
+    pip = [runtime_python, "-m", "pip", "--python", str(python)]
     app = folder / only("WORKDIR").lstrip("/")
     app.mkdir()
     for name, rest in instructions():
@@ -68,7 +69,7 @@ def image(runtime_python: str, tmp_path_factory: pytest.TempPathFactory) -> Path
                 shutil.copyfile(ROOT / source, app / target)
         elif name == "RUN" and rest.startswith("pip install"):
             words = rest.split()[2:]
-            command = [str(python), "-m", "pip", "install", "-q", "--no-index", "--find-links", str(WHEELS), *words]
+            command = [*pip, "install", "-q", "--no-index", "--find-links", str(WHEELS), *words]
             subprocess.run(command, cwd=app, check=True)
         elif name == "RUN":
             subprocess.run([str(python), *rest.split()[1:]], cwd=app, check=True)
