@@ -36,6 +36,7 @@ from dialtone.gate import CHANNELS
 from dialtone.lab import household
 from dialtone.platforms import Name, arrange, refuse_running
 from dialtone.program import Interrupted
+from dialtone.report_page import can_be_written
 from dialtone.ringing import Event, Result, Time, call_id_of, judge, ring, ring_through
 from dialtone.scripts import scripts_for, scripts_of
 from dialtone.stack import DEFAULT_BOT, HOME, Host, Stack
@@ -98,9 +99,16 @@ def call(
     ] = None,
     jwt: Annotated[str | None, typer.Option(help="Send tokens for this app id; say where their keys are.")] = None,
     issuer_port: Annotated[int, typer.Option(help="With --jwt: where the keys are served.")] = 0,
-    tls_ca: Annotated[Path | None, typer.Option(help="Authorities to trust besides the public ones, in PEM.")] = None,
-    client_cert: Annotated[Path | None, typer.Option(help="The platform's client certificate, in PEM.")] = None,
-    client_key: Annotated[Path | None, typer.Option(help="Its key, in PEM, where it is in another file.")] = None,
+    tls_ca: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Authorities to trust besides the public ones."),
+    ] = None,
+    client_cert: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The platform's client certificate, in PEM.")
+    ] = None,
+    client_key: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Its key, in PEM, where it is in another file.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the call as an HTML page there.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")] = False,
     bot_module: BotModule = DEFAULT_BOT,
@@ -113,6 +121,10 @@ def call(
         raise ConfigurationError(
             "a page shows one call", field="--html", fix="leave out --times; make the call again by its --seed"
         )
+    if client_key is not None and client_cert is None:
+        raise ConfigurationError("a key is no certificate", field="--client-key", fix="name its --client-cert too")
+    if html is not None:
+        can_be_written(html)
     logs = _LOGS / "call"
     options = [part for each in fault or [] for part in ("--fault", each)]
     files = {"--tls-ca": tls_ca, "--client-cert": client_cert, "--client-key": client_key}
@@ -213,6 +225,8 @@ def timeline(
     html: Annotated[Path | None, typer.Option(help="Write it as an HTML page there.")] = None,
 ) -> None:
     """Show what happened in a call, from the bot's own journal; DIALTONE_STORAGE says where that is."""
+    if html is not None:
+        can_be_written(html)
 
     async def show_it(storage: Storage) -> None:
         events = await ledger_of(storage, call_id)

@@ -18,6 +18,7 @@ from dialtone.errors import ConfigurationError, StorageUnavailable
 from dialtone.lab import Calls, Household, Table, household
 from dialtone.load_report import figures, page
 from dialtone.platforms import Name, arrange, journal_id, refuse_running
+from dialtone.report_page import can_be_written
 from dialtone.ringing import Event, Time, ring, simulate
 from dialtone.scripts import sample_bots, scripts_for
 from dialtone.stack import DEFAULT_BOT, HOME, Stack
@@ -125,6 +126,7 @@ def load(
 ) -> None:
     """Let a crowd of callers ring a bot in real time, and report. Exit 1: a call did not end as its script expects."""
     script = scripts_for(bot_module, [script] if script else None, option="SCRIPT", platform=platform)[0]
+    can_be_written(html)
     logs = HOME / "logs" / "load"
     options = [str(script.resolve()), "--callers", str(callers), "--arrivals", arrivals, "--over", str(over)]
     options += ["--remote"] if remote else []
@@ -151,7 +153,6 @@ def load(
             stack.check()
         if before is not None and after is not None:
             result["bot_cpu_s"] = round(after - before, 3)
-    html.parent.mkdir(parents=True, exist_ok=True)
     html.write_text(page(result), encoding="utf-8")
     if as_json:
         print(json.dumps(result, ensure_ascii=False))

@@ -1,7 +1,10 @@
 """The frame of the HTML pages that commands write: one file that needs nothing from elsewhere, and may run nothing."""
 
 from html import escape
+from pathlib import Path
 from typing import Final
+
+from dialtone.errors import ConfigurationError
 
 _PAGE: Final = """\
 <!doctype html>
@@ -28,3 +31,14 @@ line {{ stroke: currentColor; stroke-opacity: .3; }}
 def html_page(title: str, body: str, *, width: str, style: str = "") -> str:
     """A page. `title` is text; `body` is HTML, whose texts are escaped already; `style` is more CSS."""
     return _PAGE.format(title=escape(title), body=body, width=width, style=style)
+
+
+def can_be_written(page: Path) -> None:
+    """See to a page's folder before the work that it reports on. Raises ConfigurationError where it has no place."""
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.open("ab").close()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{page} cannot be written: {error.strerror}", field="--html", fix="name a file in a folder of yours"
+        ) from None

@@ -8,7 +8,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from dialtone.errors import ConfigurationError, DependencyError
 from dialtone.platforms import Name, journal_id
@@ -16,6 +16,9 @@ from dialtone.program import Program
 from dialtone.stored import Stored
 
 Time = Literal["virtual", "real"]
+
+_SAYS: Final = "simulator: "
+"""How a line begins with which the simulator says why it ends."""
 
 Event = Mapping[str, Any]
 """One line of a call's ledger: `t` (seconds since the call began), `who`, `kind`, and what belongs to the kind."""
@@ -46,7 +49,8 @@ def ring(
 def simulate(arguments: Sequence[str], *, app_dir: Path, logs: Path) -> Generator[Event, None, None]:
     """Run the simulator and yield the JSON lines that it writes, as they come.
 
-    Raises DependencyError if it ends otherwise than with 0 or 1. Close the generator, and it is stopped.
+    Raises ConfigurationError for what it refuses, such as a script, and DependencyError if it ends otherwise than with
+    0 or 1. Close the generator, and it is stopped.
     """
     log = logs / "caller.log"
     log.unlink(missing_ok=True)
@@ -60,9 +64,21 @@ def simulate(arguments: Sequence[str], *, app_dir: Path, logs: Path) -> Generato
             for line in caller.lines():
                 yield json.loads(line)
             if caller.exit_code not in (0, 1):
-                raise caller.failure(f"the simulator {caller.ending}")
+                raise _refused(caller.printed()) or caller.failure(f"the simulator {caller.ending}")
         finally:
             caller.stop()
+
+
+def _refused(printed: str) -> ConfigurationError | None:
+    """What the simulator says last is wrong with what it was given; None where it has not said anything of it."""
+    _, marked, said = printed.rpartition(f"\n{_SAYS}") if f"\n{_SAYS}" in printed else printed.partition(_SAYS)
+    if not marked:
+        return None
+    problem, *more = said.splitlines()
+    error = ConfigurationError(problem, fix="mend it, and call again")
+    if more:
+        error.add_note("\n".join(more))
+    return error
 
 
 def ring_through(simulator: str, script: Path, *, time: Time, seed: int | None) -> Generator[Event, None, None]:

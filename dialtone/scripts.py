@@ -8,6 +8,7 @@ bot's scripts, by name, and `storm` follows all of them.
 """
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +34,10 @@ def scripts_for(bot: str, named: list[Path] | None, *, option: str, platform: st
     for path in scripts:
         if not path.is_file():
             raise ConfigurationError(f"there is no script {path}", field=option, fix="name a YAML file")
+    if not scripts and not _is_there(bot):
+        raise ConfigurationError(
+            f"there is no module {bot.partition(':')[0]}", field="DIALTONE_BOT", fix="name the bot as module:attribute"
+        )
     if not scripts:
         raise ConfigurationError(
             f"no scripts come with {bot}",
@@ -40,6 +45,13 @@ def scripts_for(bot: str, named: list[Path] | None, *, option: str, platform: st
             fix=f"name a script of your own, or keep some in {_folder() / bot.partition(':')[0].rpartition('.')[2]}",
         )
     return scripts
+
+
+def _is_there(bot: str) -> bool:
+    """Whether the module of a bot is here or where Python looks; it is not loaded."""
+    module = Path(*bot.partition(":")[0].split("."))
+    places = [Path(root) / module for root in ("", *sys.path)]
+    return any(place.with_suffix(".py").is_file() or (place / "__init__.py").is_file() for place in places)
 
 
 def sample_bots() -> list[str]:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NoReturn, get_args
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -176,8 +176,16 @@ def _save(recordings: list[Recording], directory: Path) -> None:
         unfinished.replace(path)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, which other programs show, and nothing of all that would be right."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"simulator: {message}; {self.prog} --help says more", file=sys.stderr)
+        sys.exit(USAGE)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m simulator", description="A calling platform that rings a bot.")
+    parser = _Parser(prog="python -m simulator", description="A calling platform that rings a bot.")
     commands = parser.add_subparsers(dest="command", required=True)
     call = commands.add_parser("call", help="ring a bot; the ledger goes to standard output as JSON Lines")
     call.add_argument("script", type=Path, metavar="SCRIPT.yaml", help="what the caller does")

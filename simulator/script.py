@@ -382,11 +382,15 @@ def read_script(text: str, source: str = "script", directory: Path | None = None
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark else ""
         raise ScriptError(f"{source}{where}: not YAML: {getattr(error, 'problem', None) or error}") from None
+    if data is None:
+        raise ScriptError(f"{source} line 1: script: there is nothing in it; allowed: {_ALLOWED_SCRIPT}")
     try:
         script = Script.model_validate(data)
     except ValidationError as error:
+        # A step that is refused leaves a list that is too short: that it was too short before is not said.
+        found = [one for one in error.errors(include_url=False) if one["type"] != "too_short" or not one["input"]]
         # Of a value that is none of several things, the first complaint is enough.
-        problems = dict(reversed([_problem(root, one) for one in error.errors(include_url=False)]))
+        problems = dict(reversed([_problem(root, one) for one in found]))
         raise ScriptError(
             "\n".join(f"{source} {where}: {what}" for where, what in reversed(problems.items()))
         ) from None

@@ -128,8 +128,13 @@ def failure_of(error: Exception) -> Failure:
 def _context(tls: TlsFiles) -> ssl.SSLContext:
     # Reading the public authorities takes longer than a call in virtual time: once for all clients.
     context = ssl.create_default_context()
-    if tls.authorities is not None:
-        context.load_verify_locations(tls.authorities)
-    if tls.certificate is not None:
-        context.load_cert_chain(tls.certificate, tls.key)
+    try:
+        if tls.authorities is not None:
+            context.load_verify_locations(tls.authorities)
+        if tls.certificate is not None:
+            context.load_cert_chain(tls.certificate, tls.key)
+    except OSError as error:
+        # The library names neither the file nor what it was for.
+        files = [str(each) for each in (tls.authorities, tls.certificate, tls.key) if each is not None]
+        raise OSError(f"no certificates, or not the key, in PEM: {', '.join(files)} ({error})") from None
     return context

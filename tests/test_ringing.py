@@ -59,6 +59,16 @@ def test_a_call_that_cannot_be_placed_is_an_error(app: Path, monkeypatch: pytest
     assert caught.value.__notes__ == ["a word on the side"]
 
 
+def test_what_the_simulator_refuses_is_told_in_its_words(tmp_path: Path) -> None:
+    (tmp_path / "call.yaml").write_text("name: Listen\nsteps:\n  - press: 5\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"call.yaml line 3: steps.0.press: .*in quotes") as script:
+        list(ring(BOT, tmp_path / "call.yaml", time="virtual", seed=None, app_dir=Path(), logs=tmp_path))
+    assert not hasattr(script.value, "__notes__")
+    options = ["--fault", "storm"]
+    with pytest.raises(ConfigurationError, match="argument --fault: 'storm' is no fault; write NAME=VALUE@AT"):
+        list(ring(BOT, tmp_path, time="virtual", seed=None, app_dir=Path(), logs=tmp_path, options=options))
+
+
 def test_events_come_as_they_happen_and_closing_ends_the_caller(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENDLESS", "1")
     with closing(ring(BOT, app / "call.yaml", time="real", seed=None, app_dir=app, logs=app)) as events:

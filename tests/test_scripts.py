@@ -40,7 +40,14 @@ def test_a_script_that_is_named_is_a_file(tmp_path: Path) -> None:
 
 
 def test_a_bot_without_scripts_needs_one() -> None:
-    with pytest.raises(ConfigurationError, match=r"no scripts come with bots.mine:bot") as refused:
-        scripts_for("bots.mine:bot", None, option="--script")
+    with pytest.raises(ConfigurationError, match=r"no scripts come with tests.fakes:bot") as refused:
+        scripts_for("tests.fakes:bot", None, option="--script")
     assert refused.value.field == "--script"
-    assert "mine" in refused.value.fix
+    assert "fakes" in refused.value.fix
+
+
+@pytest.mark.parametrize("bot", ["bots.absent:bot", "absent.reception_:bot", "absent"])
+def test_a_bot_that_is_not_there_is_not_asked_for_scripts(bot: str) -> None:
+    with pytest.raises(ConfigurationError, match="there is no module") as refused:
+        scripts_for(bot, None, option="--script")
+    assert refused.value.field == "DIALTONE_BOT"

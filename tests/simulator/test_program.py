@@ -93,7 +93,9 @@ def test_bad_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit) as ended:
         program.run(arguments)
     assert ended.value.code == 2
-    assert "usage:" in capsys.readouterr().err
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("simulator: ")
+    assert said.endswith("--help says more")
 
 
 def test_the_service_says_when_it_is_ready(served_bot: FakeBot) -> None:

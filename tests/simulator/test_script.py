@@ -36,7 +36,7 @@ def test_a_script_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "where", "what"),
     [
-        ("", "line 1: script:", "name, caller, others, meeting, steps"),
+        ("", "line 1: script:", "there is nothing in it"),
         ("[]", "line 1: script:", "name, caller, others, meeting, steps"),
         ("a: [", "line 1:", "not YAML"),
         ("name: 2020-13-45", "", "not YAML"),
