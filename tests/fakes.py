@@ -33,7 +33,7 @@ if sys.argv[1] == "call":
         print(line, flush=True)
     if os.environ.get("ENDLESS"):
         signal.pause()
-    print("a word on the side", file=sys.stderr)
+    print("a word on the side" + os.environ.get("CALL_SAYS", ""), file=sys.stderr)
     sys.exit(int(os.environ.get("CALL_EXIT", "0")))
 """
 

@@ -103,7 +103,7 @@ def test_a_crowd_rings_a_real_bot(real_app: Path) -> None:
 def test_a_crowd_stays_on_this_machine(real_app: Path) -> None:
     done = dialtone(real_app, "load", "hello.yaml", "--bot", "https://bot.example/api/calls")
     assert done.returncode == 2
-    assert "  cause: simulator: https://bot.example/api/calls is not on this machine; say --remote" in done.stderr
+    assert "problem: https://bot.example/api/calls is not on this machine; say --remote" in done.stderr
 
 
 def test_another_bot_needs_a_script(tmp_path: Path) -> None:

@@ -59,14 +59,14 @@ def test_a_call_that_cannot_be_placed_is_an_error(app: Path, monkeypatch: pytest
     assert caught.value.__notes__ == ["a word on the side"]
 
 
-def test_what_the_simulator_refuses_is_told_in_its_words(tmp_path: Path) -> None:
-    (tmp_path / "call.yaml").write_text("name: Listen\nsteps:\n  - press: 5\n", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"call.yaml line 3: steps.0.press: .*in quotes") as script:
-        list(ring(BOT, tmp_path / "call.yaml", time="virtual", seed=None, app_dir=Path(), logs=tmp_path))
-    assert not hasattr(script.value, "__notes__")
-    options = ["--fault", "storm"]
-    with pytest.raises(ConfigurationError, match="argument --fault: 'storm' is no fault; write NAME=VALUE@AT"):
-        list(ring(BOT, tmp_path, time="virtual", seed=None, app_dir=Path(), logs=tmp_path, options=options))
+def test_what_the_simulator_refuses_is_told_in_its_words(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALL_EXIT", "2")
+    monkeypatch.setenv(
+        "CALL_SAYS", "\nsimulator: metadata at x\nsimulator: a.yaml line 3: steps.0\na.yaml line 4: name"
+    )
+    with pytest.raises(ConfigurationError, match=r"^[^\n]*: a.yaml line 3: steps.0\.") as refused:
+        list(place(app))
+    assert (refused.value.message, refused.value.__notes__) == ("a.yaml line 3: steps.0", ["a.yaml line 4: name"])
 
 
 def test_events_come_as_they_happen_and_closing_ends_the_caller(app: Path, monkeypatch: pytest.MonkeyPatch) -> None:

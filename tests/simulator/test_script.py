@@ -69,6 +69,14 @@ def test_what_is_wrong_is_named_with_its_line_and_what_is_allowed(text: str, whe
     assert what in message
 
 
+def test_a_step_that_is_wrong_is_the_only_thing_that_is_said() -> None:
+    with pytest.raises(ScriptError) as error:
+        read_script("name: x\nsteps:\n  - press: 1\n")
+    assert str(error.value).splitlines() == [str(error.value)]
+    with pytest.raises(ScriptError, match=r"steps: .*at least 1"):
+        read_script("name: x\nsteps: []")
+
+
 def test_a_wav_file_is_found_beside_the_script(tmp_path: Path) -> None:
     path = tmp_path / "nora.yaml"
     path.write_text(GOOD.replace("speak: hi", "speak: {wav: hi.wav}"))
