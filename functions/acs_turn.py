@@ -23,7 +23,6 @@ from typing import Any, ClassVar, Final
 from dialtone.channels import acs
 from dialtone.channels.acs import CallEvent, IncomingCall, kind_of
 from dialtone.channels.acs_commands import CallRefs, Setup
-from dialtone.channels.acs_results import LOOP, Result
 from dialtone.channels.acs_steps import (
     RECORDING_FORMAT,
     RECORDING_FROM,
@@ -34,6 +33,7 @@ from dialtone.channels.acs_steps import (
     path_of_recording,
     steps_of,
 )
+from dialtone.channels.results import LOOP, Result
 from dialtone.channels.stepper import Found, command_id, place_of
 from dialtone.dialogs import CallFacts, Event, History, Place, Placed, StoredRecording
 from dialtone.dialogs.commanding import TONE

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 
-from dialtone.channels.acs_results import Result
+from dialtone.channels.results import Result
 from dialtone.channels.stepper import Step, context_of, place_of
 from dialtone.storage import NoteRow, Storage, TurnRow
 from dialtone.storage.backend import together

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from dialtone import telemetry
-from dialtone.channels.acs_results import Result
+from dialtone.channels.results import Result
 from dialtone.errors import DependencyError
 
 if TYPE_CHECKING:

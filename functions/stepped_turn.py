@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, Final
 
-from dialtone.channels.acs_results import Result
+from dialtone.channels.results import Result
 from dialtone.channels.stepper import Finished, Found, after
 from dialtone.dialogs import Event, History, Place, StoredRecording
 from dialtone.protocol import ConversationResult, failed_outcome

@@ -21,7 +21,7 @@ from functools import partial
 from typing import Any, ClassVar, Final
 
 from dialtone.channels import teams
-from dialtone.channels.acs_results import Result
+from dialtone.channels.results import Result
 from dialtone.channels.skype import prompts_of
 from dialtone.channels.speech import ssml_of
 from dialtone.channels.stepper import Found, place_of

@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Final
 
-from dialtone.channels.acs_results import Result
+from dialtone.channels.results import Result
 from dialtone.errors import BadMessage
 from dialtone.protocol import CallState, Conversation, ModalityType, Participant
 

@@ -36,8 +36,8 @@ from dialtone.channels.acs_commands import (
     whole_seconds,
 )
 from dialtone.channels.acs_own_steps import OF_A_PART, own_step
-from dialtone.channels.acs_results import NOT_FOUND, Result, failure
 from dialtone.channels.capabilities import refusal_of
+from dialtone.channels.results import NOT_FOUND, Result, failure
 from dialtone.channels.stepper import Found, Kept, Step, context_of, plain
 from dialtone.protocol import (
     Action,

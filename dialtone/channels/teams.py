@@ -25,7 +25,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from dialtone.channels.acs_results import Result
+from dialtone.channels.results import Result
 from dialtone.errors import BadMessage
 from dialtone.protocol import CallState, Conversation, ModalityType, Participant
 

@@ -27,8 +27,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from dialtone.channels import teams
-from dialtone.channels.acs_results import Result, failure
 from dialtone.channels.capabilities import refusal_on_teams
+from dialtone.channels.results import Result, failure
 from dialtone.channels.skype import prompts_of as prompts_of_action
 from dialtone.channels.stepper import Found, Kept, Step, context_of, plain
 from dialtone.channels.teams import Notice

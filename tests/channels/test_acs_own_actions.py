@@ -7,9 +7,9 @@ import pytest
 from dialtone.channels import acs_steps, teams_steps
 from dialtone.channels.acs import roster_as_called
 from dialtone.channels.acs_commands import OPERATIONS, CallRefs
-from dialtone.channels.acs_results import LOOP, Result
 from dialtone.channels.acs_steps import of_event, of_refusal, of_reply, path_of_recording
 from dialtone.channels.capabilities import TABLE, Exact, refusal_of, refusal_on_teams
+from dialtone.channels.results import LOOP, Result
 from dialtone.channels.stepper import Finished, Found, Step, after
 from dialtone.channels.teams_commands import OPERATIONS as GRAPH
 from dialtone.protocol import COMMANDS, Action, CallState, CommandOutcome, OutcomeValue, read_action

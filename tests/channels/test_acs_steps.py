@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from dialtone.channels.acs_commands import OPERATIONS, CallRefs, path_of
-from dialtone.channels.acs_results import Result
 from dialtone.channels.acs_steps import of_event, of_refusal, of_reply, steps_of
+from dialtone.channels.results import Result
 from dialtone.channels.stepper import Step
 from dialtone.protocol import (
     Action,

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialtone.channels.acs_results import Result
+from dialtone.channels.results import Result
 from dialtone.channels.teams_commands import OPERATIONS, path_of, redirect
 from dialtone.channels.teams_steps import of_refusal, of_reply, steps_of
 from dialtone.protocol import (

@@ -1,4 +1,7 @@
-"""What the platform's result codes mean: `resultInformation` of an event, and the error body of a refused command.
+"""What result codes mean on ACS and on Teams: those of an event, a notice, the error body of a refused command.
+
+Azure Communication Services and Microsoft Graph stand before the same calling service: their sub-codes are the same,
+and so is the form of their error bodies. One table and one `Result` serve both channels.
 
 1. Codes are told apart by their number, never by their message.
 2. `reason` is a word for code to branch on; `cause` and `check` are for whoever reads a log or an outcome.
@@ -29,7 +32,8 @@ _RACE: Final = "nothing: the call ended while the command was on its way"
 _NOT_SET_UP: Final = Meaning(
     "not_set_up", "the command needs what was not given when the call was answered", "DIALTONE_ACS_SPEECH"
 )
-_ACCESS: Final = Meaning("access", "the identity or the token of the request is not accepted", "ACS_ACCESS_KEY")
+_KEY: Final = "DIALTONE_ACS_KEY, on Teams the permissions of the app"
+_ACCESS: Final = Meaning("access", "the identity or the token of the request is not accepted", _KEY)
 _INTERNAL: Final = Meaning("internal", "the platform itself failed", "the correlation id, with Microsoft's support")
 _SPEECH: Final = "the link between the ACS resource and the AI services resource"
 
@@ -98,7 +102,7 @@ MEANINGS: Final[Mapping[int, Meaning]] = {
     **dict.fromkeys((7500, 7501, 7502), _ACCESS),
     7504: Meaning("no_permission", "the resource may not do it", "the permissions of the resource"),
     7507: Meaning("source_identity", "the call belongs to another resource", "that the key is that resource's own"),
-    7509: Meaning("signature", "the signature of the request is wrong", "ACS_ACCESS_KEY"),
+    7509: Meaning("signature", "the signature of the request is wrong", "DIALTONE_ACS_KEY"),
     9001: Meaning("service_unknown", "a service beneath the platform failed", retryable=True),
     9002: Meaning("service_timeout", "a service beneath the platform took too long", retryable=True),
     9003: Meaning("service_canceled", "a service beneath the platform broke off", retryable=True),
@@ -131,7 +135,11 @@ GONE: Final = frozenset({8501, 8522, 8528, 8585})
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A result as the platform gives it. `code` is like an HTTP status."""
+    """A result as ACS or Microsoft Graph gives it: how a command, or a part of a call, ended.
+
+    `code` is like an HTTP status, below 400 when it went well. `sub_code` says why, and is 0 where none is given.
+    `message` is the platform's own text, for a reader; nothing depends on it.
+    """
 
     code: int = 0
     sub_code: int = 0
@@ -139,14 +147,20 @@ class Result:
 
     @classmethod
     def of(cls, value: object) -> "Result | None":
-        """Read `resultInformation`; None when there is none, for some events lack it."""
+        """Read `resultInformation` as ACS has it; None when it is no object, for some events lack it.
+
+        Graph's `resultInfo` is brought into this form by `dialtone.channels.teams.result_of`.
+        """
         if not isinstance(value, dict):
             return None
         return cls(_number(value.get("code")), _number(value.get("subCode")), str(value.get("message") or ""))
 
     @classmethod
     def of_error(cls, status: int, body: object) -> "Result":
-        """Read the error body of a command. The code of the error is a sub-code, or a word."""
+        """Read the body that a command was refused with, whose HTTP status becomes the code.
+
+        The `code` in the body is a sub-code, or a word: then the sub-code is 0.
+        """
         error = body.get("error") if isinstance(body, dict) else None
         fields: dict[str, Any] = error if isinstance(error, dict) else {}
         return cls(status, _number(fields.get("code")), str(fields.get("message") or fields.get("code") or ""))

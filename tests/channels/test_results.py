@@ -1,6 +1,6 @@
 import pytest
 
-from dialtone.channels.acs_results import ENDINGS, MEANINGS, Result
+from dialtone.channels.results import ENDINGS, MEANINGS, Result
 
 DOCUMENTED = (
     *(0, 7500, 7501, 7502, 7504, 7507, 7509, 9001, 9002, 9003, 9998, 9999),
