@@ -17,7 +17,7 @@ import typer
 from dialtone.errors import ConfigurationError
 from dialtone.protocol.rules import LOOPBACK
 from dialtone.ringing import Event, judge, simulate
-from dialtone.stack import HOME
+from dialtone.run_logs import own_logs
 from dialtone.transcript import printable
 
 
@@ -66,7 +66,7 @@ def place_canary(
     arguments = ["canary", str(script), "--target", target, "--key", str(key.resolve())]
     for name, file in (("--tls-ca", tls_ca), ("--client-cert", client_cert), ("--client-key", client_key)):
         arguments += [name, str(file.resolve())] if file else []
-    with closing(simulate(arguments, app_dir=Path(), logs=HOME / "logs" / "canary")) as events:
+    with closing(simulate(arguments, app_dir=Path(), logs=own_logs("canary"))) as events:
         found = Finding.of(list(events))
     if as_json:
         verdict = {"ok": not found.reasons, "reasons": list(found.reasons)}

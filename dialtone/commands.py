@@ -38,6 +38,7 @@ from dialtone.platforms import Name, arrange, refuse_running
 from dialtone.program import Interrupted
 from dialtone.report_page import can_be_written
 from dialtone.ringing import Event, Result, Time, call_id_of, judge, ring, ring_through
+from dialtone.run_logs import own_logs
 from dialtone.scripts import scripts_for, scripts_of
 from dialtone.stack import DEFAULT_BOT, HOME, Host, Stack
 from dialtone.storage import Storage, open_storage
@@ -125,14 +126,13 @@ def call(
         raise ConfigurationError("a key is no certificate", field="--client-key", fix="name its --client-cert too")
     if html is not None:
         can_be_written(html)
-    logs = _LOGS / "call"
     options = [part for each in fault or [] for part in ("--fault", each)]
     files = {"--tls-ca": tls_ca, "--client-cert": client_cert, "--client-key": client_key}
     options += [part for name, file in files.items() if file for part in (name, str(file.resolve()))]
     options += ["--jwt", jwt, "--issuer-port", str(issuer_port)] if jwt is not None else []
     options += ["--times", str(times), "--jobs", str(jobs)] if times is not None else []
 
-    def place(url: str, storage: str | None, more: Sequence[str] = ()) -> bool:
+    def place(url: str, storage: str | None, logs: Path, more: Sequence[str] = ()) -> bool:
         given = [*options, *more]
         if times is not None:
             again = f"dialtone call {script}{'' if platform == 'skype' else f' --platform {platform}'}"
@@ -164,11 +164,11 @@ def call(
         ok = shown(ring_through(found.simulator, script, time=time, seed=seed), found.storage)
     elif bot is not None:
         refuse_running(platform)
-        ok = place(bot, _storage_of(bot))
+        ok = place(bot, _storage_of(bot), own_logs("call"))
     elif fault or "faults:" in script.read_text(encoding="utf-8", errors="replace"):
         _meanwhile.print("Starting storage, functions and media worker ...")
-        with household(_APP_DIR, bot=bot_module, logs=logs, platform=platform) as home:
-            ok = place(home.stack.calls_url, home.stack.connection, home.options)
+        with household(_APP_DIR, bot=bot_module, logs=own_logs("call"), platform=platform) as home:
+            ok = place(home.stack.calls_url, home.stack.connection, home.stack.logs, home.options)
             home.stack.check()
     else:
         _meanwhile.print("Starting storage, functions and media worker ...")
@@ -183,10 +183,10 @@ def call(
             platform=arrange(platform),
             simulator=False,
             usual_ports=False,
-            logs=logs,
+            logs=own_logs("call"),
             memory=memory,
         ) as stack:
-            ok = place(stack.calls_url, stack.connection, stack.platform.options)
+            ok = place(stack.calls_url, stack.connection, stack.logs, stack.platform.options)
             stack.check()
     raise typer.Exit(0 if ok else 1)
 

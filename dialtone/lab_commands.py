@@ -20,6 +20,7 @@ from dialtone.load_report import figures, page
 from dialtone.platforms import Name, arrange, journal_id, refuse_running
 from dialtone.report_page import can_be_written
 from dialtone.ringing import Event, Time, ring, simulate
+from dialtone.run_logs import own_logs
 from dialtone.scripts import sample_bots, scripts_for
 from dialtone.stack import DEFAULT_BOT, HOME, Stack
 from dialtone.transcript import printable
@@ -74,16 +75,17 @@ def storm(
 ) -> None:
     """Call bots with every fault at every gap of their calls. Exit 1: a call told another story, or broke the contract.
 
-    For each failure the smallest script that shows it again is kept in .dialtone/storm.
+    For each failure the smallest script that shows it again is kept in a folder of this run, in .dialtone/storm.
     """
     if samples and bots:
         raise ConfigurationError("--samples names all bots by itself", field="BOTS", fix="leave out one of both")
     chosen = sample_bots() if samples else bots or [DEFAULT_BOT]
     scripts = {bot: scripts_for(bot, script, option="--script", platform=platform) for bot in chosen}
     table = Table(seed=secrets.randbits(32) if seed is None else seed)
+    run = own_logs("storm")
     for bot in chosen:
-        _blow(table, bot, scripts[bot], every, platform, as_json)
-    kept = _keep(table)
+        _blow(table, bot, scripts[bot], every, platform, run / bot.replace(":", "."), quiet=as_json)
+    kept = _keep(table, HOME / "storm" / run.name)
     if as_json:
         document = {"ok": not table.failed, "seed": table.seed, "cells": table.cells, "left_out": table.left_out}
         print(json.dumps(document, ensure_ascii=False))
@@ -92,9 +94,10 @@ def storm(
     raise typer.Exit(1 if table.failed or not table.cells else 0)
 
 
-def _blow(table: Table, bot: str, scripts: Sequence[Path], every: int, platform: Name, quiet: bool) -> None:
+def _blow(
+    table: Table, bot: str, scripts: Sequence[Path], every: int, platform: Name, logs: Path, *, quiet: bool
+) -> None:
     """A storm over one bot, whose cells go into the table."""
-    logs = HOME / "logs" / "storm"
     _meanwhile.print(f"Starting storage, functions and media worker for {bot} ...")
     with household(_APP_DIR, bot=bot, logs=logs, platform=platform) as home:
         arguments = ["storm", *(str(path.resolve()) for path in scripts), "--bot", home.stack.calls_url]
@@ -127,7 +130,7 @@ def load(
     """Let a crowd of callers ring a bot in real time, and report. Exit 1: a call did not end as its script expects."""
     script = scripts_for(bot_module, [script] if script else None, option="SCRIPT", platform=platform)[0]
     can_be_written(html)
-    logs = HOME / "logs" / "load"
+    logs = own_logs("load")
     options = [str(script.resolve()), "--callers", str(callers), "--arrivals", arrivals, "--over", str(over)]
     options += ["--remote"] if remote else []
     options += ["--seed", str(seed)] if seed is not None else []
@@ -229,10 +232,9 @@ def _progress(table: Table) -> str:
     return printable(f"{cell['bot']}: {cell['script']}: {where}: {'ok' if cell['ok'] else 'FAIL'}")
 
 
-def _keep(table: Table) -> dict[int, Path]:
-    """Write the smallest scripts; the number of a cell among the failed, and where its script is."""
+def _keep(table: Table, folder: Path) -> dict[int, Path]:
+    """Write the smallest scripts into a folder; the number of a cell among the failed, and where its script is."""
     kept: dict[int, Path] = {}
-    folder = HOME / "storm"
     for number, cell in enumerate(table.failed):
         if cell["smallest"]:
             folder.mkdir(parents=True, exist_ok=True)

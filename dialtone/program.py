@@ -1,7 +1,8 @@
 """One program on this machine: started, waited for, stopped with everything that it started in its turn.
 
 1. A program leads its own process group. Ctrl-C in a terminal does not reach it; whoever started it stops it.
-2. Its output goes into a log file, so that it never waits for a reader; readiness is read from there.
+2. Its output goes into a log file, so that it never waits for a reader; readiness is read from there. The file is
+   locked while the program runs, so that no other one's output is taken for its own.
 3. Between a start and its entry in the books no signal gets through, and no stop is left half done (`undisturbed`).
 4. A program that ends takes the rest of its group with it: nothing is left behind.
 5. The same when this process is ended by SIGKILL: beside each program a shell waits for the end of a pipe from here.
@@ -10,6 +11,7 @@ POSIX only.
 """
 
 import contextlib
+import fcntl
 import os
 import secrets
 import signal
@@ -21,7 +23,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from dialtone.errors import DependencyError
+from dialtone.errors import ConfigurationError, DependencyError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL = 0.02  # seconds between two looks at a process or its log
@@ -43,7 +45,8 @@ class Program:
     """A program, not yet started.
 
     `command` runs in `directory` with `environment` added to this process's own. Standard output and error go to
-    `log`, or standard output to `output` where one is given. `ready_within` and `stop_within` are bounds in seconds.
+    `log`, or standard output to `output` where one is given. The first launch begins the log anew, later ones go on in
+    it. `ready_within` and `stop_within` are bounds in seconds.
     """
 
     def __init__(
@@ -71,7 +74,7 @@ class Program:
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: subprocess.Popen[bytes] | None = None
         self._log: BinaryIO | None = None
-        self._log_start = 0
+        self._log_start: int | None = None
         self._printed = b""
         self.exit_code: int | None = None
 
@@ -81,10 +84,16 @@ class Program:
         return self.wait_ready()
 
     def launch(self) -> None:
-        """Start the process and return at once. Raises DependencyError if it is not there to be started."""
+        """Start the process and return at once.
+
+        Raises DependencyError if it is not there to be started, ConfigurationError if the log is another program's.
+        """
         self.exit_code = None
         with contextlib.ExitStack() as files, undisturbed():
             log = self._open(self.log)
+            self._lock(log)
+            if self._log_start is None:
+                log.truncate(0)
             self._log_start = log.seek(0, os.SEEK_END)
             output = files.enter_context(self._open(self.output)) if self.output else log
             try:
@@ -191,8 +200,8 @@ class Program:
 
     def printed(self) -> str:
         """What the program wrote to its log since it was last launched."""
-        if self._log is not None:
-            # Not by its path: the file of that name may be another run's by now.
+        if self._log is not None and self._log_start is not None:
+            # Not by its path: whoever cleans up may have removed that.
             size = os.fstat(self._log.fileno()).st_size - self._log_start
             self._printed = os.pread(self._log.fileno(), size, self._log_start)
         return self._printed.decode("utf-8", "replace")
@@ -218,6 +227,8 @@ class Program:
         self._process = None
         if self._log is not None:
             self.printed()
+            # Whoever of the group is not quite gone still has the file, and would hold the lock.
+            fcntl.flock(self._log, fcntl.LOCK_UN)
             self._log.close()
             self._log = None
 
@@ -226,6 +237,18 @@ class Program:
         # No such process: all of the group have gone. Not permitted: macOS says so of a group of zombies.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
+
+    def _lock(self, log: BinaryIO) -> None:
+        """Rule 2. The program has the lock too, by the file that it inherits."""
+        try:
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            log.close()
+            raise ConfigurationError(
+                f"{_shown(self.log)} is the log of a program that runs",
+                field=self.name,
+                fix="stop the other run, or give each run a folder of logs of its own",
+            ) from error
 
     @staticmethod
     def _open(path: Path) -> BinaryIO:

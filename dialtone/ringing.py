@@ -49,11 +49,10 @@ def ring(
 def simulate(arguments: Sequence[str], *, app_dir: Path, logs: Path) -> Generator[Event, None, None]:
     """Run the simulator and yield the JSON lines that it writes, as they come.
 
-    Raises ConfigurationError for what it refuses, such as a script, and DependencyError if it ends otherwise than with
-    0 or 1. Close the generator, and it is stopped.
+    It logs to `caller.log` in the folder `logs`. Raises ConfigurationError for what it refuses, such as a script, and
+    DependencyError if it ends otherwise than with 0 or 1. Close the generator, and it is stopped.
     """
     log = logs / "caller.log"
-    log.unlink(missing_ok=True)
     # The ledger says what the caller spoke and pressed, which no log does: it goes when the call is over.
     with TemporaryDirectory() as folder:
         output = Path(folder, "ledger.jsonl")

@@ -52,7 +52,7 @@ class Stack:
     simulator: whether the simulator's server is started too; a scripted call does not need it.
     keep: whether storage is on disk and outlives the stack, rather than in memory.
     usual_ports: whether the usual ports are tried first; with False all ports are free ones.
-    logs: folder of the logs; by default `.dialtone/logs`.
+    logs: folder of the logs, which is this stack's alone; by default `.dialtone/logs`.
     tls: files in PEM, the certificate and the key with which the functions are served over https; only by devhost.
     memory: whether the functions keep everything in their own memory, so that no storage is started; fast, and gone
         with them. Not for Core Tools, whose timers want a storage account.
@@ -257,7 +257,6 @@ class Stack:
         stop_within: float = 5.0,
     ) -> Program:
         log = self.logs / f"{name}.log"
-        log.unlink(missing_ok=True)
         program = Program(
             name,
             command,

@@ -106,11 +106,13 @@ def test_a_call_that_does_not_end_as_expected(tmp_path: Path, form: list[str]) -
 def test_a_call_that_cannot_be_placed_is_explained(app: Path) -> None:
     done = dialtone(app, "call", "call.yaml", *BOT, CALL_EXIT="2")
     assert done.returncode == 2
-    assert done.stderr.splitlines() == [
-        "problem: the simulator ended with exit code 2 [the simulator]",
-        "  cause: a word on the side",
-        "    fix: read its log, .dialtone/logs/call/caller.log",
-    ]
+    *said, fix = done.stderr.splitlines()
+    assert said == ["problem: the simulator ended with exit code 2 [the simulator]", "  cause: a word on the side"]
+    named = re.fullmatch(r"    fix: read its log, (\.dialtone/logs/call/\S+/caller\.log)", fix)
+    assert named
+    last = app / ".dialtone" / "logs" / "call" / "last" / "caller.log"
+    assert last.samefile(app / named[1])
+    assert last.read_text() == "a word on the side\n"
 
 
 @pytest.mark.parametrize(

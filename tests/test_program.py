@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dialtone.errors import DependencyError
+from dialtone.errors import ConfigurationError, DependencyError
 from dialtone.program import Program, Ready, free_port, is_free, undisturbed
 from tests.fakes import ROOT, gone
 
@@ -138,6 +138,18 @@ def test_the_log_of_another_run_is_not_read(make: Make) -> None:
     assert pid != "1"
     program.stop()
     assert program.printed() == f"pid {pid}\n"
+
+
+def test_a_log_is_one_programs_while_it_runs_and_begins_anew_with_the_next_ones(make: Make) -> None:
+    first, second = make(HAS_CHILD, "--waits"), make(SLEEPS)
+    first.start()
+    with pytest.raises(ConfigurationError, match="is the log of a program that runs") as caught:
+        second.start()
+    assert caught.value.field == "it"
+    assert first.running
+    first.stop()
+    (pid,) = second.start()
+    assert second.log.read_text() == f"pid {pid}\n"
 
 
 def test_lines_are_read_as_they_are_written(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from tests.whole_call.line import ROOT, House, Line, proxy
 
 
 @pytest.fixture(scope="package")
-def house() -> Iterator[House]:
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """The whole stack as programs, on free ports, storage in memory; the platform reaches it through the line."""
     line = Line("")
     with proxy(line) as url:
@@ -17,7 +17,7 @@ def house() -> Iterator[House]:
             simulator=False,
             usual_ports=False,
             environment={"DIALTONE_PUBLIC_URL": url},
-            logs=ROOT / ".dialtone" / "logs" / "whole-call",
+            logs=tmp_path_factory.mktemp("logs"),
         )
         with stack:
             line.target = stack.functions_url

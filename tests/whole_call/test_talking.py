@@ -28,7 +28,7 @@ def talking(notes: Path) -> Iterator[House]:
             simulator=False,
             usual_ports=False,
             environment={"DIALTONE_PUBLIC_URL": url, "TALKING_NOTES": str(notes)},
-            logs=ROOT / ".dialtone" / "logs" / "talking",
+            logs=notes.parent / "logs",
             memory=True,
         )
         with stack:

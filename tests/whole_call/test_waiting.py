@@ -25,7 +25,7 @@ def waiting(address: Path) -> Iterator[House]:
     line = Line("")
     with proxy(line) as url:
         environment = {"DIALTONE_PUBLIC_URL": url, "WAITING_ADDRESS": str(address)}
-        logs = ROOT / ".dialtone" / "logs" / "waiting"
+        logs = address.parent / "logs"
         stack = Stack(
             ROOT,
             bot="tests.whole_call.waiting:bot",
