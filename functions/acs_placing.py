@@ -12,10 +12,11 @@ from dialtone.channels.acs_commands import Setup, create_call
 from dialtone.channels.stepper import command_id
 from dialtone.dialogs import Place
 from dialtone.dialogs.streaming import handler_of
+from dialtone.errors import WorkflowError
 from functions.acs_client import AcsClient
 from functions.acs_settings import AcsSettings
 from functions.acs_streams import AcsStreams
-from functions.placing import PLACED, Placing, cannot_place, place_refused
+from functions.placing import PLACED, Placing, place_refused
 
 CALLED: Final = frozenset({"phoneNumber", "communicationUser", "microsoftTeamsUser", "teamsExtensionUser"})
 """The kinds of identities that ACS calls."""
@@ -34,12 +35,18 @@ class AcsPlacing:
         """Have ACS ring somebody. Raises `WorkflowError` for whom it does not call, and for what it refuses."""
         source, target = self.resource.source, place.target
         if not source:
-            raise cannot_place(
-                "there is nothing to call from", "set DIALTONE_ACS_SOURCE to a number or a Teams account"
+            raise WorkflowError(
+                "there is nothing to call from",
+                field="place",
+                fix="set DIALTONE_ACS_SOURCE to a number or a Teams account",
+                code="CHANNEL_CANNOT",
             )
         if kind_of(target) not in CALLED:
-            raise cannot_place(
-                f"ACS does not call {target.partition(':')[0]}:", "call 4:, 8:acs: or 8:orgid: identities"
+            raise WorkflowError(
+                f"ACS does not call {target.partition(':')[0]}: identities",
+                field="place",
+                fix="call 4:, 8:acs: or 8:orgid: identities",
+                code="CHANNEL_CANNOT",
             )
         streaming, captions = await self.streams.of_placed(call_id, place.stream)
         setup = replace(setup, media=streaming, transcription=captions)

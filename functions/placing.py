@@ -73,8 +73,3 @@ def place_refused(platform: str, told: str) -> WorkflowError:
         fix="catch ActionFailed where the dialog can go on without it",
         code="CHANNEL_REFUSED",
     )
-
-
-def cannot_place(why: str, fix: str, field: str = "place") -> WorkflowError:
-    """What a dialog is told of a call that the channel cannot place."""
-    return WorkflowError(why, field=field, fix=fix, code="CHANNEL_CANNOT")

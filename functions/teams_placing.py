@@ -19,7 +19,7 @@ from dialtone.dialogs import Place, Placed
 from dialtone.errors import WorkflowError
 from dialtone.protocol import Meeting
 from dialtone.storage import NoteRow
-from functions.placing import Placing, cannot_place, place_refused, placed_conversation
+from functions.placing import Placing, place_refused, placed_conversation
 from functions.teams_client import GraphClient
 from functions.teams_meetings import meeting_of
 
@@ -42,13 +42,19 @@ class TeamsPlacing:
         target = place.target
         where = read_link(target) if place.is_meeting else None
         if place.stream is not None:
-            why, fix = "Teams gives bots no media streams here", "leave media out, or place the call on ACS"
-            raise cannot_place(why, fix, field="media")
+            raise WorkflowError(
+                "Teams gives bots no media streams here",
+                field="media",
+                fix="leave media out, or place the call on ACS",
+                code="CHANNEL_CANNOT",
+            )
         is_called = target.startswith("8:orgid:") or (target.startswith("4:") and bool(setup.instance))
         if where is None and not is_called:
-            raise cannot_place(
+            raise WorkflowError(
                 f"Teams does not call {target.partition(':')[0]}: identities here",
-                "call 8:orgid: users, join links of meetings, and 4: numbers once DIALTONE_TEAMS_INSTANCE is set",
+                field="place",
+                fix="call 8:orgid: users, join links of meetings, and 4: numbers once DIALTONE_TEAMS_INSTANCE is set",
+                code="CHANNEL_CANNOT",
             )
         await self.placing.note(call_id, place)
         if await self.placing.storage.calls.noted(call_id, _GRAPH):
