@@ -1,6 +1,7 @@
 """What ACS plays and recognizes on a line, and what it says of it (Call Automation, play and recognize actions).
 
-1. Sources are fetched or made before the first is heard. A file is WAV, PCM, 16 kHz, 16 bit, mono, or MP3.
+1. Sources are fetched (`prompt_files`) or made before the first is heard. A file is WAV, PCM, 16 kHz, 16 bit, mono, or
+   MP3.
 2. Speech, spoken or recognized, needs the address of an AI services resource that was given when the call was answered.
 3. A key, or speech, cuts the prompt of a recognition off when `interruptPrompt` is true; by default it is false. What
    comes before the end of a prompt that is not cut off is lost.
@@ -10,21 +11,18 @@
    came, where the pages contradict each other.
 """
 
-import io
 import re
-import wave
 from dataclasses import replace
 from math import inf
-from pathlib import PurePosixPath
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
 from simulator import audio, speech
 from simulator.line import Cuts, Key, Line, Listening, Signal, Sound, SpeechEnded, SpeechStarted
 from simulator.platforms.acs_settings import AcsSettings
 from simulator.platforms.acs_wire import result
+from simulator.platforms.prompt_files import FileUnavailable, NotPlayable, PromptFiles, file_name, wav_samples
 from simulator.platforms.rest import Json
-from simulator.wire import TooLarge, Wire
+from simulator.wire import Wire
 
 TONES: Final = dict(
     zip(
@@ -208,8 +206,7 @@ class AcsMedia:
         for number, source in enumerate(sources):
             if source["kind"] == "file":
                 uri = source["file"]["uri"]
-                name = PurePosixPath(unquote(urlsplit(uri).path)).name
-                sounds.append(Sound(await self._file(uri, number), file=name))
+                sounds.append(Sound(await self._file(uri, number), file=file_name(uri)))
                 continue
             text, voice = _text_of(source)
             if not self.speaks:
@@ -220,31 +217,18 @@ class AcsMedia:
         return sounds
 
     async def _file(self, uri: str, number: int) -> bytes:
-        most, limit_s = self._settings.prompt_max_bytes, self._settings.prompt_timeout_s
+        """The samples of a file."""
+        its = self._settings
+        files = PromptFiles(self._line, self._wire, its.prompt_max_bytes, its.prompt_timeout_s, its.prompt_waits_s)
         try:
-            async with self._line.clock.io():
-                answer = await self._wire.get(uri, most, limit_s)
-        except TooLarge:
-            raise MediaFailed(400, 8536, "the file is too large", number) from None
-        if answer.failure is not None:
-            raise MediaFailed(400, 8536, f"the file could not be fetched: {answer.failure}", number)
-        if answer.status != 200:
-            raise MediaFailed(400, 8536, f"the file was answered with {answer.status}", number)
-        return _pcm(answer.body, number)
-
-
-def _pcm(data: bytes, number: int) -> bytes:
-    """Rule 1: the samples of a file."""
-    try:
-        if data[:4] != b"RIFF":
-            return audio.decode(data, ("mp3",))
-        with wave.open(io.BytesIO(data)) as file:
-            if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (audio.RATE, 1, 2):
-                raise MediaFailed(400, 8535, "the WAV is not 16 kHz, 16 bit, mono", number)
-            samples: bytes = file.readframes(file.getnframes())
-            return samples
-    except (wave.Error, EOFError, audio.AudioError) as error:
-        raise MediaFailed(400, 8535, f"the file is no WAV and no MP3: {error}", number) from None
+            data = await files.fetch(uri)
+            return wav_samples(data) if data[:4] == b"RIFF" else audio.decode(data, ("mp3",))
+        except FileUnavailable as unavailable:
+            raise MediaFailed(400, 8536, str(unavailable), number) from None
+        except NotPlayable as unplayable:
+            raise MediaFailed(400, 8535, str(unplayable), number) from None
+        except audio.AudioError as error:
+            raise MediaFailed(400, 8535, f"the file is no WAV and no MP3: {error}", number) from None
 
 
 def _text_of(source: Json) -> tuple[str, Any]:

@@ -57,6 +57,9 @@ class AcsSettings:
     end_silence_s: float = 0.5
     prompt_max_bytes: int = 8 * 1024 * 1024
     prompt_timeout_s: float = 10.0
+    prompt_waits_s: tuple[float, ...] = (0.5, 1.0, 2.0)
+    """Waits before a file is asked for again that the bot could not give: a 5xx, a lost connection. Undocumented."""
+
     recordings_kept_s: float = 24 * 3600.0
     """How long a recording can be fetched. Documented."""
 

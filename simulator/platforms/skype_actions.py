@@ -20,9 +20,7 @@ import asyncio
 import re
 from dataclasses import dataclass
 from math import inf
-from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from dialtone.protocol import (
     Action,
@@ -52,8 +50,9 @@ from dialtone.protocol import DigitCollectionCompletionReason as Digits
 from simulator import audio, speech
 from simulator.line import CallOver, Cuts, Key, Line, Listening, Signal, Sound, SpeechEnded, SpeechStarted
 from simulator.platform import Recording
+from simulator.platforms.prompt_files import FileUnavailable, PromptFiles, file_name
 from simulator.platforms.settings import PlatformSettings
-from simulator.wire import TooLarge, Wire
+from simulator.wire import Wire
 
 
 class PromptFailed(Exception):
@@ -141,7 +140,7 @@ class SkypeActions:
             sounds.append(Sound(pcm, silence_ms=prompt.silence_length_in_milliseconds))
         if prompt.file_uri:
             pcm = await self._file(prompt.file_uri)
-            sounds.append(Sound(pcm, file=PurePosixPath(unquote(urlsplit(prompt.file_uri).path)).name))
+            sounds.append(Sound(pcm, file=file_name(prompt.file_uri)))
         elif prompt.value and prompt.value.strip():
             voice = speech.FEMALE if prompt.voice is VoiceGender.FEMALE else speech.MALE
             sounds.append(Sound(speech.synthesize(prompt.value, voice), text=prompt.value))
@@ -151,18 +150,9 @@ class SkypeActions:
         """Fetch a prompt file, as PCM."""
         most, limit_s = self._settings.prompt_file_max_bytes, self._settings.prompt_file_timeout_s
         try:
-            async with self._line.clock.io():
-                answer = await self._wire.get(uri, most, limit_s)
-        except TooLarge:
-            raise PromptFailed(f"the prompt file has more than {most} bytes") from None
-        if answer.failure == "timeout":
-            raise PromptFailed(f"the prompt file did not arrive within {limit_s:g} s")
-        if answer.failure is not None:
-            raise PromptFailed(f"the prompt file could not be fetched: {answer.failure}")
-        if answer.status != 200:
-            raise PromptFailed(f"the prompt file was answered with status {answer.status}")
-        try:
-            return audio.decode(answer.body, ("wav", "wma"))
+            return audio.decode(await PromptFiles(self._line, self._wire, most, limit_s).fetch(uri), ("wav", "wma"))
+        except FileUnavailable as unavailable:
+            raise PromptFailed(str(unavailable)) from None
         except audio.AudioError as error:
             raise PromptFailed(f"the prompt file cannot be played: {error}") from None
 

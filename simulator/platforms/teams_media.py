@@ -1,28 +1,25 @@
 """What Teams plays and records on a line with media that it hosts (Microsoft Graph, playPrompt and recordResponse).
 
 1. A prompt is a file: WAV, PCM, 16 kHz, 16 bit, mono; any other fails as 8535, one that cannot be fetched as 8536.
-2. The files of a command are fetched before the first is heard; those with a known resourceId, only once. One that a
-   crash or an outage of the bot kept back is asked for again.
+2. The files of a command are fetched (`prompt_files`) before the first is heard; those with a known resourceId, only
+   once.
 3. A recording begins after its beep. It ends with a stop tone, with silence, or after its longest duration; a recording
    in which nothing is said has no sound.
 4. What a file says is known to the simulator when its own speech service (`SpeechService`) made it.
 """
 
 import hashlib
-import io
 import re
-import wave
-from pathlib import PurePosixPath
 from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from dialtone.protocol import RecordingFormat
 from simulator import audio, speech
 from simulator.line import CallOver, Key, Line, Sound, SpeechEnded, SpeechStarted
 from simulator.platform import Recording
+from simulator.platforms.prompt_files import FileUnavailable, NotPlayable, PromptFiles, file_name, wav_samples
 from simulator.platforms.rest import Json
 from simulator.platforms.teams_settings import TeamsSettings
-from simulator.wire import Response, TooLarge, Wire
+from simulator.wire import Wire
 
 _SILENCE: Final = re.compile(r"silence-([0-9]+)\.wav")
 
@@ -124,35 +121,17 @@ class TeamsMedia:
         return sounds
 
     async def _fetched(self, uri: str) -> Sound:
-        answer = await self._asked(uri)
-        for wait_s in self._settings.prompt_waits_s:
-            if not answer.again:
-                break
-            await self._line.pause(wait_s)
-            answer = await self._asked(uri)
-        if answer.failure is not None or answer.status != 200:
-            raise MediaFailed(8536, f"the file could not be fetched: {answer.failure or answer.status}")
-        pcm = check_wav(answer.body)
-        name = PurePosixPath(unquote(urlsplit(uri).path)).name
+        its = self._settings
+        files = PromptFiles(self._line, self._wire, its.prompt_max_bytes, its.prompt_timeout_s, its.prompt_waits_s)
+        try:
+            data = await files.fetch(uri)
+            pcm = wav_samples(data)
+        except FileUnavailable as unavailable:
+            raise MediaFailed(8536, str(unavailable)) from None
+        except NotPlayable as unplayable:
+            raise MediaFailed(8535, str(unplayable)) from None
+        name = file_name(uri)
         if (silence := _SILENCE.fullmatch(name)) is not None:
             return Sound(pcm, silence_ms=int(silence[1]), timer=True)
-        text = self._service.said(answer.body)
+        text = self._service.said(data)
         return Sound(pcm, text=text) if text is not None else Sound(pcm, file=name)
-
-    async def _asked(self, uri: str) -> Response:
-        try:
-            async with self._line.clock.io():
-                return await self._wire.get(uri, self._settings.prompt_max_bytes, self._settings.prompt_timeout_s)
-        except TooLarge:
-            raise MediaFailed(8536, "the file is too large") from None
-
-
-def check_wav(data: bytes) -> bytes:
-    """Rule 1: the samples of a file. Raises `MediaFailed`."""
-    try:
-        with wave.open(io.BytesIO(data)) as file:
-            if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (audio.RATE, 1, 2):
-                raise MediaFailed(8535, "the WAV is not 16 kHz, 16 bit, mono")
-            return bytes(file.readframes(file.getnframes()))
-    except (wave.Error, EOFError) as error:
-        raise MediaFailed(8535, f"the file is no WAV: {error}") from None

@@ -62,10 +62,10 @@ from simulator import audio
 from simulator.clock import RealClock, VirtualClock
 from simulator.ledger import Ledger
 from simulator.line import Line
+from simulator.platforms.prompt_files import NotPlayable, wav_samples
 from simulator.platforms.rest import RestApp
 from simulator.platforms.teams import GraphService, incoming
 from simulator.platforms.teams_call import Person, TeamsCall
-from simulator.platforms.teams_media import MediaFailed, check_wav
 from simulator.platforms.teams_meetings import Attendee, Meeting
 from simulator.platforms.teams_settings import TeamsSettings
 from simulator.platforms.teams_wire import identity_set
@@ -381,11 +381,11 @@ async def test_prompt(number: str, there: Tenant) -> None:
         assert failed.result is not None
         assert (failed.status, str(failed.result.sub_code)) == ("failed", wanted[:4])
     elif wanted == "accept":
-        assert len(check_wav(wav())) == 1600
+        assert len(wav_samples(wav())) == 1600
     else:
         for other in (wav(channels=2), wav(rate=8_000), b"RIFF", b"ID3"):
-            with pytest.raises(MediaFailed):
-                check_wav(other)
+            with pytest.raises(NotPlayable):
+                wav_samples(other)
 
 
 async def test_a_token_is_wanted() -> None:

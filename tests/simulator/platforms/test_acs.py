@@ -37,10 +37,14 @@ class Bot:
         self.events: list[Json] = []
         self.headers: list[dict[str, str]] = []
         self.files: dict[str, bytes] = {}
+        self.files_refused = 0
         self.statuses: list[int] = []
         self.refuse = 0
 
     async def take(self, request: web.Request) -> web.Response:
+        if request.method == "GET" and self.files_refused:
+            self.files_refused -= 1
+            return web.Response(status=503)
         if request.method == "GET":
             data = self.files.get(request.path.removeprefix("/"))
             return web.Response(status=404) if data is None else web.Response(body=data)
@@ -230,8 +234,13 @@ async def test_words_need_ai_services(bot: Bot) -> None:
         assert (information["code"], information["subCode"]) == (405, 8522)
 
 
-@pytest.mark.parametrize(("file", "code"), [(None, 8536), (b"no sound", 8535), ("narrow", 8535), ("good", 0)])
-async def test_files(file: bytes | str | None, code: int, bot: Bot) -> None:
+@pytest.mark.parametrize(
+    ("file", "refused", "code"),
+    [(None, 0, 8536), (b"no sound", 0, 8535), ("narrow", 0, 8535), ("good", 0, 0), ("good", 3, 0), ("good", 4, 8536)],
+)
+async def test_files(file: bytes | str | None, refused: int, code: int, bot: Bot) -> None:
+    """One that a restarting bot cannot serve is asked for again, three times."""
+    bot.files_refused = refused
     good = audio.encode(audio.tone(0.5), "wav")
     # The sample rate is at byte 24 of a WAV.
     sounds = {"good": good, "narrow": good[:24] + (8000).to_bytes(4, "little") + good[28:]}
@@ -239,8 +248,9 @@ async def test_files(file: bytes | str | None, code: int, bot: Bot) -> None:
         bot.files["a.wav"] = sounds[file] if isinstance(file, str) else file
     source = {"kind": "file", "file": {"uri": f"{bot.url}/a.wav"}}
     bot.acts["CallConnected"] = ("play", {"playSources": [source], "operationContext": "p"})
-    await ring(bot, "  - wait: 5\n  - hang_up: true\n")
+    await ring(bot, "  - wait: 9\n  - hang_up: true\n")
     assert sub_code(bot.data("PlayFailed" if code else "PlayCompleted")) == code
+    assert bot.files_refused == 0
 
 
 async def test_an_interruption_cancels_what_runs(bot: Bot) -> None:
