@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import azure.functions as func
 
+import dialtone
 from dialtone.errors import BadMessage, BodyTooLarge, BotError, NotFound
 from dialtone.gate import UPLOAD_MAX
 from dialtone.privacy import Callers
@@ -39,6 +40,8 @@ BODY_MAX: Final = 4096
 
 T = TypeVar("T")
 _PAGES: Final = Path(__file__).parent / "pages"
+_LOOK: Final = Path(dialtone.__file__).parent / "look.css"
+"""Colours, which the simulator's phone has too."""
 _TYPES: Final = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -234,7 +237,7 @@ def _storage() -> Storage:
 
 @cache
 def _files() -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in _PAGES.iterdir() if path.suffix in _TYPES}
+    return {path.name: path.read_bytes() for path in (_LOOK, *_PAGES.iterdir()) if path.suffix in _TYPES}
 
 
 def _page(name: str) -> func.HttpResponse:

@@ -1,4 +1,4 @@
-"""The phone's page and the console look alike: the same names have the same values, in the light and in the dark."""
+"""The phone's page and the console take their colours from one file, which has all that they name."""
 
 import re
 
@@ -6,18 +6,29 @@ import pytest
 
 from tests.fakes import ROOT
 
-PHONE = ROOT / "simulator" / "phone" / "page" / "phone.css"
-CONSOLE = ROOT / "functions" / "pages" / "console.css"
+LOOK = ROOT / "dialtone" / "look.css"
+PAGES = {"phone": ROOT / "simulator" / "phone" / "page", "console": ROOT / "functions" / "pages"}
 
 
-def tokens(css: str) -> list[dict[str, str]]:
+def tokens(css: str) -> list[set[str]]:
     """The custom properties of each `:root`: of the light, then of the dark."""
-    return [dict(re.findall(r"(--[a-z-]+): ([^;]+);", block)) for block in re.findall(r":root \{([^}]*)\}", css)]
+    return [set(re.findall(r"(--[a-z-]+):", block)) for block in re.findall(r":root \{([^}]*)\}", css)]
 
 
-@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
-def test_the_same_names_have_the_same_values(scheme: int) -> None:
-    phone, console = tokens(PHONE.read_text())[scheme], tokens(CONSOLE.read_text())[scheme]
-    shared = phone.keys() & console.keys()
-    assert len(shared) >= 14
-    assert {name: phone[name] for name in shared} == {name: console[name] for name in shared}
+def test_the_dark_has_a_value_for_each_of_the_light() -> None:
+    light, dark = tokens(LOOK.read_text())
+    assert light == dark
+    assert len(light) >= 18
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_names_no_other_colours_than_those_and_its_own(page: str) -> None:
+    texts = {path.name: path.read_text() for path in PAGES[page].iterdir() if path.suffix in (".css", ".js", ".html")}
+    (css,) = (text for name, text in texts.items() if name.endswith(".css"))
+    own = set().union(*tokens(css))
+    shared = tokens(LOOK.read_text())[0]
+    named = set(re.findall(r"var\((--[a-z-]+)", "".join(texts.values())))
+    assert not own & shared
+    assert named <= own | shared | set(re.findall(r"(--[a-z-]+):", css))
+    sheets = re.findall(r'<link rel="stylesheet" href="(?:console/pages/)?([a-z.]+)">', "".join(texts.values()))
+    assert sheets == ["look.css", f"{page}.css"]

@@ -14,6 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
+from dialtone import protocol
 from simulator.guard import Refused, headers_of, own_host
 from simulator.lab import Bot
 from simulator.phone.caller import Ears
@@ -22,6 +23,8 @@ from simulator.phone.session import Receive, Send, Session
 PROTOCOL: Final = "dialtone.phone"
 """The WebSocket's subprotocol; the page offers the token beside it."""
 _PAGE: Final = Path(__file__).parent / "page"
+_LOOK: Final = Path(protocol.__file__).parents[1] / "look.css"
+"""Colours, which the functions' console has too."""
 _TYPES: Final = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -97,4 +100,4 @@ class Exchange:
 
 def _files() -> dict[str, bytes]:
     """The page's files by their names. Read each time: whoever changes them wants to see it."""
-    return {path.name: path.read_bytes() for path in _PAGE.iterdir() if path.suffix in _TYPES}
+    return {path.name: path.read_bytes() for path in (_LOOK, *_PAGE.iterdir()) if path.suffix in _TYPES}
