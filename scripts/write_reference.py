@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -58,20 +59,20 @@ def codes() -> list[Told]:
     """What each error in the code says, found in its source."""
     makers = {name: [maker] for name, maker in _classes()}
     trees = [(import_module(name), ast.parse(path.read_text())) for name, path in sorted(_modules().items())]
+    calls = [(module, *each) for module, tree in trees for each in _calls(tree)]
     found: set[Told] = set()
     for _ in range(4):  # a function that makes errors may call another that does
-        for module, tree in trees:
-            for function, call in _calls(tree):
-                name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-                for maker in makers.get(name, []):
-                    places = _places(function)
-                    said = maker.told_by(_bound(maker, call, module, places))
-                    if function is not None and any(place in said["code"] for place in places.values()):
-                        made = Maker(maker.kind, list(places), said)
-                        known = makers.setdefault(function.name, [])
-                        known += [made] if made not in known else []
-                    elif _CODE.fullmatch(said["code"]):
-                        found.add(Told(kind=maker.kind, **{part: _plain(text) for part, text in said.items()}))
+        for module, function, call in calls:
+            name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            for maker in makers.get(name, []):
+                places = _places(function)
+                said = maker.told_by(_bound(maker, call, module, places))
+                if function is not None and any(place in said["code"] for place in places.values()):
+                    made = Maker(maker.kind, list(places), said)
+                    known = makers.setdefault(function.name, [])
+                    known += [made] if made not in known else []
+                elif _CODE.fullmatch(said["code"]):
+                    found.add(Told(kind=maker.kind, **{part: _plain(text) for part, text in said.items()}))
     found |= {told for module, tree in trees for told in _rows(module, tree)}
     return sorted(found)
 
@@ -106,18 +107,21 @@ def _modules() -> dict[str, Path]:
     return found
 
 
-def _calls(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef | ast.AsyncFunctionDef | None, ast.Call]]:
+def _calls(tree: ast.Module) -> list[tuple[ast.FunctionDef | ast.AsyncFunctionDef | None, ast.Call]]:
     """Each call, with the function that it is in."""
+    found = []
 
-    def walk(node: ast.AST, inside: Any) -> Iterator[Any]:
+    def walk(node: ast.AST, inside: Any) -> None:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.Call):
-                yield inside, child
-            yield from walk(child, child if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else inside)
+                found.append((inside, child))
+            walk(child, child if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) else inside)
 
-    return walk(tree, None)
+    walk(tree, None)
+    return found
 
 
+@cache
 def _places(function: ast.FunctionDef | ast.AsyncFunctionDef | None) -> dict[str, str]:
     """The names in a function that stand for what it is called with, and how `Maker` writes them."""
     if function is None:

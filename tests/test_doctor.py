@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from dialtone.doctor import Finding, outside, read_settings, within
 from dialtone.errors import ConfigurationError
 from dialtone.stack import Stack
 from dialtone.storage import open_storage
+from functions.diagnosis import diagnose
 from tests.azurite import find_azurite
 from tests.fakes import COMMAND, ROOT, environment
 
@@ -132,11 +133,12 @@ def is_named(seed: Seed, found: Iterable[Finding]) -> None:
 @pytest.mark.stack
 @pytest.mark.azurite
 @pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: seed.name)
-def test_what_is_wrong_within_is_named(stack: Stack, seed: Seed) -> None:
+async def test_what_is_wrong_within_is_named(stack: Stack, seed: Seed) -> None:
+    """What the app finds out about itself; that the command passes it on is shown by what is fine, and by prompts."""
     settings = sound(stack) | seed.settings
     if seed.name == "a wrong key of storage":
         settings["DIALTONE_STORAGE"] = re.sub("AccountKey=[^;]+", f"AccountKey={KEY}", stack.connection)
-    is_named(seed, within(stack.app_dir, settings))
+    is_named(seed, [Finding(**asdict(finding)) async for finding in diagnose(settings)])
 
 
 @pytest.mark.stack

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.write_reference import FOLDER, codes
+from scripts.write_reference import FOLDER, Told, codes
 from tests.fakes import ROOT, environment
 
 
@@ -43,16 +43,21 @@ def test_a_page_that_is_not_current_is_named_and_written_again(tmp_path: Path) -
     assert (tmp_path / "routes.md").read_text() == written
 
 
+@pytest.fixture(scope="module")
+def every() -> list[Told]:
+    return codes()
+
+
 @pytest.mark.parametrize("room", ["dialtone", "functions"])
-def test_every_code_in_the_source_is_told(room: str) -> None:
-    told = {each.code for each in codes()}
+def test_every_code_in_the_source_is_told(room: str, every: list[Told]) -> None:
+    told = {each.code for each in every}
     for path in (ROOT / room).rglob("*.py"):
         for code in re.findall(r'code="([A-Z][^"]*)"', path.read_text()):
             assert code in told, path.name
 
 
-def test_every_rule_that_the_rules_name_is_told() -> None:
-    told = {each.code for each in codes() if not each.kind}
+def test_every_rule_that_the_rules_name_is_told(every: list[Told]) -> None:
+    told = {each.code for each in every if not each.kind}
     document = (ROOT / "dialtone" / "protocol" / "rules" / "__init__.py").read_text().split('"""')[1]
     named = set(re.findall(r"\b[A-Z]{2,}(?:_[A-Z]+)+\b", document))
     assert len(named) > 15
