@@ -109,7 +109,7 @@ def _blow(
                 elif line["kind"] == "cell":
                     table.cells.append({"bot": bot, **_with_storage(line, home, platform)})
                     if not quiet:
-                        _meanwhile.print(_progress(table))
+                        _meanwhile.print(_progress(table), soft_wrap=True)
 
 
 def load(
