@@ -20,12 +20,13 @@ from dialtone.channels import acs
 from dialtone.channels.acs import IncomingCall, RecordingFile, Unreadable
 from dialtone.dialogs import Place
 from dialtone.dialogs.streaming import stream_of
-from dialtone.errors import BadMessage, BodyTooLarge, DialtoneError, Forbidden, Unauthorized, WorkflowError
+from dialtone.errors import BadMessage, DialtoneError, Forbidden, Unauthorized, WorkflowError
 from dialtone.media.messages import FRAME_BYTES
+from functions import verify
 from functions.acs_client import AcsClient
 from functions.acs_settings import acs_settings
 from functions.acs_turn import AcsTurns
-from functions.http import log, route
+from functions.http import events_body, log, route
 from functions.identity import managed_identity
 from functions.settings import settings
 from functions.skype_turn import turns as skype_turns
@@ -35,25 +36,14 @@ from functions.verify import anyone, loopback
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
 NAME = acs.NAME
-BODY_MAX = 1024 * 1024
-"""Bytes of a body: Event Grid's limit."""
 
 Token = Callable[[str | None], Awaitable[object]]
 
 
 async def event_grid(request: func.HttpRequest) -> None:
     """Verify the secret that Event Grid's address carries. Raises `Unauthorized`."""
-    if settings().auth == "loopback":
-        await loopback(request)
-        return
-    given = request.params.get("key", "")
-    if not hmac.compare_digest(given.encode(), acs_settings().events_key.encode()):
-        raise Unauthorized(
-            "the address lacks the secret of Event Grid",
-            code="EVENTS_KEY",
-            field="key",
-            fix="subscribe with ?key= and the value of DIALTONE_ACS_EVENTS_KEY",
-        )
+    secret = acs_settings().events_key
+    await verify.event_grid(request, auth=settings().auth, secret=secret, setting="DIALTONE_ACS_EVENTS_KEY")
 
 
 async def call_automation(request: func.HttpRequest) -> None:
@@ -105,7 +95,7 @@ async def acs_permission(req: func.HttpRequest) -> func.HttpResponse:
 @route(blueprint, "acs/events", "POST", verifier=event_grid)
 async def acs_events(req: func.HttpRequest) -> func.HttpResponse:
     """Take what Event Grid delivers: the handshake, calls that ring, recordings that can be fetched."""
-    events = acs.parse_grid(_body(req))
+    events = acs.parse_grid(events_body(req))
     reply = acs.validation_reply(events)
     if reply is not None:
         return func.HttpResponse(reply, status_code=200, mimetype="application/json")
@@ -137,7 +127,7 @@ async def _taken(taking: Awaitable[None]) -> None:
 async def acs_callbacks(req: func.HttpRequest) -> func.HttpResponse:
     """Take the events of a call under way, whose ticket is in the address."""
     call_id = turns().tickets.call_of(req.route_params.get("ticket", ""))
-    events, unreadable = acs.parse_callbacks(_body(req))
+    events, unreadable = acs.parse_callbacks(events_body(req))
     parent = req.headers.get("traceparent", "")
     about = {"dialtone.channel": NAME}
     with telemetry.span("callback", about, call_id=call_id, kind="server", traceparent=parent):
@@ -172,7 +162,7 @@ async def acs_calls(req: func.HttpRequest) -> func.HttpResponse:
     reply is 202 with the call's id, the same for the same Idempotency-Key; 400 for whom ACS does not call, and for what
     it refuses.
     """
-    place = _place(_body(req))
+    place = _place(events_body(req))
     key = req.headers.get("Idempotency-Key") or uuid.uuid4().hex
     try:
         call_id = await turns().place(place, f"http {key}")
@@ -220,10 +210,3 @@ async def acs_sounds(req: func.HttpRequest) -> func.HttpResponse:
     if sound is None:
         raise BadMessage("there is no such sound", field="name", code="SOUND_UNKNOWN", fix="use beep.wav")
     return func.HttpResponse(sound, status_code=200, mimetype="audio/wav")
-
-
-def _body(request: func.HttpRequest) -> bytes:
-    body = request.get_body()
-    if len(body) > BODY_MAX:
-        raise BodyTooLarge(f"the body has {len(body)} bytes, {BODY_MAX} are allowed", fix="post fewer events at once")
-    return body

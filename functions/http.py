@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 import azure.functions as func
 
 from dialtone import telemetry
-from dialtone.errors import DialtoneError
+from dialtone.errors import BodyTooLarge, DialtoneError
 from dialtone.privacy import IdentityFilter
 from functions.verify import Verifier, host_asks_for_key, platform
 
@@ -93,6 +93,18 @@ def route(
         return blueprint.route(route=path, methods=[method], auth_level=level)(handle)  # type: ignore[no-any-return]
 
     return register
+
+
+EVENTS_MAX: Final = 1024 * 1024
+"""Bytes of a body of events: Event Grid's limit, and ours for the events and notices of calls."""
+
+
+def events_body(request: func.HttpRequest) -> bytes:
+    """The body of a request that posts events. Raises `BodyTooLarge` for more than EVENTS_MAX bytes."""
+    body = request.get_body()
+    if len(body) > EVENTS_MAX:
+        raise BodyTooLarge(f"the body has {len(body)} bytes, {EVENTS_MAX} are allowed", fix="post fewer events at once")
+    return body
 
 
 def error_response(error: DialtoneError) -> func.HttpResponse:

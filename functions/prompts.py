@@ -4,24 +4,20 @@ Without it nothing is missing but time: the first turn that finds an upload judg
 is in the log as soon as the upload is over. docs/how-to/prompts.md says how to subscribe.
 """
 
-import hmac
 import json
 from typing import Any, Final
 
 import azure.functions as func
 
-from dialtone.errors import BadMessage, BodyTooLarge, Unauthorized
+from dialtone.errors import BadMessage
 from dialtone.gate import read_name
 from dialtone.storage import PROMPTS_CONTAINER
-from functions.http import log, route
+from functions import verify
+from functions.http import events_body, log, route
 from functions.settings import settings
 from functions.skype_turn import turns
-from functions.verify import loopback
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
-
-BODY_MAX: Final = 1024 * 1024
-"""Bytes of a body: Event Grid's limit."""
 
 _SUBJECT: Final = f"/blobServices/default/containers/{PROMPTS_CONTAINER}/blobs/"
 _HANDSHAKE: Final = "Microsoft.EventGrid.SubscriptionValidationEvent"
@@ -29,25 +25,16 @@ _HANDSHAKE: Final = "Microsoft.EventGrid.SubscriptionValidationEvent"
 
 async def uploads_key(request: func.HttpRequest) -> None:
     """Verify the secret that Event Grid's address carries. Raises `Unauthorized`."""
-    if settings().auth == "loopback":
-        await loopback(request)
-        return
-    key = settings().prompt_events_key
-    if not key or not hmac.compare_digest(request.params.get("key", "").encode(), key.encode()):
-        raise Unauthorized(
-            "the address lacks the secret of Event Grid",
-            code="EVENTS_KEY",
-            field="key",
-            fix="subscribe with ?key= and the value of DIALTONE_PROMPT_EVENTS_KEY",
-        )
+    current = settings()
+    await verify.event_grid(
+        request, auth=current.auth, secret=current.prompt_events_key, setting="DIALTONE_PROMPT_EVENTS_KEY"
+    )
 
 
 @route(blueprint, "prompts/events", "POST", verifier=uploads_key)
 async def prompt_events(req: func.HttpRequest) -> func.HttpResponse:
     """Take what Event Grid delivers about the container `prompts`: the handshake, and blobs that were written."""
-    body = req.get_body()
-    if len(body) > BODY_MAX:
-        raise BodyTooLarge(f"the body has {len(body)} bytes, {BODY_MAX} are allowed", fix="post fewer events at once")
+    body = events_body(req)
     slots = []
     for event in _events(body):
         kind = event.get("eventType")

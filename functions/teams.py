@@ -12,8 +12,8 @@ from typing import Final
 import azure.functions as func
 
 from dialtone.channels import teams
-from dialtone.errors import BadMessage, BodyTooLarge
-from functions.http import log, route
+from dialtone.errors import BadMessage
+from functions.http import events_body, log, route
 from functions.identity import AppTokens, managed_identity
 from functions.skype_turn import turns as skype_turns
 from functions.sounds import sound_of
@@ -26,7 +26,6 @@ from functions.verify import anyone, graph
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
 NAME: Final = teams.NAME
-BODY_MAX: Final = 1024 * 1024
 
 
 @cache
@@ -48,7 +47,7 @@ def turns() -> TeamsTurns:
 
 async def webhook(req: func.HttpRequest) -> func.HttpResponse:
     """Take a post to the calling webhook, which is verified. Rule 1."""
-    body = _body(req)
+    body = events_body(req)
     if not teams.is_notification(body):
         return func.HttpResponse(status_code=204)
     return await _take(body, "")
@@ -57,7 +56,7 @@ async def webhook(req: func.HttpRequest) -> func.HttpResponse:
 @route(blueprint, "teams/callbacks/{ticket}", "POST", verifier=graph)
 async def teams_callbacks(req: func.HttpRequest) -> func.HttpResponse:
     """Take the notifications of a call under way, whose ticket is in the address."""
-    return await _take(_body(req), turns().tickets.call_of(req.route_params.get("ticket", "")))
+    return await _take(events_body(req), turns().tickets.call_of(req.route_params.get("ticket", "")))
 
 
 @route(blueprint, "teams/sounds/{name}", "GET", verifier=anyone)
@@ -95,10 +94,3 @@ async def _take(body: bytes, call_id: str) -> func.HttpResponse:
     for why in unreadable:
         log.warning("a notification cannot be read: %s", why)
     return func.HttpResponse(status_code=200)
-
-
-def _body(request: func.HttpRequest) -> bytes:
-    body = request.get_body()
-    if len(body) > BODY_MAX:
-        raise BodyTooLarge(f"the body has {len(body)} bytes, {BODY_MAX} are allowed", fix="post fewer at once")
-    return body

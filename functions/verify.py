@@ -10,6 +10,7 @@
 A setting that is missing or wrong refuses every request (500); none is let through unverified.
 """
 
+import hmac
 import os
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -47,6 +48,25 @@ async def loopback(request: func.HttpRequest) -> None:
             "verification is off, which is for this machine only",
             field="DIALTONE_AUTH",
             fix="set DIALTONE_AUTH=jwt where others can reach the functions",
+        )
+
+
+async def event_grid(request: func.HttpRequest, *, auth: str, secret: str, setting: str) -> None:
+    """Verify that Event Grid's address carries a secret as `?key=`, the value of a setting; none is nobody's.
+
+    `auth` is DIALTONE_AUTH: with `loopback` only this machine may post, and needs no secret. Raises `Unauthorized`, and
+    `Forbidden`.
+    """
+    if auth == "loopback":
+        await loopback(request)
+        return
+    given = request.params.get("key", "")
+    if not secret or not hmac.compare_digest(given.encode(), secret.encode()):
+        raise Unauthorized(
+            "the address lacks the secret of Event Grid",
+            code="EVENTS_KEY",
+            field="key",
+            fix=f"subscribe with ?key= and the value of {setting}",
         )
 
 

@@ -14,7 +14,7 @@ from functions import acs
 from functions.acs_settings import acs_settings
 from functions.settings import settings
 from tests.functions.issuer import Issuer, an_issuer, public, token
-from tests.functions.rig import SETTINGS
+from tests.functions.rig import configure
 
 CASES = {
     case["id"]: case
@@ -33,18 +33,8 @@ def clear() -> None:
 
 @pytest.fixture
 def configured(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    values = {
-        "BOT": SETTINGS.bot,
-        "PUBLIC_URL": SETTINGS.public_url,
-        "APPSTATE_KEY": SETTINGS.appstate_key,
-        "APP_ID": "app",
-        "AUTH": "jwt",
-        "ACS_ENDPOINT": "https://name.communication.azure.com",
-        "ACS_RESOURCE_ID": AUDIENCE,
-        "ACS_EVENTS_KEY": SECRET,
-    }
-    for name, value in values.items():
-        monkeypatch.setenv(f"DIALTONE_{name}", value)
+    there = {"ACS_ENDPOINT": "https://name.communication.azure.com", "ACS_RESOURCE_ID": AUDIENCE}
+    configure(monkeypatch, APP_ID="app", AUTH="jwt", ACS_EVENTS_KEY=SECRET, **there)
     clear()
     yield monkeypatch
     clear()

@@ -13,7 +13,7 @@ from functions import verify
 from functions.settings import settings
 from functions.teams_settings import METADATA, teams_settings
 from tests.functions.issuer import Issuer, an_issuer, token
-from tests.functions.rig import SETTINGS
+from tests.functions.rig import configure
 
 CASES = {
     case["id"]: case
@@ -29,16 +29,7 @@ def clear() -> None:
 
 @pytest.fixture
 def configured(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    values = {
-        "BOT": SETTINGS.bot,
-        "PUBLIC_URL": SETTINGS.public_url,
-        "APPSTATE_KEY": SETTINGS.appstate_key,
-        "APP_ID": "app1",
-        "AUTH": "jwt",
-        "TEAMS_TENANT": "t1",
-    }
-    for name, value in values.items():
-        monkeypatch.setenv(f"DIALTONE_{name}", value)
+    configure(monkeypatch, APP_ID="app1", AUTH="jwt", TEAMS_TENANT="t1")
     clear()
     yield monkeypatch
     clear()

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import pytest
+
 from dialtone import CallBot
 from dialtone.appstate import AppStateCodec
 from dialtone.errors import StorageUnavailable
@@ -43,6 +45,10 @@ class FaultyBackend(MemoryBackend):
     def container(self, name: str) -> MemoryContainer:
         return _watched(super().container(name), name, self)
 
+    def fail_at(self, operation: str, number: int) -> None:
+        """Fail once: at the so many-th operation of this kind, counted from 1."""
+        self.fail = lambda each: each == operation and self.operations.count(operation) == number
+
     def happen(self, operation: str) -> None:
         self.operations.append(operation)
         if self.fail(operation):
@@ -69,6 +75,19 @@ def _watched(store: T, name: str, backend: FaultyBackend) -> T:
             return watched
 
     return Watched()
+
+
+def configure(patch: pytest.MonkeyPatch, **changes: str) -> None:
+    """Set the environment of functions with memory as storage; `changes` are settings without their DIALTONE_."""
+    values = {
+        "BOT": SETTINGS.bot,
+        "PUBLIC_URL": SETTINGS.public_url,
+        "APPSTATE_KEY": SETTINGS.appstate_key,
+        "AUTH": SETTINGS.auth,
+        "STORAGE": "memory",
+    }
+    for name, value in (values | changes).items():
+        patch.setenv(f"DIALTONE_{name}", value)
 
 
 @dataclass

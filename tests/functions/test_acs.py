@@ -156,16 +156,10 @@ CRASHES = list(range(1, 31))
 @pytest.mark.parametrize("number", CRASHES)
 async def test_a_crash_is_mended_by_the_next_delivery(number: int, acs: AcsRig) -> None:
     """Storage fails once, at its n-th insert of the call: the delivery is answered 503 and comes again."""
-    inserts = 0
-
-    def fail(operation: str) -> bool:
-        nonlocal inserts
-        inserts += operation == "insert calls"
-        return operation == "insert calls" and inserts == number
-
-    acs.rig.backend.fail = fail
+    acs.rig.backend.fail_at("insert calls", number)
     report = await acs.ring(read_script_file(LEAVE))
     assert report.ok, report.events[-1]
+    inserts = acs.rig.backend.operations.count("insert calls")
     assert inserts > number or 503 not in {status for _, status in acs.statuses}
     once = {name: count for name, count in sent(acs).items() if name not in ("play", "recognize", "download")}
     assert once == {name: count for name, count in ONCE.items() if name not in ("play", "recognize", "download")}

@@ -10,7 +10,7 @@ import pytest
 from functions import calls
 from functions.settings import settings
 from functions.skype_turn import Reply, turns
-from tests.functions.rig import HUNG_UP, JSON, RECORDED, SETTINGS, chose, conversation, result, with_audio
+from tests.functions.rig import HUNG_UP, JSON, RECORDED, chose, configure, conversation, result, with_audio
 
 Post = Callable[..., Awaitable[func.HttpResponse]]
 CHANGED = {"id": "call-7", "type": "callStateChange", "currentState": "established"}
@@ -19,11 +19,7 @@ CHANGED = {"id": "call-7", "type": "callStateChange", "currentState": "establish
 @pytest.fixture
 def post(monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
     """Posts to the route of a bot that begins anew."""
-    monkeypatch.setenv("DIALTONE_BOT", SETTINGS.bot)
-    monkeypatch.setenv("DIALTONE_PUBLIC_URL", SETTINGS.public_url)
-    monkeypatch.setenv("DIALTONE_AUTH", "loopback")
-    monkeypatch.setenv("DIALTONE_APPSTATE_KEY", SETTINGS.appstate_key)
-    monkeypatch.setenv("DIALTONE_STORAGE", "memory")
+    configure(monkeypatch)
     settings.cache_clear()
     turns.cache_clear()
     app = func.FunctionApp()

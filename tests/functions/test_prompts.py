@@ -9,6 +9,7 @@ import pytest
 import functions.prompts as module
 from bots.reception import bot
 from dialtone.storage import PROMPTS_CONTAINER
+from functions import http
 from tests.functions.app import handler
 from tests.functions.rig import SETTINGS, Rig
 
@@ -76,7 +77,7 @@ async def test_what_is_no_event_is_refused(rig: Rig, body: bytes, code: str) -> 
 
 
 async def test_a_body_that_is_too_large(rig: Rig) -> None:
-    assert (await post(b" " * (module.BODY_MAX + 1))).status_code == 400
+    assert (await post(b" " * (http.EVENTS_MAX + 1))).status_code == 400
 
 
 async def test_a_failure_of_storage_is_told_again(rig: Rig) -> None:

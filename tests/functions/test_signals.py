@@ -14,7 +14,7 @@ from dialtone.signals import SignalKeys
 from functions import signals
 from functions.settings import settings
 from functions.skype_turn import SkypeTurns, turns
-from tests.functions.rig import HUNG_UP, KEY, SETTINGS, Rig, chose, conversation, result, said
+from tests.functions.rig import HUNG_UP, KEY, SETTINGS, Rig, chose, configure, conversation, result, said
 
 Json = dict[str, Any]
 OLD = b"o" * 32
@@ -81,11 +81,7 @@ class Office:
 
 @pytest.fixture
 def office(monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
-    monkeypatch.setenv("DIALTONE_BOT", SETTINGS.bot)
-    monkeypatch.setenv("DIALTONE_PUBLIC_URL", SETTINGS.public_url)
-    monkeypatch.setenv("DIALTONE_AUTH", "loopback")
-    monkeypatch.setenv("DIALTONE_APPSTATE_KEY", SETTINGS.appstate_key)
-    monkeypatch.setenv("DIALTONE_STORAGE", "memory")
+    configure(monkeypatch)
     settings.cache_clear()
     found = Office()
 

@@ -14,7 +14,7 @@ from bots import reception
 from dialtone import Call, CallBot, Prompt
 from dialtone.channels.teams import Notice
 from dialtone.errors import ActionFailed
-from functions import stepped_turn, sweeper, teams
+from functions import http, stepped_turn, sweeper
 from functions.commands import Commands
 from functions.platform_client import Taken
 from functions.teams_client import GraphClient
@@ -123,16 +123,10 @@ CRASHES = (*range(1, 7), 9, 12, 15, 18, 21, 24, 27, 30)
 @pytest.mark.parametrize("number", CRASHES)
 async def test_a_crash_is_mended_by_the_next_delivery(number: int, rig: TeamsRig) -> None:
     """Storage fails once, at its n-th insert of the call: the delivery is answered 503 and comes again."""
-    inserts = 0
-
-    def fail(operation: str) -> bool:
-        nonlocal inserts
-        inserts += operation == "insert calls"
-        return operation == "insert calls" and inserts == number
-
-    rig.rig.backend.fail = fail
+    rig.rig.backend.fail_at("insert calls", number)
     report = await rig.ring(read_script_file(LEAVE))
     assert report.ok, report.reasons
+    inserts = rig.rig.backend.operations.count("insert calls")
     assert inserts > number or 503 not in {status for _, status in rig.statuses}
     assert sum(sent(rig).values()) <= sum(ONCE.values()) + 1, "at least once, for one command"
     assert len(await rig.rig.storage.recordings.list()) == 1
@@ -238,7 +232,7 @@ async def test_the_webhook_takes_what_is_no_notification_with_204_and_refuses_wh
     assert await posted(rig, conversation()) == 204
     assert await posted(rig, b"no json") == 400
     assert await posted(rig, b'{"value": 1}') == 400
-    assert await posted(rig, b" " * (teams.BODY_MAX + 1)) == 400
+    assert await posted(rig, b" " * (http.EVENTS_MAX + 1)) == 400
     assert await posted(rig, b'{"value": []}', "teams_callbacks", ticket="x.y") == 403
     assert await rig.rig.storage.calls.latest("call-7") is None
 

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from dialtone.stack import Stack
+from dialtone.stack import DEFAULT_BOT, Stack
 
 ROOT = Path(__file__).parent.parent.parent
 SCRIPTS = ROOT / "simulator" / "scripts"
@@ -161,3 +161,32 @@ class House:
     def restart_functions(self) -> None:
         self.stack.functions.kill()
         self.stack.functions.start()
+
+
+@contextmanager
+def a_house(
+    logs: Path,
+    *,
+    line: Line | None = None,
+    bot: str = DEFAULT_BOT,
+    environment: Mapping[str, str] | None = None,
+    memory: bool = False,
+    timers: bool = True,
+) -> Iterator[House]:
+    """The whole stack of a bot as programs, on free ports; the platform reaches it through the line."""
+    line = line or Line("")
+    with proxy(line) as url:
+        stack = Stack(
+            ROOT,
+            bot=bot,
+            host="devhost",
+            simulator=False,
+            usual_ports=False,
+            environment={"DIALTONE_PUBLIC_URL": url, **(environment or {})},
+            logs=logs,
+            memory=memory,
+            timers=timers,
+        )
+        with stack:
+            line.target = stack.functions_url
+            yield House(stack, line, url)

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dialtone.stack import Stack
-from tests.whole_call.line import ROOT, House, Line, plain, proxy
+from tests.whole_call.line import House, a_house, plain
 
 pytestmark = [pytest.mark.stack, pytest.mark.azurite]
 
@@ -19,21 +18,10 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def talking(notes: Path) -> Iterator[House]:
-    line = Line("")
-    with proxy(line) as url:
-        stack = Stack(
-            ROOT,
-            bot="tests.whole_call.talking:bot",
-            host="devhost",
-            simulator=False,
-            usual_ports=False,
-            environment={"DIALTONE_PUBLIC_URL": url, "TALKING_NOTES": str(notes)},
-            logs=notes.parent / "logs",
-            memory=True,
-        )
-        with stack:
-            line.target = stack.functions_url
-            yield House(stack, line, url)
+    noted = {"TALKING_NOTES": str(notes)}
+    logs = notes.parent / "logs"
+    with a_house(logs, bot="tests.whole_call.talking:bot", environment=noted, memory=True) as there:
+        yield there
 
 
 def script(directory: Path, *steps: str, expect: str) -> Path:

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from dialtone import telemetry
-from dialtone.stack import Stack
 from tests.collector import Collector, attributes, collector
-from tests.whole_call.line import ROOT, Line, proxy, ring
+from tests.whole_call.line import Line, a_house
 
 __all__ = ["collector"]
 
@@ -40,24 +39,10 @@ def test_one_call_is_one_trace_platform_function_worker_and_storage(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
     script = tmp_path / "script.yaml"
     script.write_text(SCRIPT)
-    line = Traced("")
-    with proxy(line) as url:
-        stack = Stack(
-            ROOT,
-            bot="tests.whole_call.kept:bot",
-            host="devhost",
-            simulator=False,
-            usual_ports=False,
-            environment={"DIALTONE_PUBLIC_URL": url},
-            logs=tmp_path / "logs",
-            timers=False,
-        )
-        # When they are stopped they send what is left.
-        with stack:
-            line.target = stack.functions_url
-            rung = ring(f"{url}/api/calls", script)
+    # When the programs are stopped they send what is left.
+    with a_house(tmp_path / "logs", line=Traced(""), bot="tests.whole_call.kept:bot", timers=False) as there:
+        rung = there.ring(script=script)
     assert rung.code == 0, rung.kind("verdict")
-    assert not line.failures
     trace = telemetry.trace_of(rung.call_id)
     spans = [(service, span) for service, span in collector.spans if int.from_bytes(span.trace_id) == trace]
     by_id = {span.span_id: span for _, span in spans}
@@ -82,7 +67,7 @@ def test_one_call_is_one_trace_platform_function_worker_and_storage(
 
     # The platform: each of its requests is a callback that links to the trace which it sent.
     callbacks = told(FUNCTIONS, "callback")
-    assert len(callbacks) == len(line.exchanges)
+    assert len(callbacks) == len(there.line.exchanges)
     assert all(above(span) == ["call"] for span in callbacks)
     assert {link.trace_id.hex() for span in callbacks for link in span.links} == {PLATFORM.split("-")[1]}
     assert all(len(span.links) == 1 for span in callbacks)

@@ -6,8 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dialtone.stack import Stack
-from tests.whole_call.line import ROOT, Forward, House, Line, Rung, proxy
+from tests.whole_call.line import Forward, House, Line, Rung, a_house
 
 pytestmark = [pytest.mark.stack, pytest.mark.azurite]
 
@@ -22,22 +21,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def waiting(address: Path) -> Iterator[House]:
-    line = Line("")
-    with proxy(line) as url:
-        environment = {"DIALTONE_PUBLIC_URL": url, "WAITING_ADDRESS": str(address)}
-        logs = address.parent / "logs"
-        stack = Stack(
-            ROOT,
-            bot="tests.whole_call.waiting:bot",
-            host="devhost",
-            simulator=False,
-            usual_ports=False,
-            environment=environment,
-            logs=logs,
-        )
-        with stack:
-            line.target = stack.functions_url
-            yield House(stack, line, url)
+    left = {"WAITING_ADDRESS": str(address)}
+    with a_house(address.parent / "logs", bot="tests.whole_call.waiting:bot", environment=left) as there:
+        yield there
 
 
 def heard(rung: Rung) -> list[str]:
