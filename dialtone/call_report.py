@@ -1,16 +1,17 @@
-"""The ledger of a call as one HTML page: lanes on one time axis, and every event with its JSON. It needs nothing else.
+"""The ledger of a call as one HTML page: lanes on one time axis, and every event in words and with its JSON. It needs
+nothing else.
 
-The lanes are a picture of the table below them, which has all that they show, in words.
+The lanes are a picture of the table below them, which has all that they show.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
 from dialtone.report_page import html_page
 from dialtone.ringing import Event
-from dialtone.transcript import clock
+from dialtone.transcript import clock, words
 
 _WIDTH: Final = 900
 _LANE: Final = 28
@@ -22,10 +23,24 @@ _BAD: Final = frozenset({"violation", "fault", "failed"})
 _STYLE: Final = """\
 table { width: 100%; }
 th, td { padding: .2rem .8rem .2rem 0; }
-pre { white-space: pre-wrap; }
+th:nth-child(-n + 2), td:nth-child(-n + 2) { white-space: nowrap; }
+td:first-child { font-variant-numeric: tabular-nums; }
+td:nth-child(3) { width: 70%; }
+td:last-child { min-width: 9rem; }
+pre { white-space: pre-wrap; margin: .2rem 0; }
+summary { cursor: pointer; }
 rect { fill: currentColor; fill-opacity: .35; }
 circle { fill: currentColor; }
+.lanes { overflow-x: auto; }
+.lanes svg { min-width: 36rem; }
 .bad { font-weight: bold; }
+.aside { font-size: .85rem; opacity: .75; }
+@media (max-width: 40rem) {
+  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  tr { display: grid; grid-template-columns: auto 1fr; padding: .3rem 0; border-top: 1px solid rgb(128 128 128 / .4); }
+  td:nth-child(n + 3) { grid-column: 1 / -1; width: auto; }
+  summary { min-height: 44px; align-content: center; }
+}
 """
 _BODY: Final = """\
 {verdict}
@@ -40,36 +55,48 @@ _BODY: Final = """\
 </table>"""
 
 
-def page(events: Sequence[Event]) -> str:
-    """The page of a call: its ledger from the simulator, or from its bot's journal (`dialtone.timeline`)."""
+Words = Callable[[Event], tuple[str, str] | None]
+"""Whose an event is, and how it is told; None for one that has no words."""
+
+
+def page(events: Sequence[Event], words: Words = words) -> str:
+    """The page of a call: its ledger from the simulator, or, with other words, from its bot's journal
+    (`dialtone.timeline`).
+    """
     started = next((event for event in events if event["kind"] == "call.started"), {})
     verdict = next((event for event in events if event["kind"] == "verdict"), None)
     told = ""
     if verdict is not None:
         reasons = "".join(f"<li>{escape(reason)}</li>" for reason in verdict["reasons"])
-        told = "<p>The call ended as its script expects.</p>" if verdict["ok"] else f"<p>FAIL</p><ul>{reasons}</ul>"
-    body = _BODY.format(verdict=told, lanes=_lanes(events), rows="\n".join(map(_row, events)))
+        passed = '<p class="verdict passed">The call ended as its script expects.</p>'
+        told = passed if verdict["ok"] else f'<p class="verdict failed">FAIL</p><ul>{reasons}</ul>'
+    rows = "\n".join(_row(event, words(event)) for event in events)
+    body = _BODY.format(verdict=told, lanes=_lanes(events), rows=rows)
     return html_page(f"Call {started.get('call_id', '')}", body, width="64rem", style=_STYLE)
 
 
-def _row(event: Event) -> str:
+def _row(event: Event, words: tuple[str, str] | None) -> str:
     kind = str(event["kind"])
     bad = kind in _BAD or event.get("ok") is False
     details = {name: value for name, value in event.items() if name not in ("t", "who", "kind")}
-    text = json.dumps(details, ensure_ascii=False, indent=2)
-    cells = [clock(_began(event)), event["who"], ("failed: " if bad else "") + kind]
-    row = "".join(f"<td>{escape(str(cell))}</td>" for cell in cells)
-    short = escape(_short(details))
+    who, told = words or (str(event["who"]), _short(details))
+    cells = "".join(f"<td>{escape(cell)}</td>" for cell in (clock(_began(event)), who, told))
+    text = escape(json.dumps(details, ensure_ascii=False, indent=2))
+    look = "bad" if bad else "" if words else "aside"
     return (
-        f"<tr{' class=bad' if bad else ''}>{row}<td><details><summary>{short}</summary>"
-        f"<pre>{escape(text)}</pre></details></td></tr>"
+        f"<tr{f' class={look}' if look else ''}>{cells}<td><details><summary>{'failed: ' if bad else ''}{escape(kind)}"
+        f"</summary><pre>{text}</pre></details></td></tr>"
     )
 
 
 def _short(details: Mapping[str, Any]) -> str:
     """The members of an event that are no document, on one line."""
-    flat = [f"{name} {value}" for name, value in details.items() if not isinstance(value, dict | list)]
-    text = ", ".join(flat) or "details"
+    flat = [
+        f"{name} {value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in details.items()
+        if not isinstance(value, dict | list)
+    ]
+    text = ", ".join(flat)
     return text if len(text) <= 160 else f"{text[:159]}…"
 
 
@@ -97,4 +124,7 @@ def _lanes(events: Sequence[Event]) -> str:
     parts.append(f'<text x="{_LEFT}" y="{bottom + 14}">0 s</text>')
     parts.append(f'<text x="{_WIDTH}" y="{bottom + 14}" text-anchor="end">{last:.1f} s</text>')
     label = f"Lanes of caller, bot and platform over {last:.1f} seconds; the table has the same events"
-    return f'<svg viewBox="0 0 {_WIDTH} {bottom + 20}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+    return (
+        '<div class="lanes" role="region" aria-label="Lanes" tabindex="0">'
+        f'<svg viewBox="0 0 {_WIDTH + 4} {bottom + 20}" role="img" aria-label="{label}">{"".join(parts)}</svg></div>'
+    )

@@ -43,7 +43,7 @@ from dialtone.scripts import scripts_for, scripts_of
 from dialtone.stack import DEFAULT_BOT, HOME, Host, Stack
 from dialtone.storage import Storage, open_storage
 from dialtone.stored import read
-from dialtone.timeline import ledger_of, lines
+from dialtone.timeline import ledger_of, lines, words
 from dialtone.transcript import report, show
 
 app = typer.Typer(
@@ -117,7 +117,8 @@ def call(
     host: HostChoice = "auto",
 ) -> None:
     """Place one scripted call, show it, and say what was stored. Exit 1: it did not end as its script expects."""
-    script = scripts_for(bot_module, [script] if script else None, option="SCRIPT", platform=platform)[0]
+    rung = running.bot_at(_APP_DIR, bot, bot_module)
+    script = scripts_for(rung, [script] if script else None, option="SCRIPT", platform=platform)[0]
     if html is not None and times is not None:
         raise ConfigurationError(
             "a page shows one call", field="--html", fix="leave out --times; make the call again by its --seed"
@@ -135,7 +136,9 @@ def call(
     def place(url: str, storage: str | None, logs: Path, more: Sequence[str] = ()) -> bool:
         given = [*options, *more]
         if times is not None:
-            again = f"dialtone call {script}{'' if platform == 'skype' else f' --platform {platform}'}"
+            told = [f"--bot {bot}"] if bot is not None else [f"--bot-module {rung}"] if rung != DEFAULT_BOT else []
+            told += [f"--platform {platform}"] if platform != "skype" else []
+            again = " ".join(["dialtone call", str(script), *told])
             return lab_commands.call_many(
                 url, script, again, time=time, seed=seed, logs=logs, options=given, as_json=as_json
             )
@@ -231,7 +234,7 @@ def timeline(
     async def show_it(storage: Storage) -> None:
         events = await ledger_of(storage, call_id)
         if html is not None:
-            html.write_text(call_report.page(events), encoding="utf-8")
+            html.write_text(call_report.page(events, words), encoding="utf-8")
         if as_json:
             for event in events:
                 print(json.dumps(event, ensure_ascii=False))
@@ -336,6 +339,8 @@ app.add_typer(prompt_commands.commands(_with_storage), name="prompts")
 
 def _addresses(stack: Stack) -> str:
     me = "dialtone" if shutil.which("dialtone") else os.path.relpath(sys.argv[0])
+    script = "" if scripts_of(stack.bot, stack.platform.name) else " YOUR-SCRIPT.yaml"
+    prompt = "welcome" if stack.bot == DEFAULT_BOT else "NAME-OF-A-PROMPT"
     blobs, queues, tables = stack.storage_urls
     return f"""
 The stack is up; Ctrl-C stops it.
@@ -350,8 +355,8 @@ The stack is up; Ctrl-C stops it.
              kept in {HOME / "storage"}
   logs       {_LOGS}/
 
-Another call:     {me} call --bot {stack.calls_url}
-Change a prompt:  echo "Welcome to Contoso. Good morning." > welcome.txt && {me} prompts push welcome.txt
+Another call:     {me} call --bot {stack.calls_url}{script}
+Change a prompt:  echo "Welcome to Contoso. Good morning." > {prompt}.txt && {me} prompts push {prompt}.txt
 """
 
 

@@ -21,6 +21,7 @@ from dialtone.platforms import Name, arrange, journal_id, refuse_running
 from dialtone.report_page import can_be_written
 from dialtone.ringing import Event, Time, ring, simulate
 from dialtone.run_logs import own_logs
+from dialtone.running import bot_at
 from dialtone.scripts import sample_bots, scripts_for
 from dialtone.stack import DEFAULT_BOT, HOME, Stack
 from dialtone.transcript import printable
@@ -128,7 +129,8 @@ def load(
     bot_module: Annotated[str, typer.Option(help="The bot, as module:name.", envvar="DIALTONE_BOT")] = DEFAULT_BOT,
 ) -> None:
     """Let a crowd of callers ring a bot in real time, and report. Exit 1: a call did not end as its script expects."""
-    script = scripts_for(bot_module, [script] if script else None, option="SCRIPT", platform=platform)[0]
+    rung = bot_at(_APP_DIR, bot, bot_module)
+    script = scripts_for(rung, [script] if script else None, option="SCRIPT", platform=platform)[0]
     can_be_written(html)
     logs = own_logs("load")
     options = [str(script.resolve()), "--callers", str(callers), "--arrivals", arrivals, "--over", str(over)]

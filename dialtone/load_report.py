@@ -18,9 +18,6 @@ _PLOTS: Final = (
 _STYLE: Final = """\
 th, td { padding: .2rem 1.5rem .2rem 0; }
 h2 { font-size: 1.2rem; margin: 2rem 0 0; }
-.verdict { border-left: .3rem solid; padding-left: .7rem; font-weight: bold; }
-.failed { border-color: #c62828; }
-.passed { border-color: #2e7d32; }
 figure { display: grid; grid-template-columns: 3.5rem 1fr; gap: .2rem .5rem; margin: .5rem 0; font-size: .85rem; }
 figure div { display: flex; justify-content: space-between; font-variant-numeric: tabular-nums; }
 .scale { flex-direction: column; text-align: right; margin: -.65rem 0; }

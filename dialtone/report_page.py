@@ -21,6 +21,10 @@ th, td {{ text-align: left; vertical-align: top; overflow-wrap: anywhere; }}
 svg {{ width: 100%; height: auto; }}
 text {{ fill: currentColor; font-size: 13px; }}
 line {{ stroke: currentColor; stroke-opacity: .3; }}
+h1 {{ overflow-wrap: anywhere; }}
+.verdict {{ border-left: .3rem solid; padding-left: .7rem; font-weight: bold; }}
+.failed {{ border-color: #c62828; }}
+.passed {{ border-color: #2e7d32; }}
 {style}</style>
 <h1>{title}</h1>
 {body}

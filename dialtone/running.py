@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dialtone.errors import ConfigurationError
 from dialtone.platforms import Name
-from dialtone.stack import HOME, Stack
+from dialtone.stack import DEFAULT_BOT, HOME, Stack
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Running:
     """Connection string."""
     logs: str
     platform: Name = "skype"
+    bot: str = DEFAULT_BOT
+    """Module and name of the bot, as in DIALTONE_BOT."""
 
 
 def find(app_dir: Path) -> Running | None:
@@ -42,6 +44,12 @@ def find(app_dir: Path) -> Running | None:
     except (OSError, ValueError, TypeError):
         return None
     return running
+
+
+def bot_at(app_dir: Path, calls: str | None, named: str) -> str:
+    """The bot that takes calls at an address, for its scripts: that of the running stack, unless another is `named`."""
+    running = find(app_dir) if calls is not None and named == DEFAULT_BOT else None
+    return running.bot if running is not None and running.calls == calls else named
 
 
 def refuse_second(app_dir: Path) -> None:
@@ -67,6 +75,7 @@ def published(stack: Stack) -> Iterator[Running]:
         stack.connection,
         str(stack.logs),
         stack.platform.name,
+        stack.bot,
     )
     path = _path(stack.app_dir)
     draft = path.with_suffix(f".{os.getpid()}")

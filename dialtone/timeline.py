@@ -19,6 +19,11 @@ async def ledger_of(storage: Storage, call_id: str) -> list[Event]:
     return events
 
 
+def words(event: Event) -> tuple[str, str]:
+    """Whose an event is, and how it is told."""
+    return str(event["who"]), printable(told(event))
+
+
 def lines(events: list[Event]) -> list[str]:
     """The ledger as people read it, one line for each event."""
-    return [f"{clock(event['t'])}  {event['who']:<8}  {printable(told(event))}" for event in events]
+    return [f"{clock(event['t'])}  {who:<8}  {line}" for event in events for who, line in (words(event),)]

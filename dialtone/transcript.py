@@ -17,14 +17,21 @@ _STYLES: Final = {"platform": "dim", "bot": "cyan", "caller": "green"}
 _BAD: Final = "bold red"
 
 
-def show(console: Console, event: Event) -> None:
-    """Print the line of an event, if it has one."""
+def words(event: Event) -> tuple[str, str] | None:
+    """Whose line the line of an event is, and what is in it; None for an event without one."""
     kind = str(event["kind"])
     if (write := _LINES.get(kind)) is None or (line := write(event)) is None:
-        return
-    bad = kind in ("violation", "expectation", "http.reply", "fault")
+        return None
     # A prompt is heard by the caller, and the bot is who says it.
-    who = "bot" if kind in ("heard", "beep") else str(event["who"])
+    return "bot" if kind in ("heard", "beep") else str(event["who"]), line
+
+
+def show(console: Console, event: Event) -> None:
+    """Print the line of an event, if it has one."""
+    if (said := words(event)) is None:
+        return
+    who, line = said
+    bad = event["kind"] in ("violation", "expectation", "http.reply", "fault")
     # What is said has the time of its first word; its event comes with its last.
     text = Text()
     text.append(f"{clock(event.get('start', event['t']))}  ", style="dim")

@@ -31,14 +31,22 @@ def test_what_is_said_is_a_bar_where_it_was_heard() -> None:
 
 
 def test_a_verdict_is_told_and_what_failed_is_said_in_words() -> None:
-    assert "<p>The call ended as its script expects.</p>" in page(GOOD)
+    assert '<p class="verdict passed">The call ended as its script expects.</p>' in page(GOOD)
     text = page(BAD)
-    assert "<p>FAIL</p><ul><li>ended_by: expected bot</li>" in text
-    assert "<td>failed: violation</td>" in text
+    assert '<p class="verdict failed">FAIL</p><ul><li>ended_by: expected bot</li>' in text
+    assert "<summary>failed: violation</summary>" in text
+
+
+def test_an_event_is_told_in_the_words_of_the_transcript_or_in_others() -> None:
+    text = page(GOOD)
+    assert "<td>bot</td><td>&quot;Welcome to Contoso.&quot;</td>" in text
+    assert "<tr class=aside>" in text, "what has no words is there all the same"
+    assert "<td>platform</td><td>as it was</td>" in page(GOOD, lambda event: (str(event["who"]), "as it was"))
 
 
 def test_nothing_is_smuggled_in() -> None:
     event = {"t": 0.0, "who": "bot", "kind": "violation", "message": "<script>alert(1)</script>", "code": "&"}
+    event |= {"field": "", "fix": ""}
     text = page([event])
     assert "<script" not in text
     assert "&lt;script&gt;" in text

@@ -298,6 +298,6 @@ def test_a_real_stack_takes_calls_and_prompts(real_app: Path) -> None:
     assert called.returncode == 0, called.stderr
     assert '"Welcome to Contoso. Good morning."' in called.stdout
     assert "  recordings/" in called.stdout
-    assert "4 turns, 1 recordings" in told.stdout.splitlines()[-1]
+    assert "4 turns, 1 recording" in told.stdout.splitlines()[-1]
     events = [json.loads(line) for line in ledger.stdout.splitlines()]
     assert [event["kind"] for event in events].count("http.request") == 4

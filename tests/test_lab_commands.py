@@ -107,9 +107,9 @@ def test_a_crowd_stays_on_this_machine(real_app: Path) -> None:
 
 
 def test_another_bot_needs_a_script(tmp_path: Path) -> None:
-    done = dialtone(tmp_path, "storm", "bots.mine:bot")
+    done = dialtone(tmp_path, "storm", "bots.media:bot")
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        "problem: no scripts come with bots.mine:bot [--script]",
-        f"    fix: name a script of your own, or keep some in {ROOT / 'simulator' / 'scripts' / 'mine'}",
+        "problem: no scripts come with bots.media:bot [--script]",
+        f"    fix: name a script of your own, or keep some in {ROOT / 'simulator' / 'scripts' / 'media'}",
     ]

@@ -11,7 +11,7 @@ import pytest
 
 from dialtone import running
 from dialtone.errors import ConfigurationError
-from dialtone.stack import Stack
+from dialtone.stack import DEFAULT_BOT, Stack
 from tests.fakes import make_app
 
 
@@ -40,6 +40,16 @@ def test_a_published_stack_is_found_while_it_runs(stack: Stack) -> None:
             running.refuse_second(stack.app_dir)
     assert list(stack.home.iterdir()) == []
     running.refuse_second(stack.app_dir)
+
+
+def test_the_bot_that_runs_has_the_scripts_of_its_own_calls(stack: Stack) -> None:
+    stack.bot = "bots.survey:bot"
+    app, calls = stack.app_dir, stack.calls_url
+    assert running.bot_at(app, calls, DEFAULT_BOT) == DEFAULT_BOT
+    with running.published(stack):
+        assert running.bot_at(app, calls, DEFAULT_BOT) == "bots.survey:bot"
+        assert running.bot_at(app, calls, "bots.hello:bot") == "bots.hello:bot"
+        assert {running.bot_at(app, other, DEFAULT_BOT) for other in (None, "http://127.0.0.1:9/")} == {DEFAULT_BOT}
 
 
 def test_the_file_of_a_stack_that_has_gone_counts_as_absent(stack: Stack) -> None:

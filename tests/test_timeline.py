@@ -52,7 +52,7 @@ async def test_the_journal_tells_what_the_simulator_saw_on_the_wire() -> None:
         '00:00.0  bot       answer, playPrompt "Welcome to Contoso.", recognize "For sales, say sales or press 1. '
         'To leave a message, say message or press 2."'
     )
-    assert re.fullmatch(r"00:\d\d\.\d  platform  the call is over \(\d\.\d s, 4 turns, 1 recordings\)", told[-1])
+    assert re.fullmatch(r"00:\d\d\.\d  platform  the call is over \(\d\.\d s, 4 turns, 1 recording\)", told[-1])
     assert "appState" not in str(events)
     assert "Nora. Please" not in "".join(told)
 

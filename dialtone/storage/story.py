@@ -111,7 +111,8 @@ def told(event: Event) -> str:
         return f"notification {event['event']}"
     if kind == "failed":
         return f"FAILED: {event['error']}"
-    return f"the call is over ({event['seconds']:.1f} s, {event['turns']} turns, {event['recordings']} recordings)"
+    counts = (f"{event[f'{what}s']} {what}{'' if event[f'{what}s'] == 1 else 's'}" for what in ("turn", "recording"))
+    return f"the call is over ({event['seconds']:.1f} s, {', '.join(counts)})"
 
 
 def _action(action: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ export async function figuresPage() {
         tile("Turns a call", found.turns === null ? "–" : found.turns.toFixed(1))),
       el("h2", {}, "Where callers went"),
       el("div", { class: "flow", tabindex: "0", role: "region", "aria-label": "Flow of the bot with outcomes" },
-        el("img", { src: picture, alt: "The flow of the bot, each outcome with how often it was taken; the table below says the same" })),
+        el("img", { src: picture, onload: showTop, alt: "The flow of the bot, each outcome with how often it was taken; the table below says the same" })),
       found.outcomes.length ? table("Outcomes of each question", ["Question", "Outcome", "Calls", "Share"],
         found.outcomes.map((each) => [each.question, each.outcome, String(each.count), `${Math.round(100 * each.share)} %`]))
         : el("p", { class: "quiet" }, "No question was answered."));
@@ -31,6 +31,12 @@ export async function figuresPage() {
   });
   await search();
   return [el("h1", {}, "Figures"), form, results];
+}
+
+// A flow begins in its middle, which on a narrow screen is out of sight.
+function showTop({ target }) {
+  const frame = target.parentElement;
+  frame.scrollLeft = (frame.scrollWidth - frame.clientWidth) / 2;
 }
 
 export async function healthPage() {

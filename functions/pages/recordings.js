@@ -12,6 +12,8 @@ export async function recordingsPage({ me }) {
     const asked = new URLSearchParams({ day: day(date.value || today()) });
     if (after) asked.set("after", after);
     const found = await ask(`recordings?${asked}`);
+    // They come in the order of their calls' ids, which tells nobody anything.
+    found.recordings.sort((one, other) => (one.started < other.started) - (one.started > other.started));
     results.replaceChildren(
       ...(found.recordings.length ? found.recordings.map((each) => recordingCard(each, me, true))
         : [el("p", {}, "No recording of that day.")]),

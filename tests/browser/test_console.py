@@ -170,6 +170,9 @@ def test_figures_health_and_recordings(browser: Browser, console: Stack, call: R
         page.get_by_role("link", name="Health").click()
         expect(page.get_by_role("row").filter(has_text="storage")).to_contain_text("fine")
         page.get_by_role("link", name="Recordings").click()
+        expect(page.locator("article h2").first).to_be_visible()
+        begun = page.locator("article h2").all_inner_texts()
+        assert begun == sorted(begun, reverse=True)
         card = page.get_by_role("article").filter(has_text="8:nora").first
         with page.expect_download() as download:
             card.get_by_role("button", name="Download").click()

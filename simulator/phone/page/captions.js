@@ -21,7 +21,7 @@ export class Captions {
     this.#keys = null;
     this.#now = null;
     if (!text && !file) return;
-    this.#now = this.#add("bot", "Bot", text ?? `Sound file ${file}`);
+    this.#now = this.#add("bot", "Bot", text ?? (file === "beep" ? "Beep" : `Sound file ${file}`));
     this.#now.classList.add("now");
   }
 
