@@ -105,7 +105,7 @@ async def dialtone(resource: str, calls: int, authority: Issuer | None) -> dict[
     )
     import azure.functions as func
 
-    from dialtone.channels.acs import IncomingCall, parse_grid
+    from dialtone.channels.acs_grid import IncomingCall, parse_grid
     from functions import acs
 
     app = func.FunctionApp()

@@ -11,7 +11,8 @@ from time import perf_counter
 
 from bench.table import Figure, show
 from dialtone.storage.backend import Entity
-from dialtone.storage.calls import CallRecord, CallStore
+from dialtone.storage.call_rows import CallRecord
+from dialtone.storage.calls import CallStore
 from dialtone.storage.keys import day_of
 from dialtone.storage.memory import MemoryTable
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from dialtone.certified import self_signed
-from dialtone.channels import acs
+from dialtone.channels import acs_grid
 from dialtone.errors import ConfigurationError
 from dialtone.program import free_port
 
@@ -131,7 +131,7 @@ def _teams(private: Path | None) -> Arranged:
 
 
 def _acs_id(event: Event) -> str:
-    return acs.IncomingCall(event["call_id"], event["to"], "", "", "", "").call_id
+    return acs_grid.IncomingCall(event["call_id"], event["to"], "", "", "", "").call_id
 
 
 PLATFORMS: Final[Mapping[Name, Platform]] = {

@@ -16,8 +16,9 @@ from typing import Any, Final
 import azure.functions as func
 
 from dialtone import telemetry
-from dialtone.channels import acs
-from dialtone.channels.acs import IncomingCall, RecordingFile, Unreadable
+from dialtone.channels import acs, acs_grid
+from dialtone.channels.acs import Unreadable
+from dialtone.channels.acs_grid import IncomingCall, RecordingFile
 from dialtone.dialogs import Place
 from dialtone.dialogs.streaming import stream_of
 from dialtone.errors import BadMessage, DialtoneError, Forbidden, Unauthorized, WorkflowError
@@ -88,15 +89,15 @@ def turns() -> AcsTurns:
 @route(blueprint, "acs/events", "OPTIONS", verifier=event_grid)
 async def acs_permission(req: func.HttpRequest) -> func.HttpResponse:
     """Permit Event Grid to post CloudEvents."""
-    allowed = acs.permission({name.lower(): value for name, value in req.headers.items()})
+    allowed = acs_grid.permission({name.lower(): value for name, value in req.headers.items()})
     return func.HttpResponse(status_code=200, headers=allowed)
 
 
 @route(blueprint, "acs/events", "POST", verifier=event_grid)
 async def acs_events(req: func.HttpRequest) -> func.HttpResponse:
     """Take what Event Grid delivers: the handshake, calls that ring, recordings that can be fetched."""
-    events = acs.parse_grid(events_body(req))
-    reply = acs.validation_reply(events)
+    events = acs_grid.parse_grid(events_body(req))
+    reply = acs_grid.validation_reply(events)
     if reply is not None:
         return func.HttpResponse(reply, status_code=200, mimetype="application/json")
     for event in events:

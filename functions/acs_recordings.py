@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from dialtone.channels.acs import RecordingFile
+from dialtone.channels.acs_grid import RecordingFile
 from dialtone.errors import DependencyError
 from dialtone.media.sound import Fault, fault_of
 from dialtone.storage import NoteRow, Recording, Storage

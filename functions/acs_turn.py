@@ -21,8 +21,9 @@ from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 from dialtone.channels import acs
-from dialtone.channels.acs import CallEvent, IncomingCall, kind_of
+from dialtone.channels.acs import CallEvent, kind_of
 from dialtone.channels.acs_commands import CallRefs, Setup
+from dialtone.channels.acs_grid import IncomingCall
 from dialtone.channels.acs_steps import (
     RECORDING_FORMAT,
     RECORDING_FROM,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dialtone.channels.teams_steps import SECONDS, SOUND
+from dialtone.channels.teams_outcomes import SECONDS, SOUND
 from dialtone.dialogs import History
 from dialtone.media.sound import fault_of
 from dialtone.storage import Storage

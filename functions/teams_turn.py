@@ -27,16 +27,8 @@ from dialtone.channels.speech import ssml_of
 from dialtone.channels.stepper import Found, place_of
 from dialtone.channels.teams import Notice
 from dialtone.channels.teams_commands import Setup
-from dialtone.channels.teams_steps import (
-    SOUND,
-    TeamsStep,
-    of_keys,
-    of_notice,
-    of_refusal,
-    of_reply,
-    refused_of,
-    steps_of,
-)
+from dialtone.channels.teams_outcomes import SOUND, of_keys, of_notice, of_refusal, of_reply
+from dialtone.channels.teams_steps import TeamsStep, refused_of, steps_of
 from dialtone.dialogs import Event, History, Place, StoredRecording, Turn
 from dialtone.errors import BadMessage, DependencyError
 from dialtone.protocol import (

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_pem_x509_certificate
 
-from dialtone.channels.acs import IncomingCall
+from dialtone.channels.acs_grid import IncomingCall
 from dialtone.errors import ConfigurationError
 from dialtone.platforms import NAMES, PLATFORMS, Name, arrange, journal_id, refuse_running
 from functions.acs_settings import AcsSettings

@@ -1,44 +1,28 @@
-"""The ACS channel, inwards: what Azure Communication Services and Event Grid post, read into call events.
+"""The ACS channel, inwards: the callbacks of Call Automation (`POST /api/acs/callbacks/<ticket>`), and identifiers.
 
-Event Grid (`POST /api/acs/events`), https://learn.microsoft.com/azure/event-grid/:
-  1. Two schemas are read, by the members that they have: `eventType` is Event Grid's own, `specversion` CloudEvents.
-     The body is an array, or one event. Its handshakes are a validation event, and OPTIONS for CloudEvents.
-  2. Delivery is at least once and in no order. An event that cannot be read is an `Unreadable` and spoils no other of
-     its batch: Event Grid drops what is refused with 4xx, so only a body that is no JSON of events is refused.
-  3. A call is known by its correlation id and the number that was called: a call that is redirected to another
-     recipient is a second IncomingCall with the same correlation id.
+1. The body is an array of CloudEvents, in no order, at least once. Names of events and of members that are not known
+   are passed over.
+2. A repetition has the same id and callConnectionId. In a batch the end of the call comes last, whatever the array
+   says; ParticipantsUpdated goes by sequenceNumber, tones by sequenceId.
+3. `operationContext` is the only thing that ties an event to the command that it ends.
+4. `source` is not looked at: it is the recording's for RecordingStateChanged, and was written otherwise before.
 
-Callbacks (`POST /api/acs/callbacks/<ticket>`), Call Automation:
-  4. The body is an array of CloudEvents, in no order, at least once. Names of events and of members that are not known
-     are passed over.
-  5. A repetition has the same id and callConnectionId. In a batch the end of the call comes last, whatever the array
-     says; ParticipantsUpdated goes by sequenceNumber, tones by sequenceId.
-  6. `operationContext` is the only thing that ties an event to the command that it ends.
-  7. `source` is not looked at: it is the recording's for RecordingStateChanged, and was written otherwise before.
+What Event Grid posts is read by `dialtone.channels.acs_grid`.
 
 Identifiers are read by their rawId: in a call for Teams Phone Extensibility `to` has the kind `unknown` and no number.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any, Final
 
 from dialtone.channels.results import Result
 from dialtone.errors import BadMessage
-from dialtone.protocol import CallState, Conversation, ModalityType, Participant
 
 NAME: Final = "acs"
 PREFIX: Final = "Microsoft.Communication."
-VALIDATION: Final = "Microsoft.EventGrid.SubscriptionValidationEvent"
-INCOMING: Final = f"{PREFIX}IncomingCall"
-RECORDING_FILE: Final = f"{PREFIX}RecordingFileStatusUpdated"
-DOWNLOAD_WITHIN_S: Final = 24 * 3600
-"""Seconds for which the platform keeps a recording."""
-
 _DIGITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 TONES: Final[Mapping[str, str]] = {
     **{name: str(digit) for digit, name in enumerate(_DIGITS)},
@@ -128,113 +112,11 @@ def _realm(about: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Validation:
-    """Event Grid asks whether the address is ours: the reply is 200 with `validation_reply`."""
-
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class IncomingCall:
-    """Somebody rings. `context` answers, rejects or redirects the call within about 30 seconds."""
-
-    correlation_id: str
-    to: str
-    caller: str
-    caller_name: str
-    server_call_id: str
-    context: str
-    on_behalf_of: str = ""
-
-    @property
-    def call_id(self) -> str:
-        """What the call is known by here, the same for each delivery. Rule 3."""
-        return f"{self.correlation_id}-{hashlib.sha256(self.to.encode()).hexdigest()[:8]}"
-
-    def conversation(self) -> Conversation:
-        """The call as the contract has it: the caller and the number, user or Teams app that was called."""
-        return Conversation(
-            id=self.call_id,
-            participants=[
-                Participant(identity=self.caller, display_name=self.caller_name or None, originator=True),
-                Participant(identity=self.to, originator=False),
-            ],
-            presented_modality_types=[ModalityType.AUDIO],
-            call_state=CallState.INCOMING,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A file of a recording. `metadata` and `delete` are empty where the platform left them out."""
-
-    document_id: str
-    index: int
-    content: str
-    metadata: str
-    delete: str
-    end_reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingFile:
-    """A recording can be fetched, for DOWNLOAD_WITHIN_S seconds from `at` (Unix seconds).
-
-    After a failover two files may have the same recording id.
-    """
-
-    recording_id: str
-    server_call_id: str
-    chunks: tuple[Chunk, ...]
-    seconds: float
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Other:
-    """An event of a type that nothing here is for."""
-
-    type: str
-
-
-@dataclass(frozen=True, slots=True)
 class Unreadable:
     """An event that lacks what its type needs, and what that is."""
 
     type: str
     why: str
-
-
-GridEvent = Validation | IncomingCall | RecordingFile | Other | Unreadable
-
-
-def parse_grid(body: bytes) -> list[GridEvent]:
-    """Read what Event Grid posts. Raises `BadMessage` for what is no JSON object or array of them."""
-    return [_grid_event(event) for event in _events(body)]
-
-
-def validation_reply(events: Sequence[GridEvent]) -> bytes | None:
-    """The reply to Event Grid's own handshake, to be sent with status 200 (202 is not taken); None for other posts."""
-    code = next((event.code for event in events if isinstance(event, Validation)), None)
-    return None if code is None else json.dumps({"validationResponse": code}).encode()
-
-
-def permission(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers of the reply to the handshake of CloudEvents (OPTIONS), by those of the request, in lower case.
-
-    Raises `BadMessage` when nobody asks.
-    """
-    origin = headers.get("webhook-request-origin", "")
-    if not origin:
-        raise BadMessage(
-            "nobody asks for permission to post",
-            field="WebHook-Request-Origin",
-            code="GRID_HANDSHAKE",
-            fix="send WebHook-Request-Origin, as Event Grid does",
-        )
-    rate = headers.get("webhook-request-rate", "")
-    allowed = {"WebHook-Allowed-Origin": origin, "Allow": "POST"}
-    return allowed | ({"WebHook-Allowed-Rate": rate} if rate else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +211,7 @@ def parse_callbacks(body: bytes) -> tuple[list[CallEvent], list[Unreadable]]:
     """
     read: dict[tuple[str, str], CallEvent] = {}
     unreadable = []
-    for data in _events(body):
+    for data in events_of(body):
         event = _call_event(data)
         if isinstance(event, Unreadable):
             unreadable.append(event)
@@ -372,7 +254,8 @@ def roster_as_called(rosters: Sequence[Sequence[str]], other: str, bot: str) -> 
     return tuple(bot if own and each == own else each for each in rosters[-1]) if rosters else ()
 
 
-def _events(body: bytes) -> list[dict[str, Any]]:
+def events_of(body: bytes) -> list[dict[str, Any]]:
+    """The events of a body, an array or one event. Raises `BadMessage` for what is no JSON of events."""
     try:
         found = json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -385,93 +268,31 @@ def _events(body: bytes) -> list[dict[str, Any]]:
     return events
 
 
-def _data(event: Mapping[str, Any]) -> dict[str, Any]:
+def data_of(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The `data` of an event; empty for what is no object."""
     data = event.get("data")
     return data if isinstance(data, dict) else {}
 
 
-def _text(data: Mapping[str, Any], name: str) -> str:
+def text_of(data: Mapping[str, Any], name: str) -> str:
+    """A text among the members; empty for what is none."""
     value = data.get(name)
     return value if isinstance(value, str) else ""
 
 
-def _grid_event(event: Mapping[str, Any]) -> GridEvent:
-    """Rules 1 and 2."""
-    kind = _text(event, "type") if "specversion" in event else _text(event, "eventType")
-    data = _data(event)
-    if kind == VALIDATION:
-        code = _text(data, "validationCode")
-        return Validation(code) if code else Unreadable(kind, "validationCode is missing")
-    if kind == INCOMING:
-        return _incoming(data)
-    if kind == RECORDING_FILE:
-        return _recording_file(event, data)
-    return Other(kind) if kind else Unreadable("", "neither eventType nor specversion and type are there")
-
-
-def _incoming(data: Mapping[str, Any]) -> IncomingCall | Unreadable:
-    call = IncomingCall(
-        correlation_id=_text(data, "correlationId"),
-        to=raw_id_of(data.get("to")),
-        caller=raw_id_of(data.get("from")),
-        caller_name=_text(data, "callerDisplayName"),
-        server_call_id=_text(data, "serverCallId"),
-        context=_text(data, "incomingCallContext"),
-        on_behalf_of=raw_id_of(data.get("onBehalfOfCallee")),
-    )
-    needs = {
-        "correlationId": call.correlation_id,
-        "to": call.to,
-        "from": call.caller,
-        "incomingCallContext": call.context,
-    }
-    missing = [name for name, value in needs.items() if not value]
-    return Unreadable(INCOMING, f"{', '.join(missing)} is missing") if missing else call
-
-
-def _recording_file(event: Mapping[str, Any], data: Mapping[str, Any]) -> RecordingFile | Unreadable:
-    """The subject names the recording: `/recording/call/{}/serverCallId/{}/recordingId/{}`, once without the second."""
-    parts = _text(event, "subject").split("/")
-    named = dict(pairwise(parts))
-    info = data.get("recordingStorageInfo")
-    listed = info.get("recordingChunks") if isinstance(info, dict) else None
-    chunks = [
-        Chunk(
-            document_id=_text(each, "documentId"),
-            index=each["index"] if isinstance(each.get("index"), int) else place,
-            content=_text(each, "contentLocation"),
-            metadata=_text(each, "metadataLocation"),
-            delete=_text(each, "deleteLocation"),
-            end_reason=_text(each, "endReason"),
-        )
-        for place, each in enumerate(listed if isinstance(listed, list) else ())
-        if isinstance(each, dict) and each.get("contentLocation")
-    ]
-    if not named.get("recordingId") or not chunks:
-        return Unreadable(RECORDING_FILE, "no recordingId in the subject, or no chunk with a contentLocation")
-    duration = data.get("recordingDurationMs")
-    return RecordingFile(
-        recording_id=named["recordingId"],
-        server_call_id=named.get("serverCallId", ""),
-        chunks=tuple(sorted(chunks, key=lambda chunk: chunk.index)),
-        seconds=duration / 1000 if isinstance(duration, int | float) else 0.0,
-        at=unix_seconds(_text(event, "time") or _text(event, "eventTime")),
-    )
-
-
 def _call_event(event: Mapping[str, Any]) -> CallEvent | Unreadable:
-    kind, data = _text(event, "type"), _data(event)
-    needs = {"id": _text(event, "id"), "type": kind, "data.callConnectionId": _text(data, "callConnectionId")}
+    kind, data = text_of(event, "type"), data_of(event)
+    needs = {"id": text_of(event, "id"), "type": kind, "data.callConnectionId": text_of(data, "callConnectionId")}
     if missing := [name for name, value in needs.items() if not value]:
         return Unreadable(kind, f"{', '.join(missing)} is missing")
     return CallEvent(
         id=needs["id"],
         type=kind.removeprefix(PREFIX),
         connection_id=needs["data.callConnectionId"],
-        server_call_id=_text(data, "serverCallId"),
-        correlation_id=_text(data, "correlationId"),
-        context=_text(data, "operationContext"),
-        at=unix_seconds(_text(event, "time")),
+        server_call_id=text_of(data, "serverCallId"),
+        correlation_id=text_of(data, "correlationId"),
+        context=text_of(data, "operationContext"),
+        at=unix_seconds(text_of(event, "time")),
         result=Result.of(data.get("resultInformation")),
         data=data,
     )

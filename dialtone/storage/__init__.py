@@ -13,17 +13,8 @@ from dialtone.gate import CHANNELS
 from dialtone.privacy import Callers
 from dialtone.storage.audit import AUDIT_TABLE, AuditLog, Deed
 from dialtone.storage.backend import Backend
-from dialtone.storage.calls import (
-    CALLS_TABLE,
-    INDEX_TABLE,
-    CallPage,
-    CallRecord,
-    CallStore,
-    MediaRow,
-    NoteRow,
-    SignalRow,
-    TurnRow,
-)
+from dialtone.storage.call_rows import CallPage, CallRecord, MediaRow, NoteRow, SignalRow, TurnRow
+from dialtone.storage.calls import CALLS_TABLE, INDEX_TABLE, CallStore
 from dialtone.storage.data import DATA_TABLE, DataStore
 from dialtone.storage.failures import SETTING
 from dialtone.storage.keys import call_key

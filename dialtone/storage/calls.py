@@ -26,19 +26,27 @@ Source: Azure Table Storage, "Understanding the Table service data model" (limit
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from dialtone.errors import BotError, StorageUnavailable
 from dialtone.storage.backend import Entity, Table, together
-from dialtone.storage.keys import SHARDS, TURN_MAX, call_key, day_of, shard, time_key, turn_key
-from dialtone.storage.rows import pack, pieces, text_of, utf16_bytes
+from dialtone.storage.call_rows import (
+    CallPage,
+    CallRecord,
+    MediaRow,
+    NoteRow,
+    SignalRow,
+    TurnRow,
+    entity_of_turn,
+    note_of_entity,
+    record_of_entity,
+    turn_of_entity,
+)
+from dialtone.storage.keys import SHARDS, call_key, day_of, shard, time_key, turn_key
+from dialtone.storage.rows import pack, text_of
 
 CALLS_TABLE: Final = "calls"
 INDEX_TABLE: Final = "callindex"
-ROW_MAX_BYTES: Final = 1_000_000
-
-_TEXTS: Final = ("message_id", "event", "entries", "content_type", "failed")
 _MEDIA: Final = "media"
 _NOTE: Final = "note-"
 _ROSTER: Final = "roster"
@@ -54,107 +62,6 @@ LOOKS: Final = 10
 """Ranges that a search reads for one page, where rows are left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class TurnRow:
-    """One turn of a call.
-
-    `sequence` counts from 0 to 999999. `message_id` names the callback that caused the turn, `event` says what it was.
-    `entries` is JSON: what the turn adds to the history. `reset` says that the history starts anew with this row.
-    `reply`, `content_type` and `status` are what was answered. `at` is in Unix seconds. `done` says that the call is
-    over; `failed` is empty or says in one line why it failed. `changes` is JSON: what the turn changes of users' data.
-    `took` is how many seconds the caller waited for it.
-    """
-
-    call_id: str
-    sequence: int
-    message_id: str
-    event: str
-    entries: str
-    reset: bool
-    reply: bytes
-    content_type: str
-    status: int
-    at: float
-    done: bool
-    failed: str
-    changes: str = ""
-    took: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class NoteRow:
-    """One notification of a call: the callback that brought it, its type, its body, and when it came (Unix seconds)."""
-
-    call_id: str
-    message_id: str
-    event: str
-    body: bytes
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class SignalRow:
-    """A signal for a call: its id, the name that a dialog waits for, its value as JSON, the time in Unix seconds."""
-
-    call_id: str
-    id: str
-    name: str
-    value: str
-    at: float
-
-    @property
-    def data(self) -> Any:
-        """The value, read."""
-        return json.loads(self.value)
-
-
-@dataclass(frozen=True, slots=True)
-class MediaRow:
-    """The media stream of a call: the handler, the channel, and its `state`.
-
-    `asked`: the platform was told to open it; `open`: it says that it has; `ended`: the stream is over, `reason` says
-    why; `closed`: so is the call, and the platform was told. `link` is what the platform gave to command the call by.
-    A call may have one stream after the other: `number` counts them, from 1, and `turn` is the one that asked for it.
-    """
-
-    call_id: str
-    handler: str
-    channel: str
-    state: str
-    at: float
-    reason: str = ""
-    link: str = ""
-    number: int = 1
-    turn: int = 0
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether the stream is to be there."""
-        return self.state in ("asked", "open")
-
-
-@dataclass(frozen=True, slots=True)
-class CallRecord:
-    """A call in a list. `started` and `ended` are in Unix seconds; `started` must be the same whenever the call is
-    opened or closed. `outcome` is empty while the call is open, then `completed`, `failed` or `lost`.
-    """
-
-    call_id: str
-    channel: str
-    caller: str
-    started: float
-    ended: float | None = None
-    outcome: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CallPage:
-    """A part of a list of calls. `next` says where it goes on, empty when there is no more."""
-
-    records: list[CallRecord]
-    next: str
-
-
 class CallStore:
     """The journal and the lists. Every method raises StorageUnavailable."""
 
@@ -168,7 +75,7 @@ class CallStore:
         After a broken connection the turn that is there may be the very one that was given. So what counts is the turn
         that is there, not who wrote it. Raises BotError when the row is too large.
         """
-        if await self._turns.insert(_entity_of_turn(row)):
+        if await self._turns.insert(entity_of_turn(row)):
             return None
         there = await self.get(row.call_id, row.sequence)
         if there is None:
@@ -181,17 +88,17 @@ class CallStore:
     async def get(self, call_id: str, sequence: int) -> TurnRow | None:
         """One turn."""
         entity = await self._turns.get(call_key(call_id), turn_key(sequence))
-        return None if entity is None else _turn_of_entity(call_id, entity)
+        return None if entity is None else turn_of_entity(call_id, entity)
 
     async def latest(self, call_id: str) -> TurnRow | None:
         """The latest turn of a call; None when it has none."""
         rows = await self._turns.scan(call_key(call_id), limit=1)
-        return _turn_of_entity(call_id, rows[0]) if rows and _is_turn(rows[0]) else None
+        return turn_of_entity(call_id, rows[0]) if rows and _is_turn(rows[0]) else None
 
     async def history(self, call_id: str, upto: int) -> list[TurnRow]:
         """The turns that make the history at turn `upto`, oldest first: from the last one with `reset`, or from 0."""
         rows = await self._turns.scan(call_key(call_id), first=turn_key(upto), last=lambda row: row.get("reset", True))
-        return [_turn_of_entity(call_id, row) for row in reversed(rows) if _is_turn(row)]
+        return [turn_of_entity(call_id, row) for row in reversed(rows) if _is_turn(row)]
 
     async def mark_saved(self, call_id: str, sequence: int) -> None:
         """Say that the changes of a turn are saved."""
@@ -204,7 +111,7 @@ class CallStore:
     async def turns(self, call_id: str, *, limit: int = 1000) -> list[TurnRow]:
         """The turns of a call, oldest first: the latest `limit` of them."""
         rows = await self._turns.scan(call_key(call_id), limit=limit, last=lambda row: not _is_turn(row))
-        return [_turn_of_entity(call_id, row) for row in reversed(rows) if _is_turn(row)]
+        return [turn_of_entity(call_id, row) for row in reversed(rows) if _is_turn(row)]
 
     async def note(self, row: NoteRow) -> bool:
         """Add a notification; False, and nothing written, when its Message-ID is there already."""
@@ -224,7 +131,7 @@ class CallStore:
     async def note_of(self, call_id: str, message_id: str) -> NoteRow | None:
         """One notification; None when it is not there."""
         row = await self._turns.get(call_key(call_id), _note_key(message_id))
-        return None if row is None else _note_of_entity(call_id, row)
+        return None if row is None else note_of_entity(call_id, row)
 
     async def notes(self, call_id: str, starting: str = "") -> list[NoteRow]:
         """The notifications of a call whose Message-IDs start so, in the order that they came."""
@@ -232,7 +139,7 @@ class CallStore:
         rows = await self._turns.scan(
             call_key(call_id), first=head, last=lambda row: not str(row["RowKey"]).startswith(head)
         )
-        notes = [_note_of_entity(call_id, row) for row in rows if row["RowKey"].startswith(head)]
+        notes = [note_of_entity(call_id, row) for row in rows if row["RowKey"].startswith(head)]
         return sorted(notes, key=lambda note: note.at)
 
     async def put_roster(self, call_id: str, identities: Sequence[str]) -> None:
@@ -350,7 +257,7 @@ class CallStore:
             rows = sorted((row for part in parts for row in part), key=lambda row: str(row["RowKey"]))[:limit]
             for row in rows:
                 place = str(row["RowKey"])
-                record = _record_of_entity(row)
+                record = record_of_entity(row)
                 if _fits(record, day, outcome):
                     found.append(record)
                     if len(found) == limit:
@@ -365,7 +272,7 @@ class CallStore:
             return []
         found = await together(*(self._index.scan(part, first=first, limit=limit) for part in partitions))
         rows = sorted((row for part in found for row in part), key=lambda row: str(row["RowKey"]))
-        return [_record_of_entity(row) for row in rows[:limit]]
+        return [record_of_entity(row) for row in rows[:limit]]
 
 
 class _Rows:
@@ -428,71 +335,3 @@ def _row_key(record: CallRecord) -> str:
 def _next_key(record: CallRecord | None) -> str:
     # "!" is below every character of a key, so nothing is between a key and itself with "!" behind it.
     return f"{_row_key(record)}!" if record is not None else ""
-
-
-def _note_of_entity(call_id: str, entity: Entity) -> NoteRow:
-    return NoteRow(
-        call_id=call_id,
-        message_id=text_of(entity, "message_id"),
-        event=text_of(entity, "event"),
-        body=b"".join(pieces(entity, "body")),
-        at=float(entity["at"]),
-    )
-
-
-def _record_of_entity(entity: Entity) -> CallRecord:
-    ended = entity.get("ended")
-    return CallRecord(
-        call_id=text_of(entity, "call_id"),
-        channel=text_of(entity, "channel"),
-        caller=text_of(entity, "caller"),
-        started=float(entity["started"]),
-        ended=None if ended is None else float(ended),
-        outcome=entity.get("outcome", ""),
-    )
-
-
-def _entity_of_turn(row: TurnRow) -> Entity:
-    texts = {name: getattr(row, name) for name in _TEXTS}
-    if row.changes:
-        texts["changes"] = row.changes
-    size = len(row.reply) + sum(utf16_bytes(text) for text in texts.values())
-    if size > ROW_MAX_BYTES:
-        raise BotError(
-            f"turn {row.sequence} has {size} bytes, a row holds {ROW_MAX_BYTES}",
-            field="entries" if len(row.entries) > len(row.reply) else "reply",
-            fix="keep results of call.run() small, such as an id instead of a document",
-            code="TURN_TOO_LARGE",
-        )
-    entity: dict[str, Any] = {
-        "PartitionKey": call_key(row.call_id),
-        "RowKey": turn_key(row.sequence),
-        "reset": row.reset,
-        "status": row.status,
-        "at": row.at,
-        "took": row.took,
-        "done": row.done,
-    }
-    for name, text in texts.items():
-        pack(entity, name, text)
-    pack(entity, "reply", row.reply)
-    return entity
-
-
-def _turn_of_entity(call_id: str, entity: Entity) -> TurnRow:
-    return TurnRow(
-        call_id=call_id,
-        sequence=TURN_MAX - int(entity["RowKey"]),
-        message_id=text_of(entity, "message_id"),
-        event=text_of(entity, "event"),
-        entries=text_of(entity, "entries"),
-        reset=entity["reset"],
-        reply=b"".join(pieces(entity, "reply")),
-        content_type=text_of(entity, "content_type"),
-        status=entity["status"],
-        at=float(entity["at"]),
-        done=entity["done"],
-        failed=text_of(entity, "failed"),
-        changes=text_of(entity, "changes") if "changes" in entity else "",
-        took=float(entity.get("took", 0.0)),
-    )

@@ -20,7 +20,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from dialtone.storage.calls import CallStore, TurnRow
+from dialtone.storage.call_rows import TurnRow
+from dialtone.storage.calls import CallStore
 from dialtone.storage.keys import call_key, day_of
 from dialtone.storage.recordings import Recording, RecordingStore
 

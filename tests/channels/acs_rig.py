@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 from dialtone.channels import acs
-from dialtone.channels.acs import CallEvent, IncomingCall
+from dialtone.channels.acs import CallEvent
 from dialtone.channels.acs_commands import CallRefs, Setup
+from dialtone.channels.acs_grid import IncomingCall
 
 SETUP = Setup(
     callback="https://bot.test/api/acs/callbacks/ticket",

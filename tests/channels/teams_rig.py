@@ -8,7 +8,8 @@ from dialtone.channels import teams
 from dialtone.channels.stepper import Finished, Found, Send, after
 from dialtone.channels.teams import Notice
 from dialtone.channels.teams_commands import Setup
-from dialtone.channels.teams_steps import TeamsStep, of_keys, of_notice, of_reply, steps_of
+from dialtone.channels.teams_outcomes import of_keys, of_notice, of_reply
+from dialtone.channels.teams_steps import TeamsStep, steps_of
 from dialtone.protocol import Action, ConversationResult
 
 SETUP = Setup(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dialtone.channels import acs_steps, teams_steps
+from dialtone.channels import acs_steps, teams_outcomes, teams_steps
 from dialtone.channels.acs import roster_as_called
 from dialtone.channels.acs_commands import OPERATIONS, CallRefs
 from dialtone.channels.acs_steps import of_event, of_refusal, of_reply, path_of_recording
@@ -260,10 +260,10 @@ def test_what_the_table_does_not_refuse_has_a_command_on_either_platform(kind: s
 def test_on_teams_it_is_an_operation_with_a_notice(asked: Action, operation: str, body: dict[str, Any]) -> None:
     (step,) = teams_steps.steps_of([asked], 1, GRAPH_SETUP)
     assert (step.operation, step.body) == (operation, {**body, "clientContext": "1.0"})
-    assert teams_steps.of_reply([step], 0, {"status": "running"}, {}) is None
-    found = teams_steps.of_reply([step], 0, {"status": "completed"}, {})
+    assert teams_outcomes.of_reply([step], 0, {"status": "running"}, {}) is None
+    found = teams_outcomes.of_reply([step], 0, {"status": "completed"}, {})
     assert found == Found(CommandOutcome(type=f"{asked.kind}Outcome", id="o", outcome=OutcomeValue.SUCCESS))
-    failed = teams_steps.of_reply([step], 0, {"status": "failed", "resultInfo": {"code": 486, "subcode": 8539}}, {})
+    failed = teams_outcomes.of_reply([step], 0, {"status": "failed", "resultInfo": {"code": 486, "subcode": 8539}}, {})
     assert failed is not None
     assert failed.outcome.to_wire()["subCode"] == 8539
 
@@ -271,7 +271,7 @@ def test_on_teams_it_is_an_operation_with_a_notice(asked: Action, operation: str
 def test_on_teams_a_redirect_is_the_end_and_takes_no_subscription_to_keys() -> None:
     (step,) = teams_steps.steps_of([action("redirect", "8:orgid:ann")], 0, GRAPH_SETUP)
     assert (step.operation, (step.body or {})["timeout"]) == ("redirect", 55)
-    found = teams_steps.of_reply([step], 0, {}, {})
+    found = teams_outcomes.of_reply([step], 0, {}, {})
     assert found is not None
     assert found.over
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from dialtone.channels.results import Result
 from dialtone.channels.teams_commands import OPERATIONS, path_of, redirect
-from dialtone.channels.teams_steps import of_refusal, of_reply, steps_of
+from dialtone.channels.teams_outcomes import of_refusal, of_reply
+from dialtone.channels.teams_steps import steps_of
 from dialtone.protocol import (
     Action,
     Answer,

@@ -14,9 +14,10 @@ from azure.communication.callautomation import CommunicationIdentifierKind
 from azure.communication.callautomation._shared.models import identifier_from_raw_id
 from azure.core.messaging import CloudEvent
 
-from dialtone.channels import acs
-from dialtone.channels.acs import CallEvent, IncomingCall, RecordingFile
+from dialtone.channels import acs, acs_grid
+from dialtone.channels.acs import CallEvent
 from dialtone.channels.acs_commands import CallRefs
+from dialtone.channels.acs_grid import IncomingCall, RecordingFile, parse_grid
 from dialtone.channels.acs_steps import of_event, steps_of
 from dialtone.channels.stepper import Finished, Send, Step, after
 from dialtone.protocol import (
@@ -94,27 +95,27 @@ def reason_of(event: CallEvent) -> str:
 
 
 def eg_001(given: Json, expect: Json) -> None:
-    reply = acs.validation_reply(acs.parse_grid(json.dumps(given["json"]).encode()))
+    reply = acs_grid.validation_reply(parse_grid(json.dumps(given["json"]).encode()))
     assert reply is not None
     assert json.loads(reply) == expect["json"]
 
 
 def eg_002(given: Json, expect: Json) -> None:
     headers = {name.lower(): value for name, value in given["headers"].items()}
-    assert acs.permission(headers) == expect["headers"]
+    assert acs_grid.permission(headers) == expect["headers"]
 
 
 def eg_004(given: Json, expect: Json) -> None:
-    (single,) = acs.parse_grid(json.dumps(given).encode())
+    (single,) = parse_grid(json.dumps(given).encode())
     grid = {"eventType": given["type"], "subject": given["subject"], "data": given["data"], "eventTime": given["time"]}
-    assert [single] == acs.parse_grid(json.dumps([grid]).encode()) == acs.parse_grid(json.dumps([given]).encode())
+    assert [single] == parse_grid(json.dumps([grid]).encode()) == parse_grid(json.dumps([given]).encode())
     assert isinstance(single, IncomingCall)
     assert (single.caller, single.to, single.context) == ("4:+15550100", "4:+15550199", "ctx-kit-1")
     assert expect["single_object_accepted"]
 
 
 def eg_005(given: Json, expect: Json) -> None:
-    (call,) = acs.parse_grid(json.dumps({"specversion": "1.0", "type": acs.INCOMING, **given}).encode())
+    (call,) = parse_grid(json.dumps({"specversion": "1.0", "type": acs_grid.INCOMING, **given}).encode())
     assert isinstance(call, IncomingCall)
     assert acs.kind_of(call.to) == expect["to_kind"]
     assert acs.identifier(call.to)["microsoftTeamsApp"]["appId"] == expect["to_id"]
@@ -125,8 +126,8 @@ def eg_006(given: Json, expect: Json) -> None:
     """Who is called tells the two apart; functions/acs.py answers those that are called for its bot."""
     data = BY_ID["eg-004"]["input"]["data"]
     redirected = data | {"to": {"rawId": "8:acs:res_agent"}}
-    events = [{"specversion": "1.0", "type": acs.INCOMING, "data": each} for each in (data, redirected, data)]
-    calls = [each for each in acs.parse_grid(json.dumps(events).encode()) if isinstance(each, IncomingCall)]
+    events = [{"specversion": "1.0", "type": acs_grid.INCOMING, "data": each} for each in (data, redirected, data)]
+    calls = [each for each in parse_grid(json.dumps(events).encode()) if isinstance(each, IncomingCall)]
     assert len(given["events"]) == expect["answered"] + expect["ignored"] == len({call.call_id for call in calls})
     assert calls[0].call_id == calls[2].call_id
 
@@ -134,22 +135,22 @@ def eg_006(given: Json, expect: Json) -> None:
 def eg_007(given: Json, expect: Json) -> None:
     cloud = BY_ID["eg-004"]["input"]
     assert "eventType" not in cloud
-    assert isinstance(acs.parse_grid(json.dumps(cloud).encode())[0], IncomingCall)
+    assert isinstance(parse_grid(json.dumps(cloud).encode())[0], IncomingCall)
 
 
 def eg_008(given: Json, expect: Json) -> None:
     grid = BY_ID["eg-001"]["input"]["json"][0]
     with pytest.raises(ValueError):  # noqa: PT011
         CloudEvent.from_dict(grid)
-    assert isinstance(acs.parse_grid(json.dumps(grid).encode())[0], acs.Validation)
+    assert isinstance(parse_grid(json.dumps(grid).encode())[0], acs_grid.Validation)
 
 
 def eg_011(given: Json, expect: Json) -> None:
-    (file,) = acs.parse_grid(json.dumps(given).encode())
+    (file,) = parse_grid(json.dumps(given).encode())
     assert isinstance(file, RecordingFile)
     assert (file.recording_id, file.server_call_id, len(file.chunks)) == ("rec1", "s", expect["chunks"])
     assert [chunk.delete != "" for chunk in file.chunks] == [True, False]
-    assert expect["download_deadline"] == f"{acs.DOWNLOAD_WITHIN_S // 3600} h"
+    assert expect["download_deadline"] == f"{acs_grid.DOWNLOAD_WITHIN_S // 3600} h"
 
 
 def cb_002(given: Any, expect: Json) -> None:
@@ -161,7 +162,7 @@ def cb_002(given: Any, expect: Json) -> None:
 
 def cb_004(given: Json, expect: Json) -> None:
     """What an event means is known from the workflow alone, so it may come before the reply to its command."""
-    (call,) = acs.parse_grid(json.dumps(BY_ID["eg-004"]["input"]).encode())
+    (call,) = parse_grid(json.dumps(BY_ID["eg-004"]["input"]).encode())
     assert isinstance(call, IncomingCall)
     refs = CallRefs(call.caller, call.server_call_id, call.context)
     steps = steps_of([Answer(operation_id="a"), PLAY], 0, refs, SETUP)

@@ -15,7 +15,8 @@ from dialtone.channels.stepper import Finished, after
 from dialtone.channels.teams import Notice
 from dialtone.channels.teams_commands import PROMPTS_MAX, answer, media_prompt, path_of, redirect
 from dialtone.channels.teams_meetings import Coordinates, read_link
-from dialtone.channels.teams_steps import of_notice, steps_of
+from dialtone.channels.teams_outcomes import of_notice
+from dialtone.channels.teams_steps import steps_of
 from dialtone.protocol import CallState, Hangup, Participant, PlayPrompt, Prompt, Record, Transfer
 from tests.channels.teams_rig import SETUP
 

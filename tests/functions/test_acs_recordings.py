@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from bots import reception
-from dialtone.channels.acs import DOWNLOAD_WITHIN_S, RecordingFile, parse_grid
+from dialtone.channels.acs_grid import DOWNLOAD_WITHIN_S, RecordingFile, parse_grid
 from dialtone.errors import BadMessage, DependencyError
 from dialtone.storage import RECORDINGS_CONTAINER, Entry, State
 from dialtone.storage.keeper import Keeper

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dialtone.errors import BotError, StorageUnavailable
 from dialtone.storage import CALLS_TABLE, CallRecord, CallStore, NoteRow, SignalRow, Storage, TurnRow
-from dialtone.storage.calls import ROW_MAX_BYTES, _entity_of_turn, _turn_of_entity
+from dialtone.storage.call_rows import ROW_MAX_BYTES, entity_of_turn, turn_of_entity
 from dialtone.storage.memory import MemoryTable
 
 CALL = "8d3b"
@@ -217,8 +217,8 @@ texts = st.one_of(st.text(max_size=50), lengths.map("😀".__mul__), lengths.map
 @given(texts, texts, st.integers(0, 300_000).map(bytes))
 def test_every_property_is_within_the_limits(entries: str, event: str, reply: bytes) -> None:
     row = turn(7, entries=entries, event=event, reply=reply)
-    entity = _entity_of_turn(row)
-    assert _turn_of_entity(CALL, entity) == row
+    entity = entity_of_turn(row)
+    assert turn_of_entity(CALL, entity) == row
     assert len(entity) <= 252
     for value in entity.values():
         if isinstance(value, str):
