@@ -130,14 +130,17 @@ class PlatformError(DialtoneError):
 
 
 class BadMessage(PlatformError):
-    """A message that cannot be read or breaks the contract."""
+    """A message that cannot be read or breaks the contract. `call_id` is the call that it names, empty for none."""
 
     code = "BAD_MESSAGE"
+    call_id = ""
 
     @classmethod
-    def from_violation(cls, violation: ContractViolation) -> "BadMessage":
+    def from_violation(cls, violation: ContractViolation, call_id: str = "") -> "BadMessage":
         """The platform's side of a violation."""
-        return cls(violation.message, field=violation.field, fix=violation.fix, code=violation.code)
+        refused = cls(violation.message, field=violation.field, fix=violation.fix, code=violation.code)
+        refused.call_id = call_id
+        return refused
 
 
 class AppStateRejected(PlatformError):

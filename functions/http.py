@@ -1,8 +1,8 @@
 """HTTP at the edge: the one way to register a route, who may call it, and how errors are answered.
 
 1. A route cannot be registered without a verifier.
-2. An error is answered as `{"error": {"code", "message", "field", "fix"}}` with the status that its class has; what is
-   not ours is a 500 without details. 503 asks the platform to try again.
+2. An error is answered as `{"error": {"code", "message", "field", "fix"}}`, and `call_id` where it is known, with the
+   status that its class has; what is not ours is a 500 without details. 503 asks the platform to try again.
 3. Each log line of a request carries its call id; nothing that a caller said, typed or dialled is logged, and who is
    in the call is masked.
 """
@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 import azure.functions as func
 
 from dialtone import telemetry
-from dialtone.errors import BodyTooLarge, DialtoneError
+from dialtone.errors import BadMessage, BodyTooLarge, DialtoneError
 from dialtone.privacy import IdentityFilter
 from functions.verify import Verifier, host_asks_for_key, platform
 
@@ -80,6 +80,8 @@ def route(
                 await verifier(req)
                 return await handler(req)
             except DialtoneError as error:
+                if isinstance(error, BadMessage) and error.call_id:
+                    about_call(error.call_id)
                 _log(error)
                 return error_response(error)
             except Exception:
@@ -112,6 +114,8 @@ def error_response(error: DialtoneError) -> func.HttpResponse:
     # RFC 9110: a 401 says what would do; here that is the platform's token.
     headers = {"WWW-Authenticate": "Bearer"} if error.http_status == 401 else {}
     body = {"code": error.code, "message": error.message, "field": error.field, "fix": error.fix}
+    if (current := call_id.get()) != "-":
+        body["call_id"] = current
     return func.HttpResponse(
         json.dumps({"error": body}), status_code=error.http_status, headers=headers, mimetype="application/json"
     )
@@ -129,4 +133,4 @@ def _log(error: DialtoneError) -> None:
         )
         return
     level = logging.WARNING if error.http_status < 500 else logging.ERROR
-    log.log(level, "%d %s: %s %s", error.http_status, error.code, error.field, error.message)
+    log.log(level, "%d %s: %s %s. Fix: %s", error.http_status, error.code, error.field, error.message, error.fix)

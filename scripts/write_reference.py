@@ -87,7 +87,7 @@ def _classes() -> Iterator[tuple[str, Maker]]:
         if kind.__init__ is errors.DialtoneError.__init__:
             yield kind.__name__, Maker(kind.__name__, parts, given)
     yield ContractViolation.__name__, Maker("", ["code", "message", "field", "fix"], given)
-    yield "rule_error", Maker("", ["code", "message"], given | {"fix": ""})
+    yield "rule_error", Maker("", ["code", "message"], given)
 
 
 def _tree(kind: type[Any]) -> Iterator[type[Any]]:
@@ -205,8 +205,9 @@ def errors_page() -> str:
 # Errors
 
 {HEAD}
-An error is answered with the status of its class and `{{"error": {{"code", "message", "field", "fix"}}}}`. What is in
-no class is answered 500 with the code `INTERNAL`. In messages, `{_NOT_KNOWN}` stands for what only the request tells.
+An error is answered with the status of its class and `{{"error": {{"code", "message", "field", "fix"}}}}`, with
+`call_id` where the call is known. What is in no class is answered 500 with the code `INTERNAL`. In messages,
+`{_NOT_KNOWN}` stands for what only the request tells.
 
 ## Classes
 

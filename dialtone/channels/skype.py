@@ -84,7 +84,8 @@ def parse(headers: Mapping[str, str], body: bytes) -> Incoming:
     try:
         message = _message(data)
     except ContractViolation as violation:
-        raise BadMessage.from_violation(violation) from None
+        names = next((each for name, each in data.items() if name.casefold() == "id"), "")
+        raise BadMessage.from_violation(violation, names if isinstance(names, str) else "") from None
     return Incoming(
         message=message,
         message_id=headers.get(MESSAGE_ID) or hashlib.sha256(body).hexdigest(),

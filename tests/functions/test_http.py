@@ -101,6 +101,20 @@ async def test_an_error_that_is_not_ours_tells_nothing(
     assert "secret of the house" in caplog.text
 
 
+@pytest.mark.parametrize(("named", "call"), [("ID", "call-7"), ("id", ""), ("id", None), ("name", "call-7")])
+async def test_what_is_refused_is_told_with_its_call(
+    caplog: pytest.LogCaptureFixture, named: str, call: str | None
+) -> None:
+    body = {name: value for name, value in json.loads(conversation()).items() if name != "id"}
+    response = await handler("calls")(request(json.dumps(body | {named: call, "participants": []}).encode()))
+    error = json.loads(response.get_body())["error"]
+    assert response.status_code == 400
+    known = named == "ID"
+    assert error.get("call_id") == (call if known else None)
+    assert f"[call {call if known else '-'}] 400 {error['code']}: {error['field']} {error['message']}" in caplog.text
+    assert f". Fix: {error['fix']}" in caplog.text
+
+
 async def test_health_says_that_storage_answers() -> None:
     response = await handler("health")(func.HttpRequest("GET", "http://127.0.0.1:7071/api/health", body=b""))
     assert (response.status_code, json.loads(response.get_body())["status"]) == (200, "ok")
