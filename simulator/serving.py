@@ -10,11 +10,31 @@ import uvicorn
 
 
 class _Server(uvicorn.Server):
-    """Leaves the signals to whoever runs the program."""
+    """Leaves the signals to whoever runs the program; once `done` is set, it is gone as soon as nobody is connected.
+
+    uvicorn's own looks ten times a second whether it should exit, and then waits a tenth of a second more.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.done = asyncio.Event()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        ticking = asyncio.create_task(super().main_loop())
+        await self.done.wait()
+        ticking.cancel()
+        await asyncio.wait([ticking])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.server_state.connections or self.server_state.tasks:
+            await super().shutdown(sockets)
+            return
+        for each in (*self.servers, *(sockets or ())):
+            each.close()
 
 
 def open_port(port: int = 0) -> socket.socket:
@@ -36,5 +56,5 @@ async def listening(app: Callable[..., Awaitable[None]], port: int = 0, **option
         try:
             yield open_socket.getsockname()[1]
         finally:
-            server.should_exit = True
+            server.done.set()
             await serving
