@@ -77,7 +77,10 @@ class ReplayMismatch(DialogError):
 
 
 class WorkflowError(BotError):
-    """An action or a workflow breaks the calling contract."""
+    """What the bot asks for is illegal, or cannot be done on the call's platform: it is found before it is sent.
+
+    `field` names the member that is wrong, `fix` says what would do. The codes are those of docs/reference/errors.md.
+    """
 
     code = "WORKFLOW"
 

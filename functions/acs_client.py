@@ -59,7 +59,11 @@ class AcsClient:
         connection: str = "",
         recording: str = "",
     ) -> Taken:
-        """Send a command. Raises `DependencyError` (rule 3)."""
+        """Send a command: what came of it. Raises `DependencyError` (rule 3).
+
+        `command_id` is the request id by which the platform knows a repetition; empty, or for an operation that takes
+        none, a command that is sent twice is done twice. `connection` and `recording` are the ids in its path.
+        """
         method, _, ok, repeatable = OPERATIONS[operation]
         path = path_of(operation, connection=connection, recording=recording)
         url = f"{self.endpoint}{path}?api-version={API_VERSION}"

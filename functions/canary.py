@@ -56,7 +56,7 @@ class CanaryTurns(SkypeTurns):
         return f"{self.settings.public_url}/api/{NAME}"
 
     async def received(self, incoming: skype.Incoming) -> Reply:
-        """Rule 3. Raises `Forbidden`."""
+        """Answer a request of a canary. Raises `Forbidden` for the id of a real call (rule 3)."""
         if not incoming.message.id.startswith(rules.PREFIX):
             raise Forbidden(
                 "a canary's call has another id",

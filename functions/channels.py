@@ -6,7 +6,8 @@ from functions.turn import Turns
 
 
 def turns_of(channel: str) -> Turns:
-    """The turns of calls on a channel."""
+    """What takes the turns of calls on a channel, by its name as a call's row in the index has it; Skype for any
+    other."""
     if channel == acs.NAME:
         return acs.turns()
     if channel == teams.NAME:

@@ -67,7 +67,7 @@ def tell(service: str) -> None:
 def route(
     blueprint: func.Blueprint, path: str, method: Method, *, verifier: Verifier
 ) -> Callable[[Handler], Callable[..., Any]]:
-    """Register a handler at `/api/<path>`."""
+    """Register a handler at `/api/<path>`, which is asked only what `verifier` has let through. Rules 1 to 3."""
     # The host checks the key before we are asked; local hosts do not enforce keys.
     keyed = verifier is platform and host_asks_for_key()
     level = func.AuthLevel.FUNCTION if keyed else func.AuthLevel.ANONYMOUS
@@ -110,7 +110,7 @@ def events_body(request: func.HttpRequest) -> bytes:
 
 
 def error_response(error: DialtoneError) -> func.HttpResponse:
-    """Rule 2."""
+    """What an error is answered with. Rule 2."""
     # RFC 9110: a 401 says what would do; here that is the platform's token.
     headers = {"WWW-Authenticate": "Bearer"} if error.http_status == 401 else {}
     body = {"code": error.code, "message": error.message, "field": error.field, "fix": error.fix}

@@ -48,7 +48,7 @@ class Media:
 
     @classmethod
     def of(cls, settings: Settings) -> "Media":
-        """As the settings say. Raises `ConfigurationError`."""
+        """The worker that DIALTONE_MEDIA_URL and DIALTONE_TICKET_KEY name. Raises `ConfigurationError` without them."""
         if not settings.media_url:
             raise ConfigurationError(
                 "a call is to be answered with media, and where the media worker is is not known",
@@ -63,13 +63,15 @@ class Media:
             ) from None
 
     def address(self, call_id: str, handler: str, now: float) -> str:
-        """Rule 1."""
+        """Where one stream of a call goes, with a ticket for it that is good for TICKET_S seconds from `now`. Rule
+        1."""
         signed = ticket.sign(self.key, call_id, int(now) + TICKET_S)
         query = urlencode({"handler": handler, "ticket": signed})
         return f"{self.url}/media/{quote(call_id, safe='')}?{query}"
 
     def standing_address(self, call_id: str, now: float) -> str:
-        """Rule 1, for ACS."""
+        """Where all streams of a call on ACS go, with a ticket that is good for STANDING_S seconds from `now`. Rule
+        1."""
         signed = ticket.sign(self.key, call_id, int(now) + STANDING_S, standing=True)
         return f"{self.url}/media/{quote(call_id, safe='')}?{urlencode({'ticket': signed})}"
 

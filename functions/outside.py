@@ -81,7 +81,7 @@ class CallOutside:
         )
 
     async def meeting(self) -> Meeting:
-        """Ask the platform."""
+        """Ask the platform which meeting the call is of. Raises `WorkflowError` on a channel without meetings."""
         if self.asking is not None:
             return await self.asking()
         raise WorkflowError(

@@ -62,7 +62,13 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What `recognize` heard. Without a choice or digits, `reason` says why."""
+    """What `recognize` heard: true when the caller has answered.
+
+    `choice` is the name of the choice that was taken, `digits` what was typed; the one that was not asked for is None,
+    and both are when there was no answer. `reason` is the platform's own word for how the question ended, such as
+    `dtmfOptionMatched` or `initialSilenceTimeout`: a value of `dialtone.protocol.RecognitionCompletionReason` or
+    `DigitCollectionCompletionReason`.
+    """
 
     choice: str | None
     digits: str | None

@@ -49,14 +49,26 @@ _TARGET: Final = re.compile(r"[0-9]{1,8}:.{1,512}|https://\S{1,2000}")
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """Something that happened elsewhere: the JSON value (`data`) that was posted under a name."""
+    """Something that happened outside the call, which its dialog waited for by `Call.signal`.
+
+    `name` is the name that it was posted under, `data` the JSON value that was posted; None for no body.
+    """
 
     name: str
     data: Any
 
 
 class Call(Streaming):
-    """One call, as its dialog sees it."""
+    """One call, as its dialog sees it: who is in it, and all that the dialog may do.
+
+    Methods that are not awaited (`say`, `play`, `answer`, `hang_up`, …) only queue what is to be done; whatever is
+    awaited (`choose`, `record`, `transfer`, …) sends what was queued and gives what came of it. The dialog is run again
+    from its start at each turn, so it may await nothing but methods of the call: what comes from elsewhere comes by
+    `run`.
+
+    An awaited method raises `CallEnded` when the call is over, `ActionFailed` when the platform refused or could not do
+    an action, and `DialogError` for what no dialog may ask; `run` raises `ActivityFailed` when its function raised.
+    """
 
     def __init__(self, run: "Run", facts: CallFacts) -> None:
         super().__init__(run)

@@ -51,21 +51,29 @@ class Notices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What a question takes where its call does not say it. Times are in seconds; ranges are in `Call`'s words.
+    """What the questions of a bot take where their call in the dialog does not say it.
 
-    `voice` is that of all prompts that name none; None leaves it to the platform, whose default is male.
+    Times are in seconds. How far each may go is said where `Call` takes it, by `choose`, `digits` and `record`.
     """
 
     voice: VoiceGender | None = None
+    """The voice of prompts that name none; None leaves it to the platform, whose default is male."""
     retries: int = 2
+    """How often a question is asked again that was not answered."""
     initial_silence: float = rules.INITIAL_SILENCE_DEFAULT_S
+    """How long the caller may say and press nothing after the prompt."""
     barge_in: bool = True
+    """Whether a key, or speech where it may answer, cuts the prompt off."""
     interdigit: float = 3
-    """Of `digits`; the Node SDK's."""
+    """How long `digits` waits for the next key; the Node SDK's default."""
     max_seconds: float = rules.RECORD_DURATION_DEFAULT_S
+    """How long a recording may be."""
     max_silence: float = rules.MAX_SILENCE_DEFAULT_S
+    """How much silence after speech ends a recording."""
     format: RecordingFormat = RecordingFormat.WAV
+    """The format of recordings."""
     beep: bool = True
+    """Whether a tone tells the caller that the recording begins."""
 
 
 NOTICES: Final = Notices()

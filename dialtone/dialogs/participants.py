@@ -9,7 +9,11 @@ _BOT: Final = "28:"
 
 @dataclass(frozen=True, slots=True)
 class ParticipantChange:
-    """Who `joined` and who `left` a call, and who is `present` now, by their identities. Bots do not count."""
+    """What is different between two rosters of a call; false when nothing is. `@bot.on_participant` is told of it.
+
+    `joined`, `left` and `present` (who is there now) are identities, such as `8:nora` or `4:+15550100`, of people only:
+    bots are left out.
+    """
 
     call_id: str
     joined: tuple[str, ...]

@@ -10,9 +10,10 @@ from typing import Any
 
 
 class ResumeReason(IntEnum):
-    """Why a dialog, or a step of a waterfall, goes on."""
+    """Why a dialog goes on that has begun another one, or a waterfall with its next step."""
 
     COMPLETED = 0
+    """What it waited for has returned."""
     NOT_COMPLETED = 1
     """A question got no answer in all its tries."""
     CANCELED = 2
@@ -25,9 +26,10 @@ class ResumeReason(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class DialogResult:
-    """What came of a dialog or of a step. True only if it was completed.
+    """What came of a dialog that was begun by `Call.begin`, or of a step of a waterfall. True only if it was completed.
 
-    `response` is what it returned; `child_id` the dialog it was, as `library:dialog`, empty for a step.
+    `resumed` says why whoever began it goes on. `response` is what it returned.
+    `child_id` names the dialog, as `library:dialog`; it is empty for a step.
     """
 
     resumed: ResumeReason = ResumeReason.COMPLETED

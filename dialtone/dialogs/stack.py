@@ -112,6 +112,8 @@ class Stack:
 
 
 Proceed = Callable[[], Awaitable[None]]
+"""What a function of `CallBot.around` awaits to have the dialog run that it is put around."""
+
 Around = Callable[["Call", Proceed], Awaitable[None]]
 """What is put around the dialogs of a call; see `CallBot.around`."""
 

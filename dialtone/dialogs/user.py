@@ -6,8 +6,10 @@ from dialtone.protocol import Participant
 
 
 class User(NamedTuple):
-    """Who a caller is: the key of their data (`identity`), a name to greet them by, the language that they speak
-    (`en`, `en-US`); the latter two may be empty.
+    """Whom a call is with, to the bot: what the platform tells of them, or what `CallBot.lookup_user` found.
+
+    `identity` is the key under which `Call.user_data` is kept. `name` is one to greet them by, `language` the one that
+    they speak, such as `en` or `en-US`; both are empty where nobody knows.
     """
 
     identity: str

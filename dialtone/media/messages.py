@@ -37,10 +37,10 @@ class AudioMetadata:
 
 
 class AudioFrame(NamedTuple):
-    """20 ms of sound."""
+    """20 ms of the sound of a call."""
 
     pcm: bytes
-    """Rule 1."""
+    """Samples of one channel, signed 16 bit, little-endian: 640 bytes at 16 kHz, 960 at 24 kHz."""
     timestamp: str = ""
     """When the platform heard it, ISO 8601, as it came; precision varies."""
     participant: str | None = None
@@ -135,9 +135,10 @@ class VideoMetadata:
 
 @dataclass(frozen=True, slots=True)
 class VideoFrame:
-    """One picture (rule 2)."""
+    """One picture of a call's video."""
 
     data: bytes
+    """An access unit of H.264 in Annex B form: all that belongs to the picture (rule 2)."""
     timestamp: int
     """Ticks of 100 ns; where they count from, the sender says nothing of."""
     key: bool

@@ -52,7 +52,10 @@ class StreamClosed(Exception):
 
 
 class MediaError(Exception):
-    """What was asked of a stream cannot be done; the text says why and what to do."""
+    """What was asked of a stream cannot be done, such as sending a picture of more than 384 KiB.
+
+    The text says why, and what to do instead. The stream goes on.
+    """
 
 
 class SignalFailed(MediaError):
@@ -87,7 +90,12 @@ class Recorder(Protocol):
 
 
 class Stream(Protocol):
-    """One call's sound and pictures. See the rules at the top of `dialtone.media.stream`."""
+    """One call's sound and pictures, both ways: what a function of `@bot.media` is given.
+
+    What comes is read from iterators (`audio`, `dtmf`, `video`, `captions`, `voice`), which end with the stream. What
+    is sent is played in order. The rules at the top of `dialtone.media.stream` say what happens to a handler that is
+    slow, and when the stream ends.
+    """
 
     call_id: str
     handler: str

@@ -18,7 +18,11 @@ renders the workflow replaces it by a link.
 
 
 class Action(ContractModel):
-    """What every action has: `operation_id` comes back as the id of its outcome."""
+    """One thing that the bot has the platform do in a call: the members that every action has.
+
+    `action` is its name on the wire. `operation_id` is chosen by the bot and comes back as the id of the action's
+    outcome.
+    """
 
     kind: ClassVar[str] = ""
 

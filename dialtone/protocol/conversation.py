@@ -8,7 +8,9 @@ from dialtone.protocol.outcomes import AnyOutcome
 class Participant(ContractModel):
     """A member of a call.
 
-    `identity` starts with its kind: `8:` Skype user, `28:` bot, `29:` hashed Skype user, `2:` and `4:` telephone.
+    `identity` starts with its kind: `8:` a user (`8:orgid:` of Teams, `8:acs:` of Communication Services, else of
+    Skype), `28:` a bot, `29:` a hashed Skype user, `2:` and `4:` a telephone. `display_name` and `language_id`
+    (`en-US`) are None where the platform does not tell. The `originator` is the one who called.
     """
 
     identity: str

@@ -22,7 +22,10 @@ class Notification(ContractModel):
 
 
 class CallStateChange(Notification):
-    """The state of the call changed; `state_change_code` is text, "0" in a normal end."""
+    """A notification that the call has another state now, `current_state`.
+
+    `state_change_code` is the platform's reason as text: "0" for a normal end, None where it gives none.
+    """
 
     current_state: CallState
     state_change_code: str | None = None
@@ -40,7 +43,11 @@ class RosterParticipant(ContractModel):
 
 
 class RosterUpdate(Notification):
-    """Who is in the call now: an entry for each stream, so that a participant may have several."""
+    """A notification of who is in a group call now.
+
+    `participants` has an entry for each stream of sound or pictures, so one participant may be there several times;
+    `identities` has each of them once.
+    """
 
     participants: list[RosterParticipant]
 
