@@ -69,6 +69,7 @@ from dialtone.protocol import (
 
 MAX_DIGITS: Final = rules.DIGITS_MAX[1]
 INTER_TONE_MAX_S: Final = 60
+SPEECH_SILENCE_MAX_S: Final = 20
 _PLAYED: Final = frozenset({"PlayCompleted", "PlayFailed", "PlayCanceled"})
 _RECOGNIZED: Final = frozenset({"RecognizeCompleted", "RecognizeFailed", "RecognizeCanceled"})
 _ANSWERED: Final = frozenset({"CallConnected"})
@@ -170,9 +171,7 @@ def _recognize(maker: _Maker, action: Recognize) -> None:
     prompts = sources_of(action.play_prompt.prompts, maker.setup) if action.play_prompt else None
     options: dict[str, Any] = compact(
         interruptPrompt=action.barge_in_allowed is not False,
-        initialSilenceTimeoutInSeconds=whole_seconds(
-            action.initial_silence_timeout_in_seconds, rules.INITIAL_SILENCE_DEFAULT_S
-        ),
+        initialSilenceTimeoutInSeconds=_silence_s(action, speech=_has_words(action)),
     )
     between = whole_seconds(action.interdigit_timeout_in_seconds, rules.INTERDIGIT_DEFAULT_S)
     if action.collect_digits is not None:
@@ -199,6 +198,12 @@ def _recognize(maker: _Maker, action: Recognize) -> None:
         maker.recognize(action, "choices", options, playPrompts=prompts)
 
 
+def _silence_s(action: Recognize | Record, *, speech: bool) -> int:
+    """How long the caller may be silent at first; ACS waits no longer than this where it listens for speech."""
+    asked = whole_seconds(action.initial_silence_timeout_in_seconds, rules.INITIAL_SILENCE_DEFAULT_S)
+    return min(asked, SPEECH_SILENCE_MAX_S) if speech else asked
+
+
 def _record(maker: _Maker, action: Record) -> None:
     """Rule 4."""
     if action.play_prompt:
@@ -209,9 +214,7 @@ def _record(maker: _Maker, action: Record) -> None:
     silence_s = rules.MAX_SILENCE_DEFAULT_S if given is None else given
     options: dict[str, Any] = {
         "interruptPrompt": False,
-        "initialSilenceTimeoutInSeconds": whole_seconds(
-            action.initial_silence_timeout_in_seconds, rules.INITIAL_SILENCE_DEFAULT_S
-        ),
+        "initialSilenceTimeoutInSeconds": _silence_s(action, speech=True),
         "speechOptions": {"endSilenceTimeoutInMs": round(silence_s * 1000)},
         "speechLanguage": rules.CULTURE,
     }

@@ -173,7 +173,7 @@ _ROWS: Final = (
         Emulated("ends with the first silence, key or hang-up after it"),
         _UP_TO_TWO_MINUTES,
     ),
-    _same("record", "initialSilenceTimeoutInSeconds", _ROUNDED, _UP_TO_TWO_MINUTES),
+    _same("record", "initialSilenceTimeoutInSeconds", Emulated(f"{_ROUNDED.how}, at most 20"), _UP_TO_TWO_MINUTES),
     _same(
         "record",
         "maxSilenceTimeoutInSeconds",
@@ -192,7 +192,12 @@ _ROWS: Final = (
     *(row._replace(action="recognize", option=f"playPrompt.{row.option}") for row in _PROMPTS),
     _same("recognize", "bargeInAllowed", teams=Emulated("by a key; speech cuts nothing off")),
     _same("recognize", "culture", teams=Emulated("keys have no language")),
-    _same("recognize", "initialSilenceTimeoutInSeconds", _ROUNDED, Emulated("a file of silence after the prompt")),
+    _same(
+        "recognize",
+        "initialSilenceTimeoutInSeconds",
+        Emulated(f"{_ROUNDED.how}, at most 20 where a choice has words"),
+        Emulated("a file of silence after the prompt"),
+    ),
     _same("recognize", "interdigitTimeoutInSeconds", _ROUNDED, Emulated("a file of silence after each key")),
     _same("recognize", "choices.name"),
     _same(

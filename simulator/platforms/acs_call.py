@@ -91,6 +91,8 @@ class AcsCall:
     def answered(self, data: Json, *, speaks: bool) -> Json:
         """It is answered, or placed: the reply's body. The events follow."""
         self.callback = member(data, "callbackUri", str)
+        if not self.callback.startswith(("https://", "http://")):
+            raise Refused(400, 8523, "callbackUri is not an absolute address")
         self.notation.call(self.callback, "callback")
         self._media.speaks = speaks
         self.state = "connecting"

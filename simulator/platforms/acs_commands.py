@@ -19,6 +19,9 @@ INPUTS: Final = frozenset({"dtmf", "choices", "speech", "speechOrDtmf"})
 TEAMS_CUTS: Final = frozenset({"hold", "unhold", "mute"})
 """What is refused in Teams Phone Extensibility."""
 
+TEXT_MAX: Final = 4000
+INVITATION_MAX_S: Final = 180
+
 FATES: Final = {"busy": (486, 8539), "declined": (603, 8538), "absent": (408, 8544)}
 """What becomes of who is called: code and sub-code."""
 
@@ -38,13 +41,12 @@ def _recognize(call: "AcsCall", data: Json) -> None:
         raise Refused(400, 8523, "recognizeInputType is none of " + ", ".join(sorted(INPUTS)))
     raw_id(member(data, "recognizeOptions.targetParticipant", dict))
     options = data["recognizeOptions"]
-    most = (options.get("dtmfOptions") or {}).get("maxTonesToCollect")
-    if data["recognizeInputType"] == "dtmf" and not (isinstance(most, int) and most >= 1):
+    keys = options["dtmfOptions"] if isinstance(options.get("dtmfOptions"), dict) else {}
+    most = keys.get("maxTonesToCollect")
+    if (data["recognizeInputType"] == "dtmf" or most is not None) and not (isinstance(most, int) and most >= 1):
         raise Refused(400, 8523, "maxTonesToCollect is 1 or more")
-    silence = options.get("initialSilenceTimeoutInSeconds")
-    longest = 300 if data["recognizeInputType"] == "dtmf" else 20
-    if silence is not None and not 0 <= silence <= longest:
-        raise Refused(400, 8523, f"initialSilenceTimeoutInSeconds is 0 to {longest}")
+    _within(keys, "interToneTimeoutInSeconds", 1, 60)
+    _within(options, "initialSilenceTimeoutInSeconds", 0, 300 if data["recognizeInputType"] == "dtmf" else 20)
     if data["recognizeInputType"] == "choices" and not options.get("choices"):
         raise Refused(400, 8523, "there are no choices")
     _check_sources(data.get("playPrompts") or ([data["playPrompt"]] if data.get("playPrompt") else []), least=0)
@@ -67,6 +69,7 @@ def _transferToParticipant(call: "AcsCall", data: Json) -> Json:
 
 def _add(call: "AcsCall", data: Json) -> Json:
     raw = raw_id(member(data, "participantToAdd", dict))
+    _within(data, "invitationTimeoutInSeconds", 1, INVITATION_MAX_S)
     if call.settings.teams_account and raw.startswith("8:orgid:"):
         raise Refused(405, 8520, "Teams users are not supported in Teams Phone Extensibility.")
     invitation, fate = call.new_id(), call.settings.answers.get(raw)
@@ -193,7 +196,16 @@ def _check_sources(sources: list[Any], least: int = 1) -> None:
         needed = {"file": "file.uri", "text": "text.text", "ssml": "ssml.ssmlText"}.get(str(kind))
         if needed is None:
             raise Refused(400, 8523, "a source is a file, a text or SSML")
-        member(source, needed, str)
+        said = member(source, needed, str)
+        if kind == "text" and len(said) > TEXT_MAX:
+            raise Refused(400, 8523, f"a text has up to {TEXT_MAX} characters")
+
+
+def _within(data: Json, name: str, least: int, most: int) -> None:
+    """A number is within limits, both included; absent is within any."""
+    value = data.get(name)
+    if value is not None and not (type(value) in (int, float) and least <= value <= most):
+        raise Refused(400, 8523, f"{name} is {least} to {most}")
 
 
 COMMANDS: Final[dict[str, Callable[["AcsCall", Json], Json | None]]] = {

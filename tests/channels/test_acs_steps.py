@@ -120,6 +120,22 @@ def test_choices_with_words_are_recognized_by_either() -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "asked", "sent"),
+    [
+        (choices(sales=None), 30, 30),
+        (choices(sales=["sales"]), 20, 20),
+        (choices(sales=["sales"]), 20.5, 20),
+        (Recognize(operation_id="q", collect_digits=CollectDigits(max_number_of_dtmfs=4)), 30, 30),
+        (Record(operation_id="q"), 30, 20),
+    ],
+)
+def test_speech_is_waited_for_as_long_as_acs_does(question: Recognize | Record, asked: float, sent: int) -> None:
+    steps = steps_of([question.model_copy(update={"initial_silence_timeout_in_seconds": asked})], 0, REFS, SETUP)
+    (body,) = (step.body for step in steps if step.body and "recognizeOptions" in step.body)
+    assert body["recognizeOptions"]["initialSilenceTimeoutInSeconds"] == sent
+
+
+@pytest.mark.parametrize(
     ("sub_code", "tones", "name", "reason"),
     [
         (8531, ["two"], "message", "dtmfOptionMatched"),

@@ -160,6 +160,35 @@ async def test_every_operation_of_a_call(server: Server) -> None:
     assert acs_wire.OPERATIONS.keys() - statuses.keys() == ELSEWHERE
 
 
+OUT_OF_RANGE: list[Callable[[Any], Any]] = [
+    lambda call: call.play_media(TextSource(text="x" * 4001, voice_name="en-US-AvaNeural")),
+    *(
+        lambda call, each=each: call.start_recognizing_media("dtmf", PHONE, dtmf_max_tones_to_collect=1, **each)
+        for each in (
+            {"dtmf_inter_tone_timeout": 0.5},
+            {"dtmf_inter_tone_timeout": 61},
+            {"initial_silence_timeout": 301},
+        )
+    ),
+    lambda call: call.start_recognizing_media("dtmf", PHONE, dtmf_max_tones_to_collect=0),
+    lambda call: call.start_recognizing_media("speech", PHONE, initial_silence_timeout=21),
+    lambda call: call.add_participant(AGENT, invitation_timeout=181),
+    lambda call: call.send_dtmf_tones([DtmfTone.ONE] * 19, PHONE),
+]
+
+
+async def test_figures_out_of_range_are_refused(server: Server) -> None:
+    with server.client() as client:
+        call = await placed(server, client)
+        for do in OUT_OF_RANGE:
+            with pytest.raises(HttpResponseError) as caught:
+                await in_thread(do, call)
+            assert caught.value.error is not None
+            assert (caught.value.status_code, caught.value.error.code) == (400, "8523")
+        with pytest.raises(HttpResponseError, match="callbackUri is not an absolute address"):
+            await in_thread(client.answer_call, await ringing(server), "/cb")
+
+
 @pytest.mark.parametrize(
     ("do", "name", "status"),
     [
