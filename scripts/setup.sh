@@ -78,15 +78,18 @@ node_packages() {
 }
 
 all_node_packages() {
+  local sdk=
+  if [ -z "${AZURITE_BIN:-}" ] || command -v npm >/dev/null; then
+    node_packages bench/node "the Node calling SDK" &
+    sdk=$!
+  fi
   if [ -z "${AZURITE_BIN:-}" ]; then
     node_packages . "Azurite, the storage emulator"
   fi
-  if [ -z "${AZURITE_BIN:-}" ] || command -v npm >/dev/null; then
-    node_packages bench/node "the Node calling SDK"
-  fi
+  [ -z "$sdk" ] || wait "$sdk"
 }
 
-# Both at once: each waits for the network most of its time.
+# All at once: each waits for the network most of its time.
 setup() {
   all_node_packages &
   local node=$! python
