@@ -12,7 +12,7 @@ import sys
 import time as clock
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -127,71 +127,109 @@ def call(
         raise ConfigurationError("a key is no certificate", field="--client-key", fix="name its --client-cert too")
     if html is not None:
         can_be_written(html)
-    options = [part for each in fault or [] for part in ("--fault", each)]
     files = {"--tls-ca": tls_ca, "--client-cert": client_cert, "--client-key": client_key}
+    options = [part for each in fault or [] for part in ("--fault", each)]
     options += [part for name, file in files.items() if file for part in (name, str(file.resolve()))]
     options += ["--jwt", jwt, "--issuer-port", str(issuer_port)] if jwt is not None else []
     options += ["--times", str(times), "--jobs", str(jobs)] if times is not None else []
+    told = [f"--bot {bot}"] if bot is not None else [f"--bot-module {rung}"] if rung != DEFAULT_BOT else []
+    told += [f"--platform {platform}"] if platform != "skype" else []
+    again = " ".join(["dialtone call", str(script), *told]) if times is not None else ""
+    calling = _Calling(script, platform, time, seed, options, again, html, as_json)
+    if bot is not None:
+        ok = calling.of_running(bot)
+    elif fault or "faults:" in script.read_text(encoding="utf-8", errors="replace"):
+        ok = calling.with_faults(bot_module)
+    else:
+        ok = calling.of_own(bot_module, host)
+    raise typer.Exit(0 if ok else 1)
 
-    def place(url: str, storage: str | None, logs: Path, more: Sequence[str] = ()) -> bool:
-        given = [*options, *more]
-        if times is not None:
-            told = [f"--bot {bot}"] if bot is not None else [f"--bot-module {rung}"] if rung != DEFAULT_BOT else []
-            told += [f"--platform {platform}"] if platform != "skype" else []
-            again = " ".join(["dialtone call", str(script), *told])
-            return lab_commands.call_many(
-                url, script, again, time=time, seed=seed, logs=logs, options=given, as_json=as_json
-            )
-        events = ring(url, script, time=time, seed=seed, app_dir=_APP_DIR, logs=logs, options=given)
-        return shown(events, storage)
 
-    def shown(events: Generator[Event, None, None], storage: str | None) -> bool:
-        result = _follow(events, storage, platform, quiet=as_json)
-        if html is not None:
-            html.write_text(call_report.page(result.ledger), encoding="utf-8")
-        if as_json:
-            print(json.dumps(result.document(), ensure_ascii=False))
-        else:
-            report(_out, result)
-        return result.ok
+@dataclass(frozen=True)
+class _Calling:
+    """A call of a script, or many of them, and how they are shown; each method says whether all was as expected.
 
-    found = running.find(_APP_DIR) if bot is not None else None
-    if found is not None and found.calls == bot and found.platform != "skype":
-        if options:
+    `options` are more arguments of the simulator; `again` is the command that makes one of many calls again, empty for
+    one call.
+    """
+
+    script: Path
+    platform: Name
+    time: Time
+    seed: int | None
+    options: Sequence[str]
+    again: str
+    html: Path | None
+    as_json: bool
+
+    def of_running(self, bot: str) -> bool:
+        """Call the bot at an address, of the stack that runs here or of somebody else."""
+        found = running.find(_APP_DIR)
+        if found is None or found.calls != bot or found.platform == "skype":
+            refuse_running(self.platform)
+            return self._place(bot, _storage_of(bot), own_logs("call"))
+        if self.options:
             raise ConfigurationError(
                 f"a bot on {found.platform} that runs is called by the simulator that runs beside it",
-                field=options[0],
+                field=self.options[0],
                 fix=f"leave out {bot}: dialtone call --platform {found.platform} starts one of its own",
             )
-        platform = found.platform
-        ok = shown(ring_through(found.simulator, script, time=time, seed=seed), found.storage)
-    elif bot is not None:
-        refuse_running(platform)
-        ok = place(bot, _storage_of(bot), own_logs("call"))
-    elif fault or "faults:" in script.read_text(encoding="utf-8", errors="replace"):
+        events = ring_through(found.simulator, self.script, time=self.time, seed=self.seed)
+        return replace(self, platform=found.platform)._shown(events, found.storage)
+
+    def with_faults(self, bot: str) -> bool:
+        """Call a bot of the application, in a house where a fault can do its harm."""
         _meanwhile.print("Starting storage, functions and media worker ...")
-        with household(_APP_DIR, bot=bot_module, logs=own_logs("call"), platform=platform) as home:
-            ok = place(home.stack.calls_url, home.stack.connection, home.stack.logs, home.options)
+        with household(_APP_DIR, bot=bot, logs=own_logs("call"), platform=self.platform) as home:
+            ok = self._place(home.stack.calls_url, home.stack.connection, home.stack.logs, home.options)
             home.stack.check()
-    else:
+        return ok
+
+    def of_own(self, bot: str, host: Host) -> bool:
+        """Call a bot of the application, in a stack of its own."""
         _meanwhile.print("Starting storage, functions and media worker ...")
         # Many calls are about the bot: in the emulator of the storage they would take three times as long.
-        memory = times is not None and host != "func"
-        host = "devhost" if memory else host
+        memory = bool(self.again) and host != "func"
         # Free ports: two that start at once would find the same usual ones free.
         with Stack(
             _APP_DIR,
-            bot=bot_module,
-            host=host,
-            platform=arrange(platform),
+            bot=bot,
+            host="devhost" if memory else host,
+            platform=arrange(self.platform),
             simulator=False,
             usual_ports=False,
             logs=own_logs("call"),
             memory=memory,
         ) as stack:
-            ok = place(stack.calls_url, stack.connection, stack.logs, stack.platform.options)
+            ok = self._place(stack.calls_url, stack.connection, stack.logs, stack.platform.options)
             stack.check()
-    raise typer.Exit(0 if ok else 1)
+        return ok
+
+    def _place(self, url: str, storage: str | None, logs: Path, more: Sequence[str] = ()) -> bool:
+        given = [*self.options, *more]
+        if self.again:
+            return lab_commands.call_many(
+                url,
+                self.script,
+                self.again,
+                time=self.time,
+                seed=self.seed,
+                logs=logs,
+                options=given,
+                as_json=self.as_json,
+            )
+        events = ring(url, self.script, time=self.time, seed=self.seed, app_dir=_APP_DIR, logs=logs, options=given)
+        return self._shown(events, storage)
+
+    def _shown(self, events: Generator[Event, None, None], storage: str | None) -> bool:
+        result = _follow(events, storage, self.platform, quiet=self.as_json)
+        if self.html is not None:
+            self.html.write_text(call_report.page(result.ledger), encoding="utf-8")
+        if self.as_json:
+            print(json.dumps(result.document(), ensure_ascii=False))
+        else:
+            report(_out, result)
+        return result.ok
 
 
 @app.command()

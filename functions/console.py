@@ -64,14 +64,14 @@ async def console_pages(req: func.HttpRequest) -> func.HttpResponse:
 
 @route(blueprint, "console/api/session", "GET", verifier=switched_on)
 async def console_session(req: func.HttpRequest) -> func.HttpResponse:
-    """GET: how the page is to sign in: the mode (`entra` or `loopback`), the authority, the app."""
+    """How the page is to sign in: the mode (`entra` or `loopback`), the authority, the app."""
     current = settings()
     return _json({"mode": current.console, "authority": current.console_authority, "app": current.console_app})
 
 
 @route(blueprint, "console/api/me", "GET", verifier=reader)
 async def console_me(req: func.HttpRequest) -> func.HttpResponse:
-    """GET: who is signed in, and what they may do."""
+    """Who is signed in, and what they may do."""
     return _json(asdict(operator()))
 
 
