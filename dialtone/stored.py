@@ -41,6 +41,8 @@ class Stored:
     turns: int
     failed: str
     recordings: list[StoredRecording]
+    raised: str = ""
+    """What a dialog of the call failed with in an earlier turn, which may have gone on or apologised."""
 
     def faults(self, recorded: Iterable[Mapping[str, Any]]) -> list[str]:
         """What is wrong with it, given the ledger's `recorded` events; empty if all is well."""
@@ -97,9 +99,9 @@ async def _read(storage: Storage, call_id: str) -> Stored:
         if latest is None or first is None:
             return Stored(call_id, 0, "", [])
         recordings = await recordings_of(storage.recordings, first.at, call_id)
-        return Stored(
-            call_id, latest.sequence + 1, latest.failed, [await _listen(storage, each) for each in recordings]
-        )
+        raised = next((row.failed for row in await storage.calls.turns(call_id) if row.failed), "")
+        heard = [await _listen(storage, each) for each in recordings]
+        return Stored(call_id, latest.sequence + 1, latest.failed, heard, raised)
     finally:
         await storage.close()
 

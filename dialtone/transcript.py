@@ -51,6 +51,8 @@ def report(console: Console, result: Result) -> None:
         say("Stored: not looked at. Fix: set DIALTONE_STORAGE to the bot's connection string.")
     else:
         say(f"Stored: {_count(stored.turns, 'turn')} in the journal of call {stored.call_id}")
+        if stored.raised:
+            say(f"  the dialog failed: {stored.raised}; the bot's log, functions.log, says where and why", _BAD)
         for recording in stored.recordings:
             level = "silence" if recording.level is None else f"{recording.level:.0f} dB"
             say(f"  recordings/{recording.path}")

@@ -66,6 +66,7 @@ async def test_a_call_is_read_back(azurite_connection: str) -> None:
     try:
         for sequence in range(2):
             row = TurnRow(CALL_ID, sequence, "m", "e", "[]", False, b"{}", "j", 200, STARTED, sequence == 1, "")
+            row = replace(row, failed="" if sequence else "KeyError")
             await storage.calls.insert(row)
         recording = Recording(CALL_ID, "3", "8:nora", 0.5, "wav", "stopTone", STARTED)
         saved = await storage.recordings.save(recording, audio)
@@ -73,7 +74,7 @@ async def test_a_call_is_read_back(azurite_connection: str) -> None:
     finally:
         await storage.close()
     stored = await asyncio.to_thread(read, azurite_connection, CALL_ID)
-    assert (stored.turns, stored.failed) == (2, "")
+    assert (stored.turns, stored.failed, stored.raised) == (2, "", "KeyError")
     (found,) = stored.recordings
     assert (found.path, found.sha256, found.size) == (saved.path, saved.sha256, len(audio))
     assert (found.seconds, found.length) == (0.5, 0.5)

@@ -1,6 +1,7 @@
 """The transcript, compared whole: plain, and what a terminal gets."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -50,6 +51,12 @@ Stored: 4 turns in the journal of call {CALL_ID}
 PASS: the call ended as its script expects (61.2 s, 3 workflows, 1 recording)
 """
     )
+
+
+def test_a_dialog_that_failed_is_told_however_the_call_ended() -> None:
+    console, text = plain()
+    report(console, judge(GOOD, replace(STORED, raised="DialogError")))
+    assert "\n  the dialog failed: DialogError; the bot's log, functions.log, says where" in text.getvalue()
 
 
 def test_a_bad_call() -> None:
