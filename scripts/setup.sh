@@ -61,7 +61,7 @@ venv() {
   # PIP_BUILD_CONSTRAINT is what newer versions of pip read for the packages that a build needs.
   local -x PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1
   with_uv "$folder/bin/python" "$@" || "$folder/bin/python" -m pip install --quiet --quiet "$@" >&2
-  say "$folder: installed $("$folder/bin/python" -m pip freeze --exclude-editable | paste -sd ' ' -)"
+  say "$folder: installed $("$folder/bin/python" -m pip freeze --exclude-editable | grep -c .) packages"
   sums pyproject.toml constraints.txt >"$folder/.setup"
 }
 
