@@ -35,14 +35,17 @@ class StoredRecording:
 
 @dataclass(frozen=True)
 class Stored:
-    """What is stored of the call `call_id`: the turns of its journal, how it failed (or empty), its recordings."""
+    """What is stored of the call `call_id`: the turns of its journal, how it failed (or empty), its recordings.
+
+    A call has failed when the turn that ended it did, as in the list of calls: what comes after that changes nothing.
+    """
 
     call_id: str
     turns: int
     failed: str
     recordings: list[StoredRecording]
     raised: str = ""
-    """What a dialog of the call failed with in an earlier turn, which may have gone on or apologised."""
+    """What a dialog of the call failed with in any turn, also where the call went on."""
 
     def faults(self, recorded: Iterable[Mapping[str, Any]]) -> list[str]:
         """What is wrong with it, given the ledger's `recorded` events; empty if all is well."""
@@ -94,14 +97,14 @@ def measure(audio: bytes) -> tuple[float, float | None]:
 
 async def _read(storage: Storage, call_id: str) -> Stored:
     try:
-        latest = await storage.calls.latest(call_id)
-        first = await storage.calls.get(call_id, 0)
-        if latest is None or first is None:
+        turns = await storage.calls.turns(call_id)
+        if not turns:
             return Stored(call_id, 0, "", [])
-        recordings = await recordings_of(storage.recordings, first.at, call_id)
-        raised = next((row.failed for row in await storage.calls.turns(call_id) if row.failed), "")
+        recordings = await recordings_of(storage.recordings, turns[0].at, call_id)
+        end = next((row for row in turns if row.done), turns[-1])
+        raised = next((row.failed for row in turns if row.failed), "")
         heard = [await _listen(storage, each) for each in recordings]
-        return Stored(call_id, latest.sequence + 1, latest.failed, heard, raised)
+        return Stored(call_id, turns[-1].sequence + 1, end.failed, heard, raised)
     finally:
         await storage.close()
 

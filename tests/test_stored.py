@@ -71,8 +71,14 @@ async def test_a_call_is_read_back(azurite_connection: str) -> None:
         recording = Recording(CALL_ID, "3", "8:nora", 0.5, "wav", "stopTone", STARTED)
         saved = await storage.recordings.save(recording, audio)
         await storage.recordings.save(replace(recording, call_id="another"), audio)
+        # The dialog of another call ended it with an exception; the outcome of the hang-up came after.
+        for sequence, failed in enumerate(["", "ValueError", ""]):
+            row = TurnRow("failed", sequence, "m", "e", "[]", False, b"{}", "j", 200, STARTED, sequence > 0, failed)
+            await storage.calls.insert(row)
     finally:
         await storage.close()
+    ended = await asyncio.to_thread(read, azurite_connection, "failed")
+    assert (ended.turns, ended.failed, ended.raised) == (3, "ValueError", "ValueError")
     stored = await asyncio.to_thread(read, azurite_connection, CALL_ID)
     assert (stored.turns, stored.failed, stored.raised) == (2, "", "KeyError")
     (found,) = stored.recordings
