@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dialtone.storage import Recording, Storage, open_storage
+from dialtone.storage.keys import TURN_MAX
 from dialtone.storage.story import recordings_of
 
 TOLERANCE_S: Final = 0.2
@@ -97,7 +98,7 @@ def measure(audio: bytes) -> tuple[float, float | None]:
 
 async def _read(storage: Storage, call_id: str) -> Stored:
     try:
-        turns = await storage.calls.turns(call_id)
+        turns = await storage.calls.turns(call_id, limit=TURN_MAX + 1)
         if not turns:
             return Stored(call_id, 0, "", [])
         recordings = await recordings_of(storage.recordings, turns[0].at, call_id)
