@@ -2,7 +2,10 @@
 
 import azure.functions as func
 
-from functions import acs, calls, canary, console, health, prompts, recordings, signals, streams, sweeper, teams
+from functions.cold_start import nothing_collected
+
+with nothing_collected():
+    from functions import acs, calls, canary, console, health, prompts, recordings, signals, streams, sweeper, teams
 
 app = func.FunctionApp()
 app.register_functions(acs.blueprint)

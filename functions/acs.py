@@ -11,7 +11,7 @@ import json
 import uuid
 from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import azure.functions as func
 
@@ -24,15 +24,16 @@ from dialtone.dialogs.streaming import stream_of
 from dialtone.errors import BadMessage, DialtoneError, Forbidden, Unauthorized, WorkflowError
 from dialtone.media.messages import FRAME_BYTES
 from functions import verify
-from functions.acs_client import AcsClient
 from functions.acs_settings import acs_settings
-from functions.acs_turn import AcsTurns
 from functions.http import events_body, log, route
 from functions.identity import managed_identity
 from functions.settings import settings
 from functions.skype_turn import turns as skype_turns
 from functions.sounds import sound_of
 from functions.verify import anyone, loopback
+
+if TYPE_CHECKING:
+    from functions.acs_turn import AcsTurns
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
@@ -74,8 +75,12 @@ def _token() -> Token:
 
 
 @cache
-def turns() -> AcsTurns:
+def turns() -> "AcsTurns":
     """The turns of this process's bot on ACS."""
+    # Whose bot is on another platform does not load them at a cold start.
+    from functions.acs_client import AcsClient
+    from functions.acs_turn import AcsTurns
+
     there, current = skype_turns(), acs_settings()
     return AcsTurns(
         bot=there.bot,

@@ -7,7 +7,7 @@
 """
 
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import azure.functions as func
 
@@ -17,11 +17,11 @@ from functions.http import events_body, log, route
 from functions.identity import AppTokens, managed_identity
 from functions.skype_turn import turns as skype_turns
 from functions.sounds import sound_of
-from functions.speech import Speech
-from functions.teams_client import GraphClient
 from functions.teams_settings import TeamsSettings, teams_settings
-from functions.teams_turn import TeamsTurns
 from functions.verify import anyone, graph
+
+if TYPE_CHECKING:
+    from functions.teams_turn import TeamsTurns
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
@@ -29,8 +29,13 @@ NAME: Final = teams.NAME
 
 
 @cache
-def turns() -> TeamsTurns:
+def turns() -> "TeamsTurns":
     """The turns of this process's bot on Teams. Raises `ConfigurationError` without DIALTONE_TEAMS_TENANT."""
+    # Whose bot is on another platform does not load them at a cold start.
+    from functions.speech import Speech
+    from functions.teams_client import GraphClient
+    from functions.teams_turn import TeamsTurns
+
     there, current = skype_turns(), teams_settings() or TeamsSettings.from_environment({})
     token = managed_identity
     if current.certificate:
