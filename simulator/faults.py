@@ -195,7 +195,8 @@ def parse_fault(text: str) -> AnyFault:
     if verb not in FAULTS:
         raise ValueError(f"{text!r} is no fault; write NAME=VALUE@AT, with a name of {', '.join(FAULTS)}")
     try:
-        return FAULTS[verb].model_validate({verb: True if verb in CUTS and value in ("", "true") else value, "at": at})
+        is_true = ALLOWED[verb] == "true" and value in ("", "true")
+        return FAULTS[verb].model_validate({verb: is_true or value, "at": at})
     except ValidationError as error:
         member = error.errors()[0]["loc"][0]
         allowed = ALLOWED[verb] if member == verb else "the number of a request, from 0"
